@@ -1,0 +1,66 @@
+# sync_progress: extension, bridge, client.
+#
+# "make", "make install" and "make installcheck" are what PGXN clients expect
+# and need PostgreSQL's server headers; "make help" lists the rest.  Targets
+# that install those headers themselves must work before they are there, so
+# PGXS is included only for goals that compile the extension.
+
+EXTENSION = sync_progress
+MODULE_big = sync_progress
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
+DATA = $(wildcard sql/sync_progress--*.sql)
+PGFILEDESC = "sync_progress - exact, live progress of long-running jobs"
+
+# PostgreSQL's own headers do not survive -Wextra whole.  Warnings are errors
+# where developers build (make lint, make check), not where a user's newer
+# compiler might know a new one.
+WARNINGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers $(if $(WERROR),-Werror)
+PG_CPPFLAGS = -Iextension
+PG_CFLAGS = $(WARNINGS)
+
+REGRESS = installcheck
+REGRESS_OPTS = --inputdir=test/installcheck --outputdir=build/installcheck
+REGRESS_PREP = installcheck-prepare
+EXTRA_CLEAN = build
+
+PG_CONFIG ?= pg_config
+
+# Goals that run without PGXS.
+OWN_GOALS = help bridge
+
+ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error PostgreSQL's server development files were not found with \
+PG_CONFIG=$(PG_CONFIG). On Debian and Ubuntu: "sudo apt-get install \
+postgresql-server-dev-all", elsewhere install PostgreSQL's devel package, \
+or name the right pg_config: make PG_CONFIG=/path/to/pg_config)
+endif
+include $(PGXS)
+
+# PGXS tracks no headers: any of them rebuilds all.
+$(OBJS): $(wildcard extension/*.h) Makefile
+endif
+
+help:
+	@echo 'make               build the extension (PG_CONFIG=... for another PostgreSQL)'
+	@echo 'make install       install it into that PostgreSQL'
+	@echo 'make installcheck  try it in a running server (PGHOST, PGPORT ... as for psql)'
+	@echo 'make bridge        build bridge/sync-progress-bridge'
+
+bridge:
+	$(MAKE) -C bridge
+
+# pg_regress alone would say only that everything differs.
+installcheck-prepare:
+	@mkdir -p build/installcheck
+	@preload=`'$(bindir)/psql' -X -A -t -d postgres -c 'SHOW shared_preload_libraries'` || exit 1; \
+	case "$$preload" in \
+	*sync_progress*) ;; \
+	*) echo "sync_progress is not preloaded in this server: set"; \
+	   echo "shared_preload_libraries = 'sync_progress' in postgresql.conf and restart it."; \
+	   exit 1;; \
+	esac
+
+.PHONY: help bridge installcheck-prepare

@@ -1,0 +1,38 @@
+# Sourced by the other scripts: messages, and stepping down from root.
+#
+# PostgreSQL refuses to run as root, so under root everything that is started
+# runs as user "postgres", which the server's package creates; for anyone else
+# it runs as who they are.
+# shellcheck shell=sh
+
+say() {
+  printf '%s\n' "$*"
+}
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+is_root() {
+  [ "$(id -u)" -eq 0 ]
+}
+
+run_user() {
+  if is_root; then echo postgres; else id -un; fi
+}
+
+# Run a command as run_user.  setpriv, not su or runuser: it replaces itself
+# with the command, so that a pid taken here is the command's own.
+as_user() {
+  if is_root; then
+    setpriv --reuid=postgres --regid=postgres --init-groups "$@"
+  else
+    "$@"
+  fi
+}
+
+# The programs of the PostgreSQL in use: PG_CONFIG's, or the default one's.
+pg_config_path() {
+  command -v "${PG_CONFIG:-pg_config}" || true
+}

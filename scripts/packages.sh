@@ -1,0 +1,159 @@
+#!/bin/sh
+# Install the Debian packages that are missing here, after saying what each is
+# for.
+#
+#   scripts/packages.sh build|demo|check|lint
+#
+# "demo" and "check" include "build".  Needs root or sudo only if something is
+# missing.  No cluster is created and no service is left running: a server
+# installed here finds create_main_cluster = off while its package is set up,
+# and that setting is taken away again at the end.
+set -eu
+umask 022
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+
+guard=/etc/postgresql-common/createcluster.d/sync-progress-packages.conf
+
+has_node() {
+  node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null
+}
+
+has_pgxs() {
+  config=$(pg_config_path)
+  [ -n "$config" ] && [ -f "$("$config" --pgxs 2>/dev/null)" ]
+}
+
+has_server() {
+  has_pgxs && [ -x "$("$(pg_config_path)" --bindir)/initdb" ] &&
+    [ -x "$("$(pg_config_path)" --bindir)/postgres" ]
+}
+
+has_pgtap() {
+  has_pgxs && [ -f "$("$(pg_config_path)" --sharedir)/extension/pgtap.control" ]
+}
+
+has_package() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# PostgreSQL's major version: of the one in use, else the distribution's.
+pg_major() {
+  if has_pgxs; then
+    "$(pg_config_path)" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/'
+  else
+    apt-cache depends postgresql 2>/dev/null |
+      sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
+  fi
+}
+
+# What is needed: test | package | what it is for.  PGMAJOR is filled in later.
+needs() {
+  cat <<'LIST'
+has_package gcc|gcc|compiles the extension and the bridge
+has_package libc6-dev|libc6-dev|the C library's headers
+has_package make|make|runs the build
+command -v pkg-config|pkg-config|tells the build where the libraries are
+has_pgxs|postgresql-server-dev-PGMAJOR|PostgreSQL's headers and PGXS, for the extension
+has_package libpq-dev|libpq-dev|PostgreSQL's client library, for the bridge
+has_package libwebsockets-dev|libwebsockets-dev|WebSocket and HTTP, for the bridge
+has_package libev-dev|libev-dev|the bridge's event loop
+has_package libcjose-dev|libcjose-dev|checks signed tokens (JWT), for the bridge
+has_package libjansson-dev|libjansson-dev|JSON, for the bridge
+has_package libinih-dev|libinih-dev|reads the bridge's configuration file
+LIST
+  case $1 in demo | check)
+    cat <<'LIST'
+has_server|postgresql-PGMAJOR|the PostgreSQL server itself, run in a private cluster
+LIST
+  esac
+  case $1 in check)
+    cat <<'LIST'
+has_pgtap|postgresql-PGMAJOR-pgtap|tests written in SQL
+command -v pg_prove|libtap-parser-sourcehandler-pgtap-perl|runs the tests written in SQL
+command -v prove|perl|runs every test
+perl -MIPC::Run -e1|libipc-run-perl|tests that crash and restart servers
+has_node|nodejs|tests with the stock Action Cable client
+command -v npm|npm|fetches that client
+command -v chromium|chromium|tests the page in a real browser
+has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
+LIST
+  esac
+  case $1 in lint)
+    cat <<'LIST'
+command -v pg_bsd_indent|pg-bsd-indent|checks the layout of the C code
+command -v cppcheck|cppcheck|looks for mistakes in the C code
+command -v shellcheck|shellcheck|looks for mistakes in the scripts
+command -v objdump|binutils|reads the type names that pg_bsd_indent must know
+LIST
+  esac
+}
+
+# Prints "package|what it is for" of what is missing.
+missing() {
+  needs "$1" | while IFS='|' read -r test package why; do
+    eval "$test" </dev/null >/dev/null 2>&1 || printf '%s|%s\n' "$package" "$why"
+  done
+}
+
+apt_install() {
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+    --no-install-recommends "$@"
+}
+
+remove_guard() {
+  $sudo rm -f "$guard"
+  $sudo rmdir --ignore-fail-on-non-empty "${guard%/*}" 2>/dev/null || true
+}
+
+case ${1:-} in
+build | demo | check | lint) set=$1 ;;
+*) die "usage: scripts/packages.sh build|demo|check|lint" ;;
+esac
+
+list=$(missing "$set")
+[ -n "$list" ] || exit 0
+
+command -v apt-get >/dev/null || die "this needs apt-get, which is not here. Install by hand:
+$(printf '%s\n' "$list" | sed 's/PGMAJOR/<version>/; s/|/: /')"
+
+sudo=
+if ! is_root; then
+  command -v sudo >/dev/null || die "packages are missing, and installing them needs root or sudo:
+$(printf '%s\n' "$list" | sed 's/|/: /')"
+  sudo=sudo
+fi
+
+major=$(pg_major)
+updated=
+if [ -z "$major" ]; then
+  say "Reading the package lists (apt-get update)"
+  $sudo apt-get update -q
+  updated=yes
+  major=$(pg_major)
+  [ -n "$major" ] || die "no package postgresql in the package lists"
+fi
+list=$(printf '%s\n' "$list" | sed "s/PGMAJOR/$major/")
+names=$(printf '%s\n' "$list" | cut -d'|' -f1)
+
+say "Installing with apt-get, because they are missing here${sudo:+ (asks for your password where sudo does)}:"
+printf '%s\n' "$list" | while IFS='|' read -r package why; do
+  printf '  %-40s %s\n' "$package" "$why"
+done
+say "No PostgreSQL cluster is created and no service is left running."
+
+trap remove_guard EXIT
+trap 'exit 130' INT TERM HUP
+$sudo mkdir -p "${guard%/*}"
+echo 'create_main_cluster = off' | $sudo tee "$guard" >/dev/null
+
+# shellcheck disable=SC2086 # one argument a package
+if ! apt_install $names; then
+  [ -z "$updated" ] || die "apt-get could not install them: see above"
+  say "Once more, with fresh package lists (apt-get update)"
+  $sudo apt-get update -q
+  apt_install $names || die "apt-get could not install them: see above"
+fi
+
+left=$(missing "$set" | cut -d'|' -f1 | tr '\n' ' ')
+[ -z "$left" ] || die "installed, but still not usable here: $left"

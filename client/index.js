@@ -1,0 +1,14 @@
+/*
+ * sync-progress: watch the progress of long-running jobs, live.
+ *
+ *   const client = new SyncProgressClient({ token })
+ *   client.subscribe({ channel: 'SyncStatusChannel', session_id: 42 }, {
+ *     onProgress: payload => show(payload)
+ *   })
+ *
+ * Importing does nothing by itself and needs no DOM, so that it is safe on a
+ * server.  Read on in client.js.
+ */
+export { SyncProgressClient, State, StateChangeEvent, SyncProgressEvent, SubscriptionEvent } from './client.js'
+export { Subscription } from './stream.js'
+export { createFormat } from './format.js'

@@ -27,7 +27,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge
+OWN_GOALS = help bridge demo demo-clean check lint format
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -39,8 +39,12 @@ or name the right pg_config: make PG_CONFIG=/path/to/pg_config)
 endif
 include $(PGXS)
 
-# PGXS tracks no headers: any of them rebuilds all.
-$(OBJS): $(wildcard extension/*.h) Makefile
+# PGXS tracks no headers: any of them rebuilds all, and so does another server.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*.h) Makefile build/pg_version
+
+build/pg_version: FORCE
+	@mkdir -p build
+	@'$(PG_CONFIG)' --version | cmp -s - $@ || '$(PG_CONFIG)' --version >$@
 endif
 
 help:
@@ -48,9 +52,31 @@ help:
 	@echo 'make install       install it into that PostgreSQL'
 	@echo 'make installcheck  try it in a running server (PGHOST, PGPORT ... as for psql)'
 	@echo 'make bridge        build bridge/sync-progress-bridge'
+	@echo 'make demo          the tour: installs what is missing, and shows a real job in the browser'
+	@echo '                   (MBOX=file, DEMO_PORT, DEMO_DIR, DEMO_RATE=max, DEMO_EXIT=1)'
+	@echo 'make demo-clean    remove what it made'
+	@echo 'make check         install what is missing, build, and run every test'
+	@echo 'make lint          layout, warnings, cppcheck, shellcheck'
+	@echo 'make format        lay out the C code'
 
 bridge:
 	$(MAKE) -C bridge
+
+# The scripts call make again, once what it needs is installed.
+demo:
+	@demo/demo.sh
+
+demo-clean:
+	@demo/clean.sh
+
+check:
+	@scripts/check.sh
+
+lint:
+	@scripts/lint.sh
+
+format:
+	@scripts/format.sh
 
 # pg_regress alone would say only that everything differs.
 installcheck-prepare:
@@ -63,4 +89,4 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: help bridge installcheck-prepare
+.PHONY: FORCE help bridge demo demo-clean check lint format installcheck-prepare

@@ -32,6 +32,16 @@ as_user() {
   fi
 }
 
+# Likewise, in place of the calling subshell, for "exec_as_user ... &": then $!
+# is the command itself, and not a shell that waits for it.
+exec_as_user() {
+  if is_root; then
+    exec setpriv --reuid=postgres --regid=postgres --init-groups "$@"
+  else
+    exec "$@"
+  fi
+}
+
 # The programs of the PostgreSQL in use: PG_CONFIG's, or the default one's.
 pg_config_path() {
   command -v "${PG_CONFIG:-pg_config}" || true

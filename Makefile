@@ -27,7 +27,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge demo demo-clean check lint format
+OWN_GOALS = help bridge unit demo demo-clean check lint format
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -62,6 +62,16 @@ help:
 bridge:
 	$(MAKE) -C bridge
 
+# Unit tests of the extension's pure modules: test/unit/extension/x_test.c is
+# linked with extension/x.c, and with no PostgreSQL at all.
+UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/extension/*_test.c))
+
+unit: $(UNITS)
+
+build/unit/%_test: test/unit/extension/%_test.c extension/%.c $(wildcard extension/*.h test/unit/*.h)
+	@mkdir -p build/unit
+	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit -o $@ $< extension/$*.c -lm
+
 # The scripts call make again, once what it needs is installed.
 demo:
 	@demo/demo.sh
@@ -89,4 +99,4 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help bridge demo demo-clean check lint format installcheck-prepare
+.PHONY: FORCE help bridge unit demo demo-clean check lint format installcheck-prepare

@@ -1,0 +1,157 @@
+#!/bin/bash
+# The suites of "make check", run by check.sh in a copy of the tree and as an
+# unprivileged user.  Takes WORK, a directory that may be filled.
+#
+# Each suite is a function that prints what its runner prints; its result is
+# read from there.  A suite without a single test fails: it did not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+
+[ -d "${WORK:-}" ] || die "run by scripts/check.sh"
+suites='unit sql isolation cluster installcheck bridge browser'
+tree=$PWD
+logs=$WORK/logs
+summary=
+total_passed=0
+total_failed=0
+
+finish() {
+  trap '' INT TERM HUP
+  # what is still running below us, when we were interrupted
+  if [ -n "${suite_pid:-}" ]; then kill -TERM -- "-$suite_pid" 2>/dev/null || true; fi
+  scripts/pg.sh stop "$WORK/pg"
+}
+trap finish EXIT
+trap 'exit 143' INT TERM HUP
+
+sql() {
+  psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+
+prepare() {
+  mkdir -p "$logs" "$WORK/screenshots"
+  say "Building"
+  {
+    make -j2 WERROR=1
+    make -C bridge -j2 WERROR=1
+    make -C bridge unit WERROR=1
+    make -C demo WERROR=1
+    make unit WERROR=1
+  } >"$logs/build.log" 2>&1 || { tail -n 30 "$logs/build.log" >&2; die "the build failed"; }
+  pgxs=$(dirname "$("$(pg_config_path)" --pgxs)")/../test
+  bin=$(scripts/pgroot.sh "$WORK/root")
+  export PATH="$bin:$PATH" PG_CONFIG="$bin/pg_config" SCREENSHOT_DIR="$WORK/screenshots"
+  (cd test && npm ci --no-audit --no-fund --loglevel=error) >"$logs/npm.log" 2>&1 ||
+    { tail -n 20 "$logs/npm.log" >&2; die "npm ci failed"; }
+
+  scripts/pg.sh start "$WORK/pg" "$bin" max_prepared_transactions=20
+  PGHOST=$(scripts/pg.sh socket "$WORK/pg")
+  export PGHOST PGUSER=postgres
+  for database in check_sql check_isolation; do
+    sql -d postgres -c "CREATE DATABASE $database"
+    sql -d "$database" -c 'CREATE SCHEMA sync' -c 'CREATE EXTENSION sync_progress SCHEMA sync'
+  done
+  sql -d check_sql -c 'CREATE EXTENSION pgtap'
+}
+
+# -- the suites ---------------------------------------------------------------
+
+suite_unit() {
+  prove --exec '' bridge/build/*_test build/unit/*_test
+}
+
+suite_sql() {
+  (cd test/sql && pg_prove -d check_sql ./*.sql)
+}
+
+suite_isolation() {
+  local specs=()
+  for spec in test/isolation/specs/*.spec; do specs+=("$(basename "$spec" .spec)"); done
+  mkdir -p "$WORK/isolation"
+  "$pgxs/isolation/pg_isolation_regress" --use-existing --dbname=check_isolation \
+    --bindir="$bin" --inputdir=test/isolation --outputdir="$WORK/isolation" "${specs[@]}" ||
+    { cat "$WORK/isolation/regression.diffs"; return 1; }
+}
+
+suite_cluster() {
+  mkdir -p "$WORK/cluster"
+  (
+    # these make clusters of their own
+    unset PGHOST PGUSER
+    cd test/cluster
+    TESTDIR=$WORK/cluster PGPORT=65432 PG_REGRESS=$pgxs/regress/pg_regress \
+      prove -I "$pgxs/perl" -I . t/*.pl
+  )
+}
+
+suite_installcheck() {
+  make installcheck ||
+    { cat build/installcheck/regression.diffs; return 1; }
+}
+
+node_test() {
+  local files
+  mapfile -t files < <(find "$1" -name '*.test.js' | sort)
+  (
+    unset PGHOST PGUSER
+    cd test && node --test --test-reporter=tap "${files[@]/#/$tree/}"
+  )
+}
+
+suite_bridge() {
+  node_test test/bridge
+}
+
+suite_browser() {
+  node_test test/browser
+}
+
+# -- running them -------------------------------------------------------------
+
+# Prints "passed failed" of a suite from what its runner printed.
+count() {
+  case $1 in
+  isolation | installcheck)
+    awk '/^(test .* \.\.\. ok|ok +[0-9]+ )/ { ok++ } /^(test .* FAILED|not ok +[0-9]+ )/ { bad++ } END { print ok + 0, bad + 0 }'
+    ;;
+  bridge | browser)
+    awk '/^# pass / { ok = $3 } /^# (fail|cancelled) / { bad += $3 } END { print ok + 0, bad + 0 }'
+    ;;
+  *)
+    awk '/Failed [0-9]+\/[0-9]+ subtests/ { split($2, n, "/"); bad += n[1] }
+      /^Files=/ { gsub(",", ""); sub("Tests=", "", $2); tests = $2 }
+      END { print tests - bad, bad + 0 }'
+    ;;
+  esac <"$2"
+}
+
+# In a process group of its own, so that all of it can be ended.
+run_suite() {
+  local name=$1 log=$logs/$1.log status=0 passed failed verdict=ok started=$SECONDS
+  say "== $name"
+  set -m
+  "suite_$name" >"$log" 2>&1 &
+  suite_pid=$!
+  set +m
+  wait "$suite_pid" || status=$?
+  suite_pid=
+  read -r passed failed < <(count "$name" "$log")
+  if [ "$status" -ne 0 ] || [ "$failed" -ne 0 ] || [ "$passed" -eq 0 ]; then
+    verdict=FAILED
+    [ "$failed" -ne 0 ] || failed=1
+    grep -vE '^(ok|    ok|# Subtest|    ---|    duration_ms|    \.\.\.|  ---|  duration_ms|  \.\.\.)' "$log" | tail -n 60 >&2
+  fi
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+  summary+=$(printf '%-13s %5s passed %4s failed %4s s  %s' "$name" "$passed" "$failed" $((SECONDS - started)) "$verdict")$'\n'
+}
+
+prepare
+for suite in ${CHECK_ONLY:-$suites}; do
+  run_suite "$suite"
+done
+say
+printf '%s' "$summary"
+say "$total_passed passed, $total_failed failed in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+[ "$total_failed" -eq 0 ]

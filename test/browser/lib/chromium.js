@@ -68,7 +68,7 @@ export async function fieldShows(page, name, expected, timeout = 10_000) {
 
 /** Waits until the attribute of .page (data-state, data-connection …) has that value. */
 export function pageHas(page, attribute, value, timeout = 10_000) {
-  return page.locator(`.page[${attribute}="${value}"]`).waitFor({ timeout })
+  return page.locator(`.page[${attribute}=${JSON.stringify(value)}]`).waitFor({ timeout })
 }
 
 export async function screenshot(page, name, options = {}) {

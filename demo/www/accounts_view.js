@@ -1,0 +1,106 @@
+/*
+ * accounts_view.js: the parts of a run, a small bar each.
+ *
+ * Nodes are kept by account and changed in place; they follow the order of the
+ * payload.
+ */
+import { element, fieldsOf, icon, setData, setFill, setIcon, setOptional, setText } from './dom.js'
+
+const STATES = {
+  pending: 'Pending',
+  processing: 'In progress',
+  completed: 'Completed',
+  failed: 'Failed'
+}
+
+export class AccountsView {
+  #section
+  #summary
+  #list
+  #format
+  #items = new Map() // account id → { node, fields }
+
+  constructor({ 'accounts-section': section, 'accounts-summary': summary, accounts: list }, format) {
+    this.#section = section
+    this.#summary = summary
+    this.#list = list
+    this.#format = format
+  }
+
+  render(accounts) {
+    this.#section.hidden = accounts.length === 0
+    setText(this.#summary, summaryOf(accounts, this.#format))
+    const present = new Set()
+    accounts.forEach((account, position) => {
+      present.add(account.id)
+      const item = this.#item(account.id)
+      if (this.#list.children[position] !== item.node) {
+        this.#list.insertBefore(item.node, this.#list.children[position] ?? null)
+      }
+      this.#show(item, account)
+    })
+    for (const [id, { node }] of this.#items) {
+      if (present.has(id)) continue
+      node.remove()
+      this.#items.delete(id)
+    }
+  }
+
+  #item(id) {
+    let item = this.#items.get(id)
+    if (!item) {
+      const node = accountNode(id)
+      item = { node, fields: fieldsOf(node) }
+      this.#items.set(id, item)
+    }
+    return item
+  }
+
+  #show({ node, fields }, account) {
+    const state = STATES[account.status] ? account.status : 'pending'
+    setData(node, 'state', state)
+    setIcon(fields['account-icon'], state)
+    setText(fields['account-name'], account.name ?? `Account ${account.id}`)
+    setOptional(fields['account-email'], account.email)
+    setText(fields['account-state'], STATES[state])
+    setText(fields['account-counts'], this.#format.counts(account.processed_count, account.total_count))
+    setFill(fields['account-fill'], fractionOf(account, state))
+    setData(node, 'indeterminate', String(state === 'processing' && fractionOf(account, state) === null))
+    setOptional(fields['account-error'], account.error_message)
+  }
+}
+
+function accountNode(id) {
+  const field = (node, name) => {
+    node.setAttribute('data-field', name)
+    return node
+  }
+  const node = element('li', 'account',
+    element('p', 'account-head',
+      field(icon('pending'), 'account-icon'),
+      field(element('span', 'account-name'), 'account-name'),
+      field(element('span', 'account-counts'), 'account-counts')),
+    field(element('p', 'account-email'), 'account-email'),
+    element('div', 'mini-bar', field(element('div', 'fill'), 'account-fill')),
+    field(element('p', 'account-state'), 'account-state'),
+    field(element('p', 'account-error'), 'account-error'))
+  node.dataset.accountId = id
+  // The state and the counts say what the bar shows.
+  node.querySelector('.mini-bar').setAttribute('aria-hidden', 'true')
+  return node
+}
+
+function fractionOf({ processed_count: done, total_count: total, progress_percentage: percentage }, state) {
+  if (state === 'completed') return 1
+  if (total > 0) return done / total
+  if (typeof percentage === 'number') return percentage / 100
+  return state === 'processing' ? null : 0
+}
+
+function summaryOf(accounts, format) {
+  const number = state => accounts.filter(({ status }) => status === state).length
+  const parts = [`${format.counts(number('completed'), accounts.length)} completed`]
+  if (number('processing')) parts.push(`${format.count(number('processing'))} in progress`)
+  if (number('failed')) parts.push(`${format.count(number('failed'))} failed`)
+  return parts.join(' · ')
+}

@@ -27,7 +27,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge unit demo demo-clean check lint format
+OWN_GOALS = help bridge unit demo demo-clean check bench lint format
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -56,6 +56,7 @@ help:
 	@echo '                   (MBOX=file, DEMO_PORT, DEMO_DIR, DEMO_RATE=max, DEMO_EXIT=1)'
 	@echo 'make demo-clean    remove what it made'
 	@echo 'make check         install what is missing, build, and run every test'
+	@echo 'make bench         what an increment costs, next to what else could count'
 	@echo 'make lint          layout, warnings, cppcheck, shellcheck'
 	@echo 'make format        lay out the C code'
 
@@ -82,6 +83,9 @@ demo-clean:
 check:
 	@scripts/check.sh
 
+bench:
+	@test/bench/bench.sh
+
 lint:
 	@scripts/lint.sh
 
@@ -99,4 +103,5 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help bridge unit demo demo-clean check lint format installcheck-prepare
+.PHONY: FORCE help bridge unit demo demo-clean check bench lint format \
+	installcheck-prepare

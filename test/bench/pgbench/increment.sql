@@ -1,0 +1,2 @@
+\set session random(1, :sessions)
+SELECT sync.sync_progress_increment(:session);

@@ -3,7 +3,7 @@
 # this; the report in Markdown goes to stdout, how far it is to stderr.
 #
 #   BENCH_ROUNDS   rounds of all variants (15)
-#   BENCH_SECONDS  length of one run of one variant (1.5)
+#   BENCH_SECONDS  whole seconds of one run of one variant (2)
 #   BENCH_CLIENTS  numbers of clients ("1 8 32")
 #   BENCH_PARTS    what to measure ("rates latency folds")
 #   BENCH_FOLD_SECONDS  length of the run with an old snapshot (120)
@@ -18,7 +18,7 @@ cd "$(dirname "$0")/../.."
 . scripts/common.sh
 
 rounds=${BENCH_ROUNDS:-15}
-seconds=${BENCH_SECONDS:-1.5}
+seconds=${BENCH_SECONDS:-2}
 clients=${BENCH_CLIENTS:-1 8 32}
 parts=${BENCH_PARTS:-rates latency folds}
 fold_seconds=${BENCH_FOLD_SECONDS:-120}
@@ -83,8 +83,7 @@ counted() {
   esac
 }
 
-# One run of pgbench, by time to the tenth of a second: its own -T knows whole
-# seconds only.  SIGALRM is how -T ends it, too.
+# One run of pgbench, and the check of its total.
 run_variant() {
   local load=$1 nclients=$2 round=$3 variant=$4 sessions=1000 before=0 after out transactions tps
   [ "$load" != hot ] || sessions=1

@@ -63,7 +63,7 @@ export class AccountsView {
     setText(fields['account-name'], account.name ?? `Account ${account.id}`)
     setOptional(fields['account-email'], account.email)
     setText(fields['account-state'], STATES[state])
-    setText(fields['account-counts'], this.#format.counts(account.processed_count, account.total_count))
+    setText(fields['account-counts'], countsOf(account, this.#format))
     setFill(fields['account-fill'], fractionOf(account, state))
     setData(node, 'indeterminate', String(state === 'processing' && fractionOf(account, state) === null))
     setOptional(fields['account-error'], account.error_message)
@@ -78,11 +78,12 @@ function accountNode(id) {
   const node = element('li', 'account',
     element('p', 'account-head',
       field(icon('pending'), 'account-icon'),
-      field(element('span', 'account-name'), 'account-name'),
-      field(element('span', 'account-counts'), 'account-counts')),
+      field(element('span', 'account-name'), 'account-name')),
     field(element('p', 'account-email'), 'account-email'),
     element('div', 'mini-bar', field(element('div', 'fill'), 'account-fill')),
-    field(element('p', 'account-state'), 'account-state'),
+    element('p', 'account-foot',
+      field(element('span', 'account-state'), 'account-state'),
+      field(element('span', 'account-counts'), 'account-counts')),
     field(element('p', 'account-error'), 'account-error'))
   node.dataset.accountId = id
   // The state and the counts say what the bar shows.
@@ -95,6 +96,11 @@ function fractionOf({ processed_count: done, total_count: total, progress_percen
   if (total > 0) return done / total
   if (typeof percentage === 'number') return percentage / 100
   return state === 'processing' ? null : 0
+}
+
+// Shorter than the run's own "150 of 150": there may be sixty of these.
+function countsOf({ processed_count: done, total_count: total }, format) {
+  return total === null ? format.count(done) : `${format.count(done)}/${format.count(total)}`
 }
 
 function summaryOf(accounts, format) {

@@ -9,7 +9,7 @@ import { SyncProgressClient, createFormat } from './client/index.js'
 import { AccountsView } from './accounts_view.js'
 import { Announcer } from './announcer.js'
 import { ConnectionView } from './connection_view.js'
-import { fieldsOf, setData, setHidden, setOptional, setText } from './dom.js'
+import { fieldsOf, setData, setHidden, setIcon, setOptional, setText } from './dom.js'
 import { RunView, statusText } from './run_view.js'
 
 const format = createFormat('en')
@@ -19,6 +19,8 @@ const announcer = new Announcer(fields.announcement)
 const connectionView = new ConnectionView(page, fields, announcer)
 const runView = new RunView(page, fields, format)
 const accountsView = new AccountsView(fields, format)
+
+const NOTICE_ICONS = { missing: 'search', disconnected: 'lost' }
 
 /** Watches what the fragment names; returns the client, or null if it names nothing. */
 function watch({ session, token, channel, param }) {
@@ -79,11 +81,13 @@ function showUnauthorized(reason, token, session) {
 function showNotice(state, title, text, sql = null) {
   const lastStateMayStay = (state === 'expired' || state === 'disconnected') && page.dataset.state !== 'loading'
   setData(page, 'notice', state)
+  setIcon(fields.notice.querySelector('svg'), NOTICE_ICONS[state] ?? 'lock')
   setText(fields['notice-title'], title)
   setText(fields['notice-text'], text)
   setOptional(fields['notice-sql'], sql)
   setHidden(fields.notice, false)
   setHidden(fields.connection, true)
+  runView.stop()
   if (!lastStateMayStay) {
     setData(page, 'state', state)
     for (const name of ['run', 'accounts-section', 'psql']) setHidden(fields[name], true)

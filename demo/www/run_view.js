@@ -28,6 +28,7 @@ export class RunView {
   #format
   #payload = null
   #receivedAt = 0
+  #stopped = false
 
   constructor(page, fields, format) {
     this.#page = page
@@ -59,6 +60,12 @@ export class RunView {
     setText(this.#fields.remaining, this.#describeRemaining(age))
     setText(this.#fields.elapsed, this.#format.duration(this.#elapsed(age)) || '–')
     setText(this.#fields.updated, this.#describeAge(age))
+  }
+
+  /** Nothing newer will come: no estimate holds any more, only the age grows. */
+  stop() {
+    this.#stopped = true
+    this.tick(this.#receivedAt)
   }
 
   #renderStatus(status) {
@@ -120,7 +127,7 @@ export class RunView {
     const to = Date.parse((ENDED.has(status) ? completed ?? updated : updated) ?? '')
     const since = (to - from) / 1000
     if (Number.isNaN(since)) return null
-    return status === 'processing' ? since + age : since
+    return status === 'processing' && !this.#stopped ? since + age : since
   }
 
   #averageRate({ processed_count: done }) {
@@ -131,7 +138,7 @@ export class RunView {
   #describeRemaining(age) {
     const { status, eta_state: etaState, eta_seconds: eta, time_remaining: classic, total_count: total } = this.#payload
     if (status === 'pending') return 'Waiting to start'
-    if (status !== 'processing') return ''
+    if (status !== 'processing' || this.#stopped) return ''
     if (etaState === 'stalled') return 'No progress at the moment'
     const seconds = eta ?? classic
     if (seconds !== null) return this.#format.remaining(Math.max(0, seconds - age))
@@ -142,7 +149,7 @@ export class RunView {
     const { status, completed_at: completed } = this.#payload
     if (ENDED.has(status) && completed) {
       const when = new Date(completed)
-      return `Finished ${when.toLocaleString('en', { dateStyle: 'medium', timeStyle: 'medium' })}`
+      return `${status === 'completed' ? 'Finished' : 'Ended'} ${when.toLocaleString('en', { dateStyle: 'medium', timeStyle: 'medium' })}`
     }
     return `Updated ${this.#format.age(age)}`
   }

@@ -150,10 +150,10 @@ test('[000-09] accounts with their states, bars and errors', async () => {
     return [text('name'), text('counts'), text('state'), text('error'), node.querySelector('use').getAttribute('href')]
   }))
   assert.deepEqual(shown, [
-    ['BAC San José', '150 of 150', 'Completed', '', '#icon-completed'],
-    ['Scotia Bank', '325 of 650', 'In progress', '', '#icon-processing'],
-    ['Promerica', '0 of 200', 'Pending', '', '#icon-pending'],
-    ['Davivienda', '3 of 200', 'Failed', 'Password refused', '#icon-failed']
+    ['BAC San José', '150/150', 'Completed', '', '#icon-completed'],
+    ['Scotia Bank', '325/650', 'In progress', '', '#icon-processing'],
+    ['Promerica', '0/200', 'Pending', '', '#icon-pending'],
+    ['Davivienda', '3/200', 'Failed', 'Password refused', '#icon-failed']
   ])
   const width = await page.locator('[data-account-id="2"] [data-field="account-fill"]').evaluate(node => node.style.width)
   assert.equal(width, '50%')
@@ -310,6 +310,7 @@ test('a token that expires while watching: the last state stays', async () => {
   peer.disconnect('token_expired', true)
   await fieldShows(page, 'notice-title', 'This link has expired')
   await fieldShows(page, 'percentage', '45%')
+  assert.equal(await field(page, 'remaining').textContent(), '', 'no estimate that nobody keeps')
   await screenshot(page, 'expired')
   assert.deepEqual(problems, [])
 })

@@ -42,6 +42,13 @@ include $(PGXS)
 # PGXS tracks no headers: any of them rebuilds all, and so does another server.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*.h) Makefile build/pg_version
 
+clean: clean-programs
+
+clean-programs:
+	$(MAKE) -C bridge clean
+	$(MAKE) -C demo clean
+	$(MAKE) -C test/bench clean
+
 build/pg_version: FORCE
 	@mkdir -p build
 	@'$(PG_CONFIG)' --version | cmp -s - $@ || '$(PG_CONFIG)' --version >$@
@@ -103,5 +110,5 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help bridge unit demo demo-clean check bench lint format \
+.PHONY: FORCE help clean-programs bridge unit demo demo-clean check bench lint format \
 	installcheck-prepare

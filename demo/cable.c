@@ -188,10 +188,11 @@ connect_to(struct cable *cable, int port)
 	struct lws_client_connect_info info = {0};
 	char		origin[64];
 
-	snprintf(origin, sizeof(origin), "http://127.0.0.1:%d", port);
+	/* lws puts "http://" in front of it */
+	snprintf(origin, sizeof(origin), "127.0.0.1:%d", port);
 	info.context = cable->context;
 	info.address = "127.0.0.1";
-	info.host = origin + strlen("http://");
+	info.host = origin;
 	info.origin = origin;
 	info.port = port;
 	info.path = cable->path;

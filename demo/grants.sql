@@ -2,10 +2,10 @@
 GRANT USAGE ON SCHEMA mail, sync TO app;
 GRANT SELECT, INSERT, DELETE, UPDATE ON ALL TABLES IN SCHEMA mail TO app;
 GRANT EXECUTE ON FUNCTION sync.sync_session_start, sync.sync_session_complete, sync.sync_session_fail,
-    sync.sync_progress_increment, sync.sync_progress_token TO app;
+	sync.sync_progress_increment, sync.sync_progress_token TO app;
 GRANT SELECT ON sync.sync_session_accounts TO app;
 
 -- The bridge: no table at all.
 GRANT USAGE ON SCHEMA sync TO bridge;
 GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_keys,
-    sync.sync_progress_subscribe, sync.sync_progress_snapshots TO bridge;
+	sync.sync_progress_subscribe, sync.sync_progress_snapshots TO bridge;

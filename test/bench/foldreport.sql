@@ -4,8 +4,8 @@
 \qecho '| fifth of the run | folds | ms a fold | ledger at most, kB |'
 \qecho '|-|-|-|-|'
 WITH steps AS (
-    SELECT ntile(5) OVER (ORDER BY at) AS fifth, folds - lag(folds) OVER w AS n, fold_ms - lag(fold_ms) OVER w AS ms, ledger_bytes
-    FROM bench.folds WINDOW w AS (ORDER BY at)
+	SELECT ntile(5) OVER (ORDER BY at) AS fifth, folds - lag(folds) OVER w AS n, fold_ms - lag(fold_ms) OVER w AS ms, ledger_bytes
+	FROM bench.folds WINDOW w AS (ORDER BY at)
 )
 SELECT format('| %s | %s | %s | %s |', fifth, sum(n), round((sum(ms) / nullif(sum(n), 0))::numeric, 2), max(ledger_bytes) / 1024)
 FROM steps GROUP BY fifth ORDER BY fifth;

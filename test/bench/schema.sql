@@ -9,9 +9,9 @@ FROM generate_series(1, 1000) AS n;
 
 -- the usual way: a counter in a row, made as cheap as it can be (HOT updates)
 CREATE TABLE bench.plain (
-    id bigint PRIMARY KEY,
-    processed bigint NOT NULL DEFAULT 0,
-    updated_at timestamptz NOT NULL DEFAULT now()
+	id bigint PRIMARY KEY,
+	processed bigint NOT NULL DEFAULT 0,
+	updated_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 INSERT INTO bench.plain SELECT n FROM generate_series(1, 1000) AS n;
 
@@ -20,8 +20,8 @@ CREATE TABLE bench.with_trigger (LIKE bench.plain INCLUDING ALL) WITH (fillfacto
 INSERT INTO bench.with_trigger SELECT n FROM generate_series(1, 1000) AS n;
 CREATE FUNCTION bench.tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('bench', json_build_object('session_id', NEW.id, 'processed_count', NEW.processed)::text);
-    RETURN NULL;
+	PERFORM pg_notify('bench', json_build_object('session_id', NEW.id, 'processed_count', NEW.processed)::text);
+	RETURN NULL;
 END
 $$;
 CREATE TRIGGER tell AFTER UPDATE ON bench.with_trigger FOR EACH ROW EXECUTE FUNCTION bench.tell();
@@ -30,6 +30,6 @@ CREATE TRIGGER tell AFTER UPDATE ON bench.with_trigger FOR EACH ROW EXECUTE FUNC
 CREATE TABLE bench.heap (LIKE sync.sync_progress_ledger_0) WITH (autovacuum_enabled = off);
 
 CREATE TABLE bench.runs (
-    load text, clients integer, round integer, variant text, transactions bigint, tps double precision
+	load text, clients integer, round integer, variant text, transactions bigint, tps double precision
 );
 CREATE TABLE bench.folds (at timestamptz DEFAULT clock_timestamp(), folds bigint, fold_ms double precision, ledger_bytes bigint);

@@ -6,7 +6,7 @@ CREATE EXTENSION sync_progress SCHEMA sync;
 
 -- a run with two accounts
 SELECT sync.sync_session_start('alice', title => 'a mailbox',
-    accounts => '[{"name":"Inbox","total_count":4},{"name":"Sent","total_count":6}]') AS session \gset
+	accounts => '[{"name":"Inbox","total_count":4},{"name":"Sent","total_count":6}]') AS session \gset
 SELECT id AS inbox FROM sync.sync_session_accounts WHERE sync_session_id = :session AND name = 'Inbox' \gset
 
 -- counted where it belongs, and seen before it is committed
@@ -28,10 +28,10 @@ SELECT name, status, processed_count FROM sync.sync_session_accounts WHERE sync_
 -- what a watcher is told, and by which right
 SELECT payload ->> 'processed_count' AS processed_count, final, refused
 FROM sync.sync_progress_subscribe(ARRAY[format('{"channel":"SyncStatusChannel","session_id":%s}', :session)],
-    ARRAY['{"sub":"alice"}'::jsonb], '{1}');
+	ARRAY['{"sub":"alice"}'::jsonb], '{1}');
 SELECT refused
 FROM sync.sync_progress_subscribe(ARRAY[format('{"channel":"SyncStatusChannel","session_id":%s}', :session)],
-    ARRAY['{"sub":"mallory"}'::jsonb], '{1}');
+	ARRAY['{"sub":"mallory"}'::jsonb], '{1}');
 
 SELECT sync.sync_session_complete(:session, message => 'done');
 SELECT status, message FROM sync.sync_progress(:session);

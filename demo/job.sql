@@ -77,9 +77,10 @@ BEGIN
 		COMMIT;
 
 		EXIT WHEN done = 0 OR status IN ('cancelled', 'failed');
+		-- somebody pressed Pause: adding nothing tells when it goes on
 		WHILE status = 'paused' LOOP
 			PERFORM pg_sleep(0.5);
-			SELECT s.status INTO status FROM sync.sync_progress(session) AS s;
+			status := sync.sync_progress_increment(session, 0);
 			COMMIT;
 		END LOOP;
 

@@ -20,6 +20,12 @@ afterEach(() => client?.close())
 /** A window: what the client listens to, and nothing else. */
 class FakeHost extends EventTarget {
   document = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
+  signals = []
+
+  addEventListener(type, listener, options) {
+    this.signals.push(options.signal)
+    super.addEventListener(type, listener, options)
+  }
 
   goOnline() {
     this.dispatchEvent(new Event('online'))
@@ -140,7 +146,28 @@ test('two who watch the same are one subscribe; the latecomer starts with the la
   peer.message(ID, { version: 6 })
   assert.deepEqual(await second.next(), ['progress', 6])
   assert.deepEqual(await next(), ['progress', 6])
+  second.subscription.requestUpdate() // commands arrive in order
+  await peer.nextCommand('message')
   assert.equal(peer.commandsNamed('subscribe').length, 1)
+})
+
+test('a latecomer who leaves at once is shown nothing', async () => {
+  const { peer, next } = await setUpLive()
+  peer.message(ID, { version: 5 })
+  await next()
+  const second = watch()
+  second.subscription.unsubscribe()
+  peer.message(ID, { version: 6 })
+  await next()
+  assert.deepEqual(second.events.all, [])
+})
+
+test('a second confirmation is not a second connection', async () => {
+  const { peer, events, next } = await setUpLive()
+  peer.confirm(ID)
+  peer.message(ID, { version: 5 })
+  assert.deepEqual(await next(), ['progress', 5])
+  assert.equal(events.all.length, 2)
 })
 
 test('only the last one to leave unsubscribes', async () => {
@@ -393,6 +420,7 @@ test('close() ends everything; connect() takes it up again', async () => {
   await peer.closed()
   host.goOnline()
   assert.equal(client.state, State.CLOSED)
+  assert.deepEqual(host.signals.map(({ aborted }) => aborted), [true], 'no listener is left')
   assert.equal(clock.pending, 0)
   client.connect()
   await cable.nextWatcher()

@@ -82,6 +82,7 @@ BEGIN
 			PERFORM pg_sleep(0.5);
 			status := sync.sync_progress_increment(session, 0);
 			COMMIT;
+			due := clock_timestamp();
 		END LOOP;
 
 		-- a demonstration at full speed would be over before you have looked

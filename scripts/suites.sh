@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 [ -d "${WORK:-}" ] || die "run by scripts/check.sh"
-suites='unit sql isolation cluster installcheck bridge browser'
+suites='unit sql isolation cluster installcheck bridge browser demo'
 tree=$PWD
 logs=$WORK/logs
 summary=
@@ -107,6 +107,13 @@ suite_browser() {
   node_test test/browser
 }
 
+suite_demo() {
+  (
+    unset PGHOST PGUSER
+    prove -v test/demo/*.t
+  )
+}
+
 # -- running them -------------------------------------------------------------
 
 # Prints "passed failed" of a suite from what its runner printed.
@@ -131,7 +138,7 @@ run_suite() {
   local name=$1 log=$logs/$1.log status=0 passed failed verdict=ok started=$SECONDS
   say "== $name"
   set -m
-  "suite_$name" >"$log" 2>&1 &
+  "suite_$name" >"$log" 2>&1 </dev/null &
   suite_pid=$!
   set +m
   wait "$suite_pid" || status=$?

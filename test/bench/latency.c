@@ -27,7 +27,7 @@
 
 #define SESSIONS 40
 #define PAUSE_MIN_US 30000
-#define PAUSE_MAX_US 60000		/* times SESSIONS: each rests 1.8 s, 1.2 s at least */
+#define PAUSE_MAX_US 60000		/* each session rests 1.2 s at least */
 #define LOST_US (10 * 1000 * 1000)
 #define NO_TIME INT64_MIN
 
@@ -76,8 +76,8 @@ is_told(const struct sample *sample, const char *text)
 	json_t	   *message = json_loads(text, 0, NULL);
 	const char *stream = json_string_value(json_object_get(message, "stream"));
 	json_t	   *data = json_object_get(message, "data");
-	bool		told = stream != NULL && strcmp(stream, sample->stream) == 0 &&
-		json_integer_value(json_object_get(data, "processed_count")) >= sample->count;
+	json_int_t	count = json_integer_value(json_object_get(data, "processed_count"));
+	bool		told = stream != NULL && strcmp(stream, sample->stream) == 0 && count >= sample->count;
 
 	json_decref(message);
 	return told;

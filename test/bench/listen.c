@@ -61,6 +61,7 @@ main(int argc, char **argv)
 	int			nchannels = argc - 2;
 	long	   *counts = calloc(argc, sizeof(long));
 	char	  **channels = argv + 2;
+	struct sigaction action = {.sa_handler = on_sigterm};
 	PGconn	   *conn;
 
 	if (argc < 3 || counts == NULL)
@@ -68,8 +69,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: listen CONNINFO CHANNEL...\n");
 		return 2;
 	}
-	/* no SA_RESTART: poll() is to return */
-	sigaction(SIGTERM, &(struct sigaction) {.sa_handler = on_sigterm}, NULL);
+	/* without SA_RESTART, so that poll() returns */
+	sigaction(SIGTERM, &action, NULL);
 	conn = PQconnectdb(argv[1]);
 	for (int i = 0; i < nchannels; i++)
 	{

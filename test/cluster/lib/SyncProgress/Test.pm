@@ -1,0 +1,155 @@
+# SyncProgress::Test
+#	What the cluster tests share: servers with the extension, and questions
+#	they all ask.
+#
+# PostgreSQL's own modules come from the server's development package.  Nothing
+# here sleeps for a fixed time: everything waits for a condition, and the
+# condition not coming true in time is the failure.
+package SyncProgress::Test;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use File::Basename qw(dirname);
+use File::Temp ();
+
+our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid
+  wait_for_worker wait_until pgbench_start quick_kind script);
+
+BEGIN
+{
+	my $config = $ENV{PG_CONFIG} || 'pg_config';
+	chomp(my $pgxs = `$config --pgxs`);
+	my $src = dirname(dirname($pgxs));
+
+	# server programs first in PATH, wherever the distribution keeps them
+	chomp(my $bindir = `$config --bindir`);
+	$ENV{PATH} = "$bindir:$ENV{PATH}"
+	  unless grep { -x "$_/initdb" } split /:/, $ENV{PATH};
+	$ENV{PG_REGRESS} ||= "$src/test/regress/pg_regress";
+	$ENV{TESTDIR} ||= File::Temp::tempdir('sync-progress-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	$ENV{TESTLOGDIR} ||= "$ENV{TESTDIR}/log";
+	unshift @INC, "$src/test/perl";
+}
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+# A started server.  Options: preload (1), extension (1: created in schema sync
+# of database postgres), conf (more settings).
+sub new_cluster
+{
+	my ($name, %option) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init;
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'sync_progress'") if $option{preload} // 1;
+	$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_connections = 60\nlog_statement = none\n");
+	$node->append_conf('postgresql.conf', $option{conf}) if $option{conf};
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync;')
+	  if $option{extension} // 1;
+	return $node;
+}
+
+# Starts a session; further arguments as SQL, e.g. "total_count => 10".
+sub new_session
+{
+	my ($node, $arguments, $db) = @_;
+	$arguments = "'alice'" . ($arguments ? ", $arguments" : '');
+	return $node->safe_psql($db // 'postgres', "SELECT sync.sync_session_start($arguments)");
+}
+
+sub increment
+{
+	my ($node, $session, $amount, $db) = @_;
+	return $node->safe_psql($db // 'postgres', "SELECT sync.sync_progress_increment($session, $amount)");
+}
+
+sub flush
+{
+	my ($node, $db) = @_;
+	$node->safe_psql($db // 'postgres', 'SELECT sync.sync_progress_flush()');
+	return;
+}
+
+# A session's count as the table has it once everything is folded.
+sub counted
+{
+	my ($node, $session, $db) = @_;
+	flush($node, $db);
+	return $node->safe_psql($db // 'postgres', "SELECT processed_count FROM sync.sync_sessions WHERE id = $session");
+}
+
+# The worker's pid, '' when there is none.  Asks the server, not the extension.
+sub worker_pid
+{
+	my ($node, $db) = @_;
+	$db //= 'postgres';
+	return $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'sync_progress%' AND datname = '$db' AND backend_type !~ 'launcher'");
+}
+
+# Waits until a worker other than $before serves the database; its pid.
+sub wait_for_worker
+{
+	my ($node, $db, $before) = @_;
+	my $pid = '';
+	wait_until(sub { $pid = worker_pid($node, $db); $pid =~ /^\d+$/ && $pid ne ($before // '') }, "a worker in " . ($db // 'postgres'));
+	return $pid;
+}
+
+# Waits until the condition holds; false, after a diagnosis, if it does not.
+sub wait_until
+{
+	my ($condition, $what, $seconds) = @_;
+	my $end = time + ($seconds // 30);
+
+	until ($condition->())
+	{
+		if (time > $end)
+		{
+			diag("waited in vain for $what");
+			return 0;
+		}
+		usleep(20_000);
+	}
+	return 1;
+}
+
+# A kind that is told often: tests of what is told need not wait for seconds.
+sub quick_kind
+{
+	my ($node, $min_interval, $every_interval, $db) = @_;
+	$node->safe_psql($db // 'postgres', qq{
+		INSERT INTO sync.sync_kinds (kind, channel, param, min_interval, every_interval, payload_function, authorize_function)
+		SELECT 'quick', 'QuickChannel', 'id', '$min_interval', '$every_interval', payload_function, authorize_function
+		FROM sync.sync_kinds WHERE kind = 'sync'});
+	return;
+}
+
+# Writes a pgbench script; its path.
+sub script
+{
+	my ($text) = @_;
+	my ($handle, $path) = File::Temp::tempfile('script-XXXXXX', DIR => $ENV{TESTDIR}, SUFFIX => '.sql');
+	print $handle $text;
+	close $handle;
+	return $path;
+}
+
+# pgbench in the background: {run, out, err}; finish with ->{run}->finish.
+sub pgbench_start
+{
+	my ($node, @arguments) = @_;
+	my $bench = { out => '', err => '' };
+	$bench->{run} = IPC::Run::start(
+		[ $node->installed_command('pgbench'), '-n', '-h', $node->host, '-p', $node->port, @arguments, 'postgres' ],
+		'<', \undef, '>', \$bench->{out}, '2>', \$bench->{err}, IPC::Run::timeout(120));
+	return $bench;
+}
+
+1;

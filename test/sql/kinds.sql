@@ -1,0 +1,99 @@
+-- Kinds of one's own: another channel, payload and rule of who may watch; and
+-- functions that do not fit are refused when they are written down.
+\ir include/helpers.psql
+SELECT plan(29);
+
+DROP SCHEMA IF EXISTS kinds_app CASCADE;
+CREATE SCHEMA kinds_app;
+CREATE TABLE kinds_app.friends (owner text, friend text);
+INSERT INTO kinds_app.friends VALUES ('kim', 'lee');
+CREATE FUNCTION kinds_app.payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE AS $$
+	SELECT s.id, json_build_object('batch_id', s.source_id, 'completed', s.processed_count, 'total', s.total_count)
+	FROM sync.sync_sessions AS s WHERE s.id = ANY (session_ids)
+$$;
+CREATE FUNCTION kinds_app.may_watch(session_id bigint, claims jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT EXISTS (SELECT FROM sync.sync_sessions AS s JOIN kinds_app.friends AS f ON f.owner = s.owner_id
+		WHERE s.id = session_id AND f.friend = claims ->> 'sub')
+$$;
+DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%';
+DELETE FROM sync.sync_kinds WHERE kind LIKE 'kinds\_%';
+
+CREATE FUNCTION pg_temp.new_kind(name text, payload text, authorize text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('INSERT INTO sync.sync_kinds (kind, channel, param, payload_function, authorize_function) VALUES (%L, %L, %L, %L, %L)',
+		name, name || 'Channel', 'batch_id', payload, authorize)
+$$;
+CREATE FUNCTION pg_temp.ask(id text, sub text, channel text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(refused, payload::text) FROM sync.sync_progress_subscribe(
+		ARRAY[format('{"channel":"%s","batch_id":"%s"}', channel, id)], ARRAY[jsonb_build_object('sub', sub)], '{1}')
+$$;
+
+-- the built-in one
+SELECT is((channel, param, every_count, every_interval, min_interval, stall_after)::text, '(SyncStatusChannel,session_id,100,00:00:05,00:00:01,00:00:30)', 'kind sync, as promised')
+FROM sync.sync_kinds WHERE kind = 'sync';
+
+-- a kind of one's own
+SELECT lives_ok(pg_temp.new_kind('kinds_batch', 'kinds_app.payload(bigint[])', 'kinds_app.may_watch(bigint, jsonb)'), 'a kind of one''s own');
+SELECT is((every_count, every_interval, min_interval)::text, '(100,00:00:05,00:00:01)', 'is told as often as others by default') FROM sync.sync_kinds WHERE kind = 'kinds_batch';
+SELECT sync.sync_session_start('kim', 'kinds_batch', total_count => 10, source_id => 'b1') AS s \gset
+SELECT sync.sync_progress_increment(:s, 4);
+SELECT sync.sync_progress_flush();
+SELECT is(pg_temp.ask('b1', 'lee', 'kinds_batchChannel')::jsonb, '{"batch_id":"b1","completed":4,"total":10}', 'its watchers get its own payload');
+SELECT is(pg_temp.ask('b1', 'kim', 'kinds_batchChannel'), 'not_found', 'its own rule decides who may watch');
+SELECT is(pg_temp.ask('b1', 'lee', 'SyncStatusChannel'), 'not_found', 'through its own channel only');
+SELECT is((SELECT format('%s %s', stream, payload ->> 'completed') FROM sync.sync_progress_snapshots('{kinds_batch:b1}')), 'kinds_batch:b1 4', 'its stream bears its name');
+SELECT is((SELECT count(*) FROM sync.sync_progress_snapshots(ARRAY['sync:b1'])), 0::bigint, 'sources of different kinds are different');
+SELECT lives_ok($$SELECT sync.sync_session_start('kim', source_id => 'b1')$$, 'and may run at once');
+
+-- functions that fail or know nothing
+CREATE FUNCTION kinds_app.bad_payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RAISE EXCEPTION 'no payload today';
+END
+$$;
+CREATE FUNCTION kinds_app.bad_may_watch(session_id bigint, claims jsonb) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN CASE claims ->> 'sub' WHEN 'null' THEN NULL WHEN 'ok' THEN true ELSE (claims ->> 'sub')::boolean END;
+END
+$$;
+SELECT lives_ok(pg_temp.new_kind('kinds_bad', 'kinds_app.bad_payload(bigint[])', 'kinds_app.bad_may_watch(bigint,jsonb)'), 'a kind whose payload fails');
+SELECT sync.sync_session_start('kim', 'kinds_bad', source_id => 'x') AS x \gset
+SELECT lives_ok(format('SELECT sync.sync_progress_increment(%s)', :x), 'is counted all the same');
+SET client_min_messages = error;
+SELECT is(pg_temp.ask('x', 'ok', 'kinds_badChannel'), 'unavailable', 'its watchers are told unavailable, not refused for good');
+SELECT is(pg_temp.ask('x', 'null', 'kinds_badChannel'), 'not_found', 'a rule that says NULL refuses');
+SELECT is(pg_temp.ask('x', 'nonsense', 'kinds_badChannel'), 'not_found', 'a rule that fails refuses');
+SELECT is((SELECT string_agg(coalesce(refused, 'ok'), ' ' ORDER BY ord) FROM sync.sync_progress_subscribe(ARRAY[
+	'{"channel":"kinds_badChannel","id":"x"}', '{"channel":"kinds_batchChannel","id":"b1"}', '{"channel":"kinds_badChannel","id":"x"}'],
+	ARRAY['{"sub":"ok"}', '{"sub":"lee"}', '{"sub":"nonsense"}']::jsonb[], '{1,2,3}')), 'unavailable ok not_found', 'beside it others are served');
+SELECT sync.sync_progress_flush();
+SELECT is(processed_count, 1::bigint, 'the fold goes on, too') FROM sync.sync_sessions WHERE id = :x;
+RESET client_min_messages;
+
+-- functions that do not fit
+CREATE FUNCTION kinds_app.volatile_payload(bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql AS 'SELECT 1::bigint, ''{}''::json';
+CREATE FUNCTION kinds_app.text_payload(bigint[]) RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT ''x''';
+CREATE FUNCTION kinds_app.int_payload(bigint[]) RETURNS TABLE (a integer, b integer) LANGUAGE sql STABLE AS 'SELECT 1, 2';
+CREATE FUNCTION kinds_app.text_watch(bigint, jsonb) RETURNS text LANGUAGE sql STABLE AS 'SELECT ''t''';
+CREATE FUNCTION kinds_app.swapped_watch(jsonb, bigint) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+SELECT pg_temp.refuses(pg_temp.new_kind('kinds_no', payload, authorize), '42883', 'kinds_no', 'refused: ' || what)
+FROM (VALUES
+	('kinds_app.nope(bigint[])', 'kinds_app.may_watch(bigint,jsonb)', 'a payload function that is not there'),
+	('kinds_app.payload', 'kinds_app.may_watch(bigint,jsonb)', 'a name without arguments'),
+	('kinds_app.payload(bigint[])', 'kinds_app.nope(bigint,jsonb)', 'an authorize function that is not there'),
+	('kinds_app.volatile_payload(bigint[])', 'kinds_app.may_watch(bigint,jsonb)', 'a volatile payload function'),
+	('kinds_app.text_payload(bigint[])', 'kinds_app.may_watch(bigint,jsonb)', 'one that returns text'),
+	('kinds_app.int_payload(bigint[])', 'kinds_app.may_watch(bigint,jsonb)', 'one that returns other columns'),
+	('kinds_app.payload(bigint[])', 'kinds_app.text_watch(bigint,jsonb)', 'an authorize function that returns text'),
+	('kinds_app.payload(bigint[])', 'kinds_app.swapped_watch(jsonb,bigint)', 'one with other arguments'),
+	('kinds_app.may_watch(bigint,jsonb)', 'kinds_app.payload(bigint[])', 'one for the other')) AS v (payload, authorize, what);
+SELECT pg_temp.refuses($$UPDATE sync.sync_kinds SET payload_function = 'nope(bigint[])' WHERE kind = 'kinds_batch'$$, '42883', 'kinds_batch', 'by UPDATE as well');
+SELECT throws_ok(pg_temp.new_kind('Kinds Bad', 'kinds_app.payload(bigint[])', 'kinds_app.may_watch(bigint,jsonb)'), '23514', NULL, 'a kind''s name is a word');
+SELECT throws_ok($$UPDATE sync.sync_kinds SET channel = 'SyncStatusChannel' WHERE kind = 'kinds_batch'$$, '23505', NULL, 'a channel belongs to one kind');
+SELECT throws_ok($$UPDATE sync.sync_kinds SET min_interval = '10 seconds' WHERE kind = 'kinds_batch'$$, '23514', NULL, 'min_interval is at most every_interval');
+
+-- gone again: other files meet the built-in kind alone
+DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%' OR owner_id = 'kim';
+DELETE FROM sync.sync_kinds WHERE kind LIKE 'kinds\_%';
+SELECT sync.sync_progress_flush();
+DROP SCHEMA kinds_app CASCADE;
+SELECT * FROM finish();

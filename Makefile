@@ -87,8 +87,11 @@ demo:
 demo-clean:
 	@demo/clean.sh
 
+# PGXS has a check of its own, which only says that there is none.
+ifndef PGXS
 check:
 	@scripts/check.sh
+endif
 
 bench:
 	@test/bench/bench.sh

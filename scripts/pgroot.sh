@@ -19,6 +19,10 @@ config=$(pg_config_path)
 [ -n "$config" ] || die "pg_config not found: scripts/packages.sh build installs it"
 mkdir -p "$1"
 root=$(cd "$1" && pwd)
+[ -f "$root/.pgroot" ] || rmdir "$root" || die "$root holds something else"
+rm -rf "$root"
+mkdir "$root"
+: >"$root/.pgroot"
 
 # Every entry of a directory as a link of the same name.
 link_all() {

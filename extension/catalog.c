@@ -1,0 +1,197 @@
+/*
+ * catalog.c
+ *		The extension's own tables in this database, by OID.
+ *
+ * Found once by name in the schema of the extension (never by search_path) and
+ * kept until the relation cache says that one of them changed.
+ *
+ * Rows of sessions and accounts are read here with SnapshotSelf: what is
+ * committed now, and the own transaction's changes.  The transaction's
+ * snapshot would be wrong (a REPEATABLE READ worker would never see a pause),
+ * and a reading under it would take predicate locks in SERIALIZABLE, which
+ * then fail somebody.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Places of columns, as the extension's script creates them. */
+#define SESSIONS_STATUS				8
+#define ACCOUNTS_SYNC_SESSION_ID	2
+
+static SpCatalog cache;
+static bool cache_valid = false;
+
+static void
+invalidate(Datum arg, Oid relation)
+{
+	bool		ours = relation == InvalidOid || relation == cache.sessions || relation == cache.sessions_pkey ||
+		relation == cache.accounts || relation == cache.accounts_pkey || relation == cache.kinds;
+
+	for (int i = 0; i < SP_HEAPS && !ours; i++)
+		ours = relation == cache.ledger[i];
+	if (ours)
+		cache_valid = false;
+}
+
+/* Returns whether all of the tables are there. */
+static bool
+fill(Oid schema)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+		registered = true;
+	}
+	cache.schema = schema;
+	cache.sessions = get_relname_relid("sync_sessions", schema);
+	cache.sessions_pkey = get_relname_relid("sync_sessions_pkey", schema);
+	cache.accounts = get_relname_relid("sync_session_accounts", schema);
+	cache.accounts_pkey = get_relname_relid("sync_session_accounts_pkey", schema);
+	cache.kinds = get_relname_relid("sync_kinds", schema);
+	cache_valid = OidIsValid(cache.sessions) && OidIsValid(cache.sessions_pkey) &&
+		OidIsValid(cache.accounts) && OidIsValid(cache.accounts_pkey) && OidIsValid(cache.kinds);
+	for (int i = 0; i < SP_HEAPS; i++)
+	{
+		char		name[NAMEDATALEN];
+
+		snprintf(name, sizeof(name), "sync_progress_ledger_%d", i);
+		cache.ledger[i] = get_relname_relid(name, schema);
+		cache_valid = cache_valid && OidIsValid(cache.ledger[i]);
+	}
+	return cache_valid;
+}
+
+static const SpCatalog *
+of_schema(Oid schema)
+{
+	if (cache_valid && cache.schema == schema)
+		return &cache;
+	if (!fill(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("tables of extension \"sync_progress\" are missing in schema \"%s\"",
+						get_namespace_name(schema)),
+				 errhint("Create the extension again: DROP EXTENSION sync_progress; CREATE EXTENSION sync_progress SCHEMA …;")));
+	return &cache;
+}
+
+/* The tables beside one of the extension's functions. */
+const SpCatalog *
+sp_catalog_of_function(Oid function)
+{
+	if (cache_valid)
+		return &cache;
+	return of_schema(get_func_namespace(function));
+}
+
+/* The tables beside one of them; for triggers. */
+const SpCatalog *
+sp_catalog_of_table(Oid relation)
+{
+	if (cache_valid)
+		return &cache;
+	return of_schema(get_rel_namespace(relation));
+}
+
+/* The tables of this database's extension, or NULL if it has none. */
+const SpCatalog *
+sp_catalog_of_extension(void)
+{
+	ScanKeyData key;
+	Relation	extensions;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			schema = InvalidOid;
+
+	if (cache_valid)
+		return &cache;
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("sync_progress"));
+	extensions = table_open(ExtensionRelationId, AccessShareLock);
+	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	systable_endscan(scan);
+	table_close(extensions, AccessShareLock);
+	return OidIsValid(schema) && fill(schema) ? &cache : NULL;
+}
+
+/*
+ * Read one column of the row with this id.  Returns whether there is one;
+ * *own, whether this transaction wrote it, so that nobody else may know yet.
+ */
+static bool
+read_column(Oid relation, Oid index, int64 id, AttrNumber column, Datum *value, bool *own)
+{
+	ScanKeyData key;
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+	rel = table_open(relation, AccessShareLock);
+	scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), column - 1);
+
+		*value = heap_getattr(tuple, column, RelationGetDescr(rel), &isnull);
+		if (isnull)
+			elog(ERROR, "column %d of \"%s\" is null", column, RelationGetRelationName(rel));
+		*value = datumCopy(*value, att->attbyval, att->attlen);
+		*own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+		found = true;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* The session's status as committed now (or changed here).  False: no such session. */
+bool
+sp_catalog_session(const SpCatalog *catalog, int64 session, SpStatus *status, bool *own)
+{
+	Datum		value;
+	char	   *name;
+
+	if (!read_column(catalog->sessions, catalog->sessions_pkey, session, SESSIONS_STATUS, &value, own))
+		return false;
+	name = TextDatumGetCString(value);
+	*status = sp_status_parse(name);
+	if (*status == SP_STATUS_UNKNOWN)
+		elog(ERROR, "session " INT64_FORMAT " has status \"%s\"", session, name);
+	pfree(name);
+	return true;
+}
+
+/* The session that the account is part of; 0: no such account. */
+int64
+sp_catalog_account_session(const SpCatalog *catalog, int64 account, bool *own)
+{
+	Datum		value;
+
+	if (!read_column(catalog->accounts, catalog->accounts_pkey, account, ACCOUNTS_SYNC_SESSION_ID, &value, own))
+		return 0;
+	return DatumGetInt64(value);
+}

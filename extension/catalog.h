@@ -1,0 +1,28 @@
+/*
+ * catalog.h
+ *		The extension's own tables in this database, by OID.
+ */
+#ifndef SP_CATALOG_H
+#define SP_CATALOG_H
+
+#include "shared.h"
+#include "slot.h"
+
+typedef struct SpCatalog
+{
+	Oid			schema;
+	Oid			sessions;
+	Oid			sessions_pkey;
+	Oid			accounts;
+	Oid			accounts_pkey;
+	Oid			kinds;
+	Oid			ledger[SP_HEAPS];
+} SpCatalog;
+
+extern const SpCatalog *sp_catalog_of_function(Oid function);
+extern const SpCatalog *sp_catalog_of_table(Oid relation);
+extern const SpCatalog *sp_catalog_of_extension(void);
+extern bool sp_catalog_session(const SpCatalog *catalog, int64 session, SpStatus *status, bool *own);
+extern int64 sp_catalog_account_session(const SpCatalog *catalog, int64 account, bool *own);
+
+#endif							/* SP_CATALOG_H */

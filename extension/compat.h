@@ -1,0 +1,32 @@
+/*
+ * compat.h
+ *		Every difference between PostgreSQL versions, and nothing else.
+ */
+#ifndef SP_COMPAT_H
+#define SP_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "sync_progress needs PostgreSQL 15 or later"
+#endif
+
+#include "storage/proc.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* A process is known by its number in the array of PGPROCs, which outlives it. */
+#if PG_VERSION_NUM >= 170000
+#define SpMyProcNumber()	((uint32) MyProcNumber)
+#else
+#define SpMyProcNumber()	((uint32) MyProc->pgprocno)
+#endif
+
+#define SpProcLatch(procno)	(&ProcGlobal->allProcs[(procno)].procLatch)
+
+#if PG_VERSION_NUM >= 180000
+#define SP_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "sync_progress", .version = "1.0.0")
+#else
+#define SP_MODULE_MAGIC		PG_MODULE_MAGIC
+#endif
+
+#endif							/* SP_COMPAT_H */

@@ -1,0 +1,50 @@
+/*
+ * fold.h
+ *		One batch of due sessions: ledger rows into the tables, and what to tell.
+ */
+#ifndef SP_FOLD_H
+#define SP_FOLD_H
+
+#include "ledger.h"
+#include "slot.h"
+
+#define SP_FOLD_BATCH	256		/* sessions whose rows are locked at a time */
+
+typedef enum SpOutcome
+{
+	SP_OUTCOME_NOTHING,			/* nothing to fold, nothing to tell */
+	SP_OUTCOME_FOLDED,			/* folded; message is set */
+	SP_OUTCOME_LOCKED,			/* somebody holds its row: a later turn */
+	SP_OUTCOME_UNKNOWN,			/* ledger rows, but no session (yet) */
+	SP_OUTCOME_FAILED,			/* the fold failed and was undone */
+	SP_OUTCOME_UNTOLD,			/* folded, but its payload failed */
+} SpOutcome;
+
+/* A session whose turn it is. */
+typedef struct SpDue
+{
+	int64		session;
+	SpSlot	   *slot;			/* pinned; NULL when there was no room */
+	uint32		flags;			/* taken from the slot */
+	uint64		pending;
+	uint64		marks;
+	TimestampTz since;			/* when it became due */
+	bool		discard;		/* unknown for so long that its rows go */
+
+	const SpRow *rows;			/* its rows, in the order of sp_net_compare() */
+	int			nrows;
+
+	SpOutcome	outcome;
+	bool		progressed;		/* rows other than touches */
+	bool		restatus;		/* the fold changed its status */
+	SpThrottle	throttle;		/* of its kind; every_count 0: not known */
+	char	   *message;		/* for NOTIFY, or NULL */
+	char	   *revoked;		/* likewise, that its stream is gone */
+	int			blocked_by;		/* LOCKED: the holder's pid, or 0 */
+} SpDue;
+
+extern void sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int ndue,
+						  MemoryContext context, char *error, size_t error_size);
+extern void sp_fold_reset(void);
+
+#endif							/* SP_FOLD_H */

@@ -1,0 +1,66 @@
+/*
+ * guc.c
+ *		The extension's settings.
+ */
+#include "postgres.h"
+
+#include "guc.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+int			sp_max_sessions = 10000;
+char	   *sp_channel = NULL;
+int			sp_notify = SP_NOTIFY_DATA;
+int			sp_heartbeat_interval_ms = 10000;
+int			sp_payload_timeout_ms = 2000;
+
+static const struct config_enum_entry notify_options[] = {
+	{"data", SP_NOTIFY_DATA, false},
+	{"hint", SP_NOTIFY_HINT, false},
+	{NULL, 0, false}
+};
+
+/* A notification channel's name is 1 to 63 bytes (async.c). */
+static bool
+check_channel(char **newval, void **extra, GucSource source)
+{
+	size_t		length = strlen(*newval);
+
+	if (length >= 1 && length < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("A channel's name has 1 to %d bytes.", NAMEDATALEN - 1);
+	return false;
+}
+
+void
+sp_guc_define(void)
+{
+	/* Sizes shared memory, so only where there is any. */
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable("sync_progress.max_sessions",
+								"Sessions that are tracked in shared memory at a time.",
+								"Sessions beyond it are counted as exactly, but told by a slower sweep. About 250 bytes each.",
+								&sp_max_sessions, 10000, 16, 1000000, PGC_POSTMASTER, 0,
+								NULL, NULL, NULL);
+	DefineCustomStringVariable("sync_progress.channel",
+							   "Channel that the worker notifies.",
+							   "Bridges learn it when they attach.",
+							   &sp_channel, "sync_progress", PGC_POSTMASTER, 0,
+							   check_channel, NULL, NULL);
+	DefineCustomEnumVariable("sync_progress.notify",
+							 "Whether notifications carry the state (data) or only say that there is a new one (hint).",
+							 "Any role that can connect may LISTEN; with hint it learns no more than names of streams.",
+							 &sp_notify, SP_NOTIFY_DATA, notify_options, PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("sync_progress.heartbeat_interval",
+							"Time between heartbeats while a bridge is attached.",
+							NULL,
+							&sp_heartbeat_interval_ms, 10000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("sync_progress.payload_timeout",
+							"Time limit of one call of a kind's payload function in the worker.",
+							NULL,
+							&sp_payload_timeout_ms, 2000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	MarkGUCPrefixReserved("sync_progress");
+}

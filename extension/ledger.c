@@ -1,0 +1,400 @@
+/*
+ * ledger.c
+ *		An increment becomes a row; the ring of heaps that the rows live in.
+ *
+ * Rows are inserted by the counting transaction itself, so that rollback,
+ * savepoints, two-phase commit and every isolation level are plain MVCC, and
+ * deleted by the worker in the transaction that adds them to the session.
+ * Both by heap access: no executor, no names, no triggers, and nothing that a
+ * publication could refuse.
+ *
+ * Cost under an old snapshot.  Deleted rows stay as long as some snapshot may
+ * see them, hours under a pg_dump.  A fold that read them all each time would
+ * slow down without end, so each heap has a mark, scan_from: every row in the
+ * blocks before it is dead to all snapshots from now on.  Only the worker
+ * moves it on; a writer that puts a row before it (a page with room may be
+ * anywhere) moves it back.  Neither may miss the other:
+ *
+ *		writer:	insert; barrier; if scan_from is past my block, lower it
+ *		worker:	raise scan_from; barrier; look at those blocks once more, and
+ *				lower it again where a live row is found
+ *
+ * A reader whose snapshot is older than the last fold in a heap (fold_xid) may
+ * still see rows before the mark and reads the heap from its start.
+ *
+ * Space.  When the current heap is large, writers are sent to an empty one; a
+ * heap that is dead to every snapshot is truncated, under a lock that is taken
+ * only if it is free.  No lock is waited for here but by writers for each
+ * other's heap extension.  With no empty heap the current one grows: that
+ * costs space, not time.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/storage.h"
+#include "ledger.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define ROTATE_BLOCKS	512		/* 4 MB: then writers move on to an empty heap */
+
+/* Columns of a ledger heap, in the order of the extension's script. */
+enum
+{
+	LEDGER_SESSION_ID,
+	LEDGER_AMOUNT,
+	LEDGER_STAMP,
+	LEDGER_OP,
+	LEDGER_ACCOUNT_ID,
+	LEDGER_LABEL,
+	LEDGER_COLUMNS
+};
+
+/* The time of a call: microseconds that never repeat in a backend. */
+int64
+sp_ledger_stamp(void)
+{
+	static int64 last = 0;
+	int64		now = GetCurrentTimestamp();
+
+	last = now > last ? now : last + 1;
+	return last;
+}
+
+/* Lowers the heap's mark to the block, if it is past it. */
+static void
+lower_mark(SpDatabase *database, int heap, BlockNumber block)
+{
+	uint32		mark = pg_atomic_read_u32(&database->scan_from[heap]);
+
+	while (mark > block && !pg_atomic_compare_exchange_u32(&database->scan_from[heap], &mark, block))
+		;
+}
+
+/*
+ * Insert rows into the current heap, in the caller's transaction.  Returns the
+ * heap's number, for the mark at commit.  "database" may be NULL (not
+ * preloaded: a restore, say); the next worker's first pass finds the rows.
+ */
+int
+sp_ledger_insert(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows)
+{
+	int			heap = database == NULL ? 0 : (int) pg_atomic_read_u32(&database->current_heap);
+	Relation	rel;
+
+	/*
+	 * The worker holds an exclusive lock while it truncates an empty heap,
+	 * and never the current one but for a moment after it moved on: try
+	 * again with the new current one rather than wait.
+	 */
+	while (!ConditionalLockRelationOid(catalog->ledger[heap], RowExclusiveLock))
+	{
+		int			next = database == NULL ? heap : (int) pg_atomic_read_u32(&database->current_heap);
+
+		if (next == heap)
+		{
+			LockRelationOid(catalog->ledger[heap], RowExclusiveLock);
+			break;
+		}
+		heap = next;
+	}
+	rel = table_open(catalog->ledger[heap], NoLock);
+	for (int i = 0; i < nrows; i++)
+	{
+		Datum		values[LEDGER_COLUMNS];
+		bool		nulls[LEDGER_COLUMNS] = {false};
+		HeapTuple	tuple;
+
+		values[LEDGER_SESSION_ID] = Int64GetDatum(rows[i].session);
+		values[LEDGER_AMOUNT] = Int64GetDatum(rows[i].amount);
+		values[LEDGER_STAMP] = Int64GetDatum(rows[i].stamp);
+		values[LEDGER_OP] = CharGetDatum(rows[i].op);
+		values[LEDGER_ACCOUNT_ID] = Int64GetDatum(rows[i].account);
+		nulls[LEDGER_ACCOUNT_ID] = rows[i].account == 0;
+		nulls[LEDGER_LABEL] = rows[i].label == NULL;
+		values[LEDGER_LABEL] = rows[i].label == NULL ? (Datum) 0 : CStringGetTextDatum(rows[i].label);
+
+		tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+		/* logical decoding has no use for it: a subscriber folds its own */
+		heap_insert(rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_NO_LOGICAL, NULL);
+		if (database != NULL)
+		{
+			pg_memory_barrier();
+			lower_mark(database, heap, ItemPointerGetBlockNumber(&tuple->t_self));
+		}
+		heap_freetuple(tuple);
+	}
+	table_close(rel, NoLock);
+	return heap;
+}
+
+static void
+append(SpRows *result, Relation rel, HeapTuple tuple, int heap)
+{
+	Datum		values[LEDGER_COLUMNS];
+	bool		nulls[LEDGER_COLUMNS];
+	SpRow	   *row;
+
+	if (result->count == result->allocated)
+	{
+		result->allocated = Max(64, result->allocated * 2);
+		result->rows = result->rows == NULL
+			? palloc(result->allocated * sizeof(SpRow))
+			: repalloc_huge(result->rows, result->allocated * sizeof(SpRow));
+	}
+	heap_deform_tuple(tuple, RelationGetDescr(rel), values, nulls);
+	row = &result->rows[result->count++];
+	row->session = DatumGetInt64(values[LEDGER_SESSION_ID]);
+	row->amount = DatumGetInt64(values[LEDGER_AMOUNT]);
+	row->stamp = DatumGetInt64(values[LEDGER_STAMP]);
+	row->op = DatumGetChar(values[LEDGER_OP]);
+	row->account = nulls[LEDGER_ACCOUNT_ID] ? 0 : DatumGetInt64(values[LEDGER_ACCOUNT_ID]);
+	row->label = nulls[LEDGER_LABEL] ? NULL : TextDatumGetCString(values[LEDGER_LABEL]);
+	row->heap = (uint8) heap;
+	row->block = ItemPointerGetBlockNumber(&tuple->t_self);
+	row->offset = ItemPointerGetOffsetNumber(&tuple->t_self);
+	result->heaps |= 1u << heap;
+}
+
+/*
+ * Read one block.  With a snapshot: append the rows that it sees.  Without:
+ * append those that are committed and not deleted, and return whether every
+ * row in the block is dead to all snapshots from now on.
+ *
+ * Done by hand, not by a table scan, which in SERIALIZABLE would lock the
+ * whole heap against the increments of others.
+ */
+static bool
+read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 session, SpRows *result)
+{
+	Buffer		buffer = ReadBuffer(rel, block);
+	Page		page;
+	bool		dead = true;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	for (OffsetNumber n = FirstOffsetNumber; n <= PageGetMaxOffsetNumber(page); n = OffsetNumberNext(n))
+	{
+		ItemId		item = PageGetItemId(page, n);
+		HeapTupleData tuple;
+		bool		wanted;
+
+		if (!ItemIdIsNormal(item))
+			continue;
+		tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
+		tuple.t_len = ItemIdGetLength(item);
+		tuple.t_tableOid = RelationGetRelid(rel);
+		ItemPointerSet(&tuple.t_self, block, n);
+		if (snapshot != NULL)
+			wanted = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
+		else
+		{
+			TransactionId dead_after;
+			HTSV_Result state = HeapTupleSatisfiesVacuumHorizon(&tuple, buffer, &dead_after);
+
+			wanted = state == HEAPTUPLE_LIVE;
+			if (state != HEAPTUPLE_DEAD && state != HEAPTUPLE_RECENTLY_DEAD)
+				dead = false;
+		}
+		if (wanted && result != NULL)
+		{
+			append(result, rel, &tuple, heap);
+			if (session != 0 && result->rows[result->count - 1].session != session)
+				result->count--;
+		}
+	}
+	UnlockReleaseBuffer(buffer);
+	return dead;
+}
+
+/*
+ * Append the rows that the snapshot sees: all, or with session <> 0 those of
+ * one.  Locks are kept to the end of the transaction, so that no heap is
+ * truncated under the snapshot.
+ */
+void
+sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot snapshot,
+					   int64 session, SpRows *result)
+{
+	for (int heap = 0; heap < SP_HEAPS; heap++)
+	{
+		Relation	rel = table_open(catalog->ledger[heap], AccessShareLock);
+		BlockNumber from = 0;
+
+		if (database != NULL)
+		{
+			TransactionId fold;
+
+			/* the mark first: it holds for folds up to the one read after it */
+			from = pg_atomic_read_u32(&database->scan_from[heap]);
+			pg_read_barrier();
+			fold = pg_atomic_read_u32(&database->fold_xid[heap]);
+			if (TransactionIdIsValid(fold) && XidInMVCCSnapshot(fold, snapshot))
+				from = 0;
+		}
+		for (BlockNumber block = from; block < RelationGetNumberOfBlocks(rel); block++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			read_block(rel, heap, block, snapshot, session, result);
+		}
+		table_close(rel, NoLock);
+	}
+}
+
+/*
+ * Append the committed rows of the given heaps and move their marks on over
+ * what is dead.  Worker only.  A heap that somebody has locked is left for the
+ * sweep.
+ */
+void
+sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 heaps, SpRows *result)
+{
+	for (int heap = 0; heap < SP_HEAPS; heap++)
+	{
+		Relation	rel;
+		BlockNumber from = pg_atomic_read_u32(&database->scan_from[heap]);
+		BlockNumber blocks,
+					dead_to = from;
+
+		if ((heaps & (1u << heap)) == 0)
+			continue;
+		if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessShareLock))
+		{
+			pg_atomic_write_u32(&database->sweep, 1);
+			continue;
+		}
+		rel = table_open(catalog->ledger[heap], NoLock);
+		blocks = RelationGetNumberOfBlocks(rel);
+		for (BlockNumber block = from; block < blocks; block++)
+		{
+			if (read_block(rel, heap, block, NULL, 0, result) && dead_to == block)
+				dead_to = block + 1;
+		}
+		if (dead_to > from)
+		{
+			uint32		expected = from;
+
+			/* if a writer has lowered it meanwhile, the next time will do */
+			if (pg_atomic_compare_exchange_u32(&database->scan_from[heap], &expected, dead_to))
+			{
+				pg_memory_barrier();
+				for (BlockNumber block = from; block < dead_to; block++)
+				{
+					if (!read_block(rel, heap, block, NULL, 0, NULL))
+					{
+						lower_mark(database, heap, block);
+						pg_atomic_fetch_or_u32(&database->dirty_heaps, 1u << heap);
+						break;
+					}
+				}
+			}
+		}
+		table_close(rel, AccessShareLock);
+	}
+}
+
+/*
+ * Delete rows that sp_ledger_read_committed() found, in the fold's
+ * transaction.  Raises an error if somebody else deleted one: the fold must
+ * not count it then.
+ */
+void
+sp_ledger_delete(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows)
+{
+	Relation	rel = NULL;
+	int			heap = -1;
+
+	for (int i = 0; i < nrows; i++)
+	{
+		ItemPointerData tid;
+		TM_FailureData failure;
+
+		if (rows[i].heap != heap)
+		{
+			if (rel != NULL)
+				table_close(rel, NoLock);
+			heap = rows[i].heap;
+			rel = table_open(catalog->ledger[heap], RowExclusiveLock);
+			pg_atomic_write_u32(&database->fold_xid[heap], GetTopTransactionId());
+			pg_write_barrier();
+		}
+		ItemPointerSet(&tid, rows[i].block, rows[i].offset);
+		if (heap_delete(rel, &tid, GetCurrentCommandId(true), InvalidSnapshot, true, &failure, false) != TM_Ok)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("a row of \"%s\" was changed by somebody else", RelationGetRelationName(rel)),
+					 errhint("The ledger is written by the library only.")));
+	}
+	if (rel != NULL)
+		table_close(rel, NoLock);
+}
+
+/* Truncates a heap that no snapshot needs, if nobody holds a lock on it. */
+static void
+truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
+{
+	Relation	rel;
+	TransactionId fold;
+
+	if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessExclusiveLock))
+		return;
+	rel = table_open(catalog->ledger[heap], NoLock);
+	fold = pg_atomic_read_u32(&database->fold_xid[heap]);
+	/* no writer is left now, not even a prepared one, so the mark stands still */
+	if (pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
+		(!TransactionIdIsValid(fold) || TransactionIdPrecedes(fold, GetOldestNonRemovableTransactionId(rel))))
+	{
+		RelationTruncate(rel, 0);
+		pg_atomic_write_u32(&database->scan_from[heap], 0);
+		pg_atomic_write_u32(&database->fold_xid[heap], InvalidTransactionId);
+	}
+	table_close(rel, NoLock);
+	/* as VACUUM does: the truncation is not transactional, so neither is the lock */
+	UnlockRelationOid(catalog->ledger[heap], AccessExclusiveLock);
+}
+
+/*
+ * Send writers to an empty heap when the current one is large, and empty those
+ * that are no longer needed.  Worker only, in a transaction of its own.
+ */
+void
+sp_ledger_rotate(const SpCatalog *catalog, SpDatabase *database)
+{
+	int			current = (int) pg_atomic_read_u32(&database->current_heap);
+	int			empty = -1;
+	bool		large = false;
+
+	for (int n = 1; n <= SP_HEAPS; n++)
+	{
+		int			heap = (current + n) % SP_HEAPS;
+		BlockNumber blocks;
+		Relation	rel;
+
+		if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessShareLock))
+			continue;
+		rel = table_open(catalog->ledger[heap], NoLock);
+		blocks = RelationGetNumberOfBlocks(rel);
+		table_close(rel, AccessShareLock);
+		if (heap == current)
+			large = blocks >= ROTATE_BLOCKS;
+		else if (blocks > 0 && pg_atomic_read_u32(&database->scan_from[heap]) >= blocks)
+		{
+			truncate_heap(catalog, database, heap);
+			/* if it worked, the next turn finds it empty */
+		}
+		else if (blocks == 0 && empty < 0)
+			empty = heap;
+	}
+	if (large && empty >= 0)
+		pg_atomic_write_u32(&database->current_heap, empty);
+}

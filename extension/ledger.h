@@ -1,0 +1,29 @@
+/*
+ * ledger.h
+ *		An increment becomes a row; the ring of heaps that the rows live in.
+ */
+#ifndef SP_LEDGER_H
+#define SP_LEDGER_H
+
+#include "catalog.h"
+#include "net.h"
+#include "utils/snapshot.h"
+
+/* Rows read from the ledger, in one palloc'd array. */
+typedef struct SpRows
+{
+	SpRow	   *rows;
+	int			count;
+	int			allocated;
+	uint32		heaps;			/* bit per heap that has one of them */
+} SpRows;
+
+extern int64 sp_ledger_stamp(void);
+extern int	sp_ledger_insert(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows);
+extern void sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot snapshot,
+								   int64 session, SpRows *result);
+extern void sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 heaps, SpRows *result);
+extern void sp_ledger_delete(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows);
+extern void sp_ledger_rotate(const SpCatalog *catalog, SpDatabase *database);
+
+#endif							/* SP_LEDGER_H */

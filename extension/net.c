@@ -1,0 +1,148 @@
+/*
+ * net.c
+ *		What a handful of ledger rows makes of a session's and its accounts' counts.
+ *
+ * Both who shows the exact state (the view, under the caller's snapshot) and
+ * who makes it permanent (the fold) come here, so they cannot disagree.
+ *
+ * Additions commute.  An absolute value does not: the latest call wins, and an
+ * addition called before it is part of it, whenever its transaction happens to
+ * commit.  So rows carry the time of the call, and each target remembers the
+ * stamp of the newest absolute value it took.
+ *
+ * Pure: rows and counts in, counts out.
+ */
+#include "net.h"
+
+#include <stddef.h>
+
+/* Sums saturate at what JSON readers keep exact; they never wrap or fail. */
+int64_t
+sp_net_add(int64_t a, int64_t b)
+{
+	int64_t		sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a > 0 ? SP_COUNT_MAX : -SP_COUNT_MAX;
+	return sum > SP_COUNT_MAX ? SP_COUNT_MAX : sum < -SP_COUNT_MAX ? -SP_COUNT_MAX : sum;
+}
+
+/* Order for qsort(): rows of a session together, in them rows of an account. */
+int
+sp_net_compare(const void *a, const void *b)
+{
+	const SpRow *x = a;
+	const SpRow *y = b;
+
+	if (x->session != y->session)
+		return x->session < y->session ? -1 : 1;
+	if (x->account != y->account)
+		return x->account < y->account ? -1 : 1;
+	return x->stamp < y->stamp ? -1 : x->stamp > y->stamp;
+}
+
+/* Takes over absolute values newer than those that the target has. */
+static void
+take_absolute(SpCounts *target, const SpRow *row)
+{
+	if (row->op == SP_OP_SET_PROCESSED && row->stamp > target->processed_set_at)
+	{
+		target->processed = row->amount;
+		target->processed_set_at = row->stamp;
+	}
+	else if (row->op == SP_OP_SET_TOTAL && row->stamp > target->total_set_at)
+	{
+		target->total = row->amount;
+		target->has_total = true;
+		target->total_set_at = row->stamp;
+	}
+	else if (row->op == SP_OP_SET_MESSAGE && row->stamp > target->message_set_at)
+	{
+		target->message = row->label;
+		target->message_set_at = row->stamp;
+	}
+}
+
+/* Adds what was called after the absolute value that the target has. */
+static void
+add_relative(SpCounts *target, const SpRow *row)
+{
+	if (row->op == SP_OP_PROCESSED && row->stamp > target->processed_set_at)
+		target->processed = sp_net_add(target->processed, row->amount);
+	else if (row->op == SP_OP_DETECTED)
+		target->detected = sp_net_add(target->detected, row->amount);
+	else if (row->op == SP_OP_ERROR)
+		target->error = sp_net_add(target->error, row->amount);
+	else if (row->op == SP_OP_TOTAL && row->stamp > target->total_set_at)
+	{
+		/* a first addition to an unknown total makes it known */
+		target->total = sp_net_add(target->has_total ? target->total : 0, row->amount);
+		target->has_total = true;
+	}
+}
+
+/*
+ * Apply one account's rows to it.
+ *
+ * Returns by how much its processed count changed beyond its additions: what
+ * an absolute value for an account means to the session, whose own count is
+ * the sum of its accounts' movements.
+ */
+static int64_t
+apply_account(SpCounts *account, const SpRow *rows, int nrows, int64_t session_set_at)
+{
+	int64_t		before = account->processed;
+	int64_t		set_before = account->processed_set_at;
+	int64_t		added = 0;
+
+	for (int i = 0; i < nrows; i++)
+		take_absolute(account, &rows[i]);
+	for (int i = 0; i < nrows; i++)
+	{
+		add_relative(account, &rows[i]);
+		if (rows[i].op == SP_OP_PROCESSED && rows[i].stamp > session_set_at)
+			added = sp_net_add(added, rows[i].amount);
+	}
+	if (account->processed_set_at == set_before || account->processed_set_at <= session_set_at)
+		return 0;
+	return sp_net_add(sp_net_add(account->processed, -before), -added);
+}
+
+/*
+ * Apply a session's rows, in the order of sp_net_compare(), to it and to its
+ * accounts.  "accounts" has those of the accounts named in the rows that still
+ * exist; what is counted for one that does not counts for the session alone.
+ */
+void
+sp_net_apply(SpCounts *session, SpCounts *accounts, int naccounts,
+			 const SpRow *rows, int nrows)
+{
+	int64_t		moved = 0;
+
+	for (int i = 0; i < nrows; i++)
+	{
+		if (rows[i].account == 0)
+			take_absolute(session, &rows[i]);
+	}
+	for (int i = 0; i < nrows; i++)
+		add_relative(session, &rows[i]);
+
+	for (int first = 0, last; first < nrows; first = last)
+	{
+		for (last = first; last < nrows && rows[last].account == rows[first].account;)
+			last++;
+		for (int i = 0; i < naccounts && rows[first].account != 0; i++)
+		{
+			if (accounts[i].id != rows[first].account)
+				continue;
+			moved = sp_net_add(moved, apply_account(&accounts[i], &rows[first], last - first,
+													session->processed_set_at));
+			if (accounts[i].has_total && accounts[i].total < 0)
+				accounts[i].total = 0;
+			break;
+		}
+	}
+	session->processed = sp_net_add(session->processed, moved);
+	if (session->has_total && session->total < 0)
+		session->total = 0;
+}

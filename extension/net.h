@@ -1,0 +1,63 @@
+/*
+ * net.h
+ *		What a handful of ledger rows makes of a session's and its accounts' counts.
+ *
+ * Pure: no PostgreSQL but the integer types of c.h (see net.c).
+ */
+#ifndef SP_NET_H
+#define SP_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SP_COUNT_MAX	INT64_C(9007199254740991)	/* 2^53 - 1 */
+
+/* What a ledger row says; stored in its column op. */
+typedef enum SpOp
+{
+	SP_OP_PROCESSED = 'p',		/* add amount */
+	SP_OP_DETECTED = 'd',
+	SP_OP_ERROR = 'e',
+	SP_OP_TOTAL = 't',
+	SP_OP_COUNTER = 'c',		/* add amount to the counter named by label */
+	SP_OP_SET_PROCESSED = 'P',	/* absolute value */
+	SP_OP_SET_TOTAL = 'T',
+	SP_OP_SET_MESSAGE = 'M',	/* label is the text */
+	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it */
+	SP_OP_DELETED = 'X',		/* the row is gone; label is its stream */
+} SpOp;
+
+typedef struct SpRow
+{
+	int64_t		session;
+	int64_t		account;		/* 0: none */
+	int64_t		amount;
+	int64_t		stamp;			/* when called: microseconds, grows in a backend */
+	const char *label;			/* or NULL */
+	uint32_t	block;			/* where it lies: heap, block, offset */
+	uint16_t	offset;
+	uint8_t		heap;
+	char		op;
+} SpRow;
+
+/* The counts of a session or of one of its accounts. */
+typedef struct SpCounts
+{
+	int64_t		id;
+	int64_t		processed;
+	int64_t		detected;
+	int64_t		error;
+	int64_t		total;
+	bool		has_total;
+	int64_t		processed_set_at;	/* stamps of the newest absolute values */
+	int64_t		total_set_at;
+	int64_t		message_set_at;
+	const char *message;		/* the newest set in these rows, or NULL */
+} SpCounts;
+
+extern int64_t sp_net_add(int64_t a, int64_t b);
+extern int	sp_net_compare(const void *a, const void *b);
+extern void sp_net_apply(SpCounts *session, SpCounts *accounts, int naccounts,
+						 const SpRow *rows, int nrows);
+
+#endif							/* SP_NET_H */

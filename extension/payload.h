@@ -1,0 +1,17 @@
+/*
+ * payload.h
+ *		The notification's text: the only place that knows the wire.
+ */
+#ifndef SP_PAYLOAD_H
+#define SP_PAYLOAD_H
+
+#include "datatype/timestamp.h"
+
+#define SP_MESSAGE_MAX_BYTES	7999	/* NOTIFY's limit at the default block size */
+
+extern char *sp_payload_progress(const char *stream, int64 version, bool final, const char *owner,
+								 const char *data, TimestampTz now);
+extern char *sp_payload_revoked(const char *stream, TimestampTz now);
+extern char *sp_payload_heartbeat(TimestampTz now);
+
+#endif							/* SP_PAYLOAD_H */

@@ -1,0 +1,194 @@
+/*
+ * shared.c
+ *		Shared memory: what the backends, the workers and the launcher of a
+ *		server tell each other about the databases that use the extension.
+ *
+ * Everything here is a hint or a statistic.  The ledger in the tables is the
+ * truth: after a crash this memory starts empty and the workers read it anew.
+ *
+ * Locking.  sp_shared->lock guards which database an entry is for and the
+ * slots' hash table (slot.c).  All else in an entry is atomic, has one writer,
+ * or is under its stats_lock.  An entry once found stays valid for the
+ * backend's life: its memory is never returned, and a backend that holds one
+ * whose database was dropped in the meantime marks nothing that matters.
+ *
+ * Processes are kept as numbers in the PGPROC array, not as pointers: setting
+ * the latch of a number that was reused wakes somebody needlessly, and that
+ * is all.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "compat.h"
+#include "miscadmin.h"
+#include "shared.h"
+#include "slot.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+SpShared   *sp_shared = NULL;
+
+/* Asks for memory and a lock; for shmem_request_hook. */
+void
+sp_shared_request(void)
+{
+	RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(SpShared)), sp_slot_memory()));
+	RequestNamedLWLockTranche("sync_progress", 1);
+}
+
+static void
+init_database(SpDatabase *database)
+{
+	database->database = InvalidOid;
+	database->relation = InvalidOid;
+	pg_atomic_init_u32(&database->worker_proc, SP_NO_PROC);
+	pg_atomic_init_u32(&database->worker_pid, 0);
+	pg_atomic_init_u32(&database->wanted, 0);
+	pg_atomic_init_u32(&database->attached, 0);
+	pg_atomic_init_u32(&database->current_heap, 0);
+	pg_atomic_init_u32(&database->dirty_heaps, 0);
+	pg_atomic_init_u32(&database->sweep, 1);
+	pg_atomic_init_u64(&database->beat, 0);
+	for (int i = 0; i < SP_HEAPS; i++)
+	{
+		pg_atomic_init_u32(&database->scan_from[i], 0);
+		pg_atomic_init_u32(&database->fold_xid[i], InvalidTransactionId);
+	}
+	pg_atomic_init_u64(&database->flush_wanted, 0);
+	pg_atomic_init_u64(&database->flush_done, 0);
+	ConditionVariableInit(&database->flushed);
+	SpinLockInit(&database->stats_lock);
+	memset(&database->stats, 0, sizeof(SpStats));
+}
+
+/* Creates the memory, or finds it (EXEC_BACKEND); for shmem_startup_hook. */
+void
+sp_shared_attach(void)
+{
+	bool		found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	sp_shared = ShmemInitStruct("sync_progress", sizeof(SpShared), &found);
+	if (!found)
+	{
+		sp_shared->lock = &(GetNamedLWLockTranche("sync_progress"))->lock;
+		pg_atomic_init_u32(&sp_shared->launcher_proc, SP_NO_PROC);
+		for (int i = 0; i < SP_MAX_DATABASES; i++)
+			init_database(&sp_shared->databases[i]);
+	}
+	sp_slot_attach(found);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+/* Raises the one error that every function gives when not preloaded. */
+void
+sp_shared_require(void)
+{
+	if (sp_shared == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("sync_progress must be loaded via \"shared_preload_libraries\""),
+				 errhint("Add sync_progress to shared_preload_libraries in postgresql.conf and restart the server.")));
+}
+
+/*
+ * Find or make the entry of this database's extension, whose sync_sessions is
+ * "relation".  Returns NULL when there are none left: counting goes on, and
+ * the launcher's first pass after a restart finds the database again.
+ */
+SpDatabase *
+sp_shared_database(Oid relation)
+{
+	static SpDatabase *found = NULL;
+	SpDatabase *free_entry = NULL;
+
+	if (sp_shared == NULL)
+		return NULL;
+	if (found != NULL && found->relation == relation && found->database == MyDatabaseId)
+		return found;
+
+	found = NULL;
+	LWLockAcquire(sp_shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < SP_MAX_DATABASES && found == NULL; i++)
+	{
+		SpDatabase *database = &sp_shared->databases[i];
+
+		if (database->database == MyDatabaseId && database->relation == relation)
+			found = database;
+		else if (free_entry == NULL &&
+				 (database->database == InvalidOid ||
+				  (pg_atomic_read_u32(&database->wanted) == 0 &&
+				   pg_atomic_read_u32(&database->attached) == 0 &&
+				   pg_atomic_read_u32(&database->worker_proc) == SP_NO_PROC)))
+			free_entry = database;
+	}
+	if (found == NULL && free_entry != NULL)
+	{
+		found = free_entry;
+		init_database(found);
+		found->database = MyDatabaseId;
+		found->relation = relation;
+		found->stats.reset_at = GetCurrentTimestamp();
+	}
+	LWLockRelease(sp_shared->lock);
+	return found;
+}
+
+void
+sp_shared_wake_launcher(void)
+{
+	uint32		proc = pg_atomic_read_u32(&sp_shared->launcher_proc);
+
+	if (proc != SP_NO_PROC)
+		SetLatch(SpProcLatch(proc));
+}
+
+/*
+ * Wake the database's worker, or have the launcher start one.  Cannot fail:
+ * it runs after commit.
+ */
+void
+sp_shared_wake_worker(SpDatabase *database)
+{
+	uint32		proc = pg_atomic_read_u32(&database->worker_proc);
+
+	if (proc != SP_NO_PROC)
+		SetLatch(SpProcLatch(proc));
+	else
+	{
+		pg_atomic_write_u32(&database->wanted, 1);
+		sp_shared_wake_launcher();
+	}
+}
+
+/* Counts one latency.  The caller holds stats_lock. */
+void
+sp_shared_note_latency(SpStats *stats, int64 us)
+{
+	int			bucket = us < 1 ? 0 : (int) (4 * log2((double) us));
+
+	stats->latency[Min(bucket, SP_LATENCY_BUCKETS - 1)]++;
+}
+
+/* A quantile (0 to 1) in milliseconds, to a quarter power of two; NaN: none yet. */
+double
+sp_shared_latency_ms(const SpStats *stats, double quantile)
+{
+	uint64		total = 0;
+	uint64		below = 0;
+
+	for (int i = 0; i < SP_LATENCY_BUCKETS; i++)
+		total += stats->latency[i];
+	if (total == 0)
+		return NAN;
+	for (int i = 0; i < SP_LATENCY_BUCKETS; i++)
+	{
+		below += stats->latency[i];
+		if ((double) below >= quantile * (double) total)
+			return exp2((i + 0.5) / 4) / 1000;
+	}
+	return NAN;
+}

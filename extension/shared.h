@@ -1,0 +1,92 @@
+/*
+ * shared.h
+ *		Shared memory: what the backends, the workers and the launcher of a
+ *		server tell each other about the databases that use the extension.
+ */
+#ifndef SP_SHARED_H
+#define SP_SHARED_H
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
+
+#define SP_MAX_DATABASES	64	/* databases with the extension in one server */
+#define SP_HEAPS			16	/* heaps in the ledger's ring */
+#define SP_NO_PROC			PG_UINT32_MAX
+#define SP_LATENCY_BUCKETS	80	/* quarter powers of two of a microsecond */
+#define SP_ERROR_LENGTH		256
+
+/* Versions and the wire count microseconds since 1970. */
+#define sp_unix_us(timestamp) \
+	((int64) (timestamp) + ((int64) POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
+/* What a worker has done; written by it alone, reset by anybody. */
+typedef struct SpStats
+{
+	int64		folds;			/* transactions that folded something */
+	int64		fold_us;		/* time in them */
+	int64		last_fold_us;
+	int64		increments;		/* ledger rows folded */
+	int64		notifications;
+	int64		suppressed;		/* commits that got no message of their own */
+	int64		discarded;		/* ledger rows of sessions that are gone */
+	int64		backed_off;		/* folds put off: locked or failing */
+	int			blocked_by;		/* pid that last held a session up, or 0 */
+	char		last_error[SP_ERROR_LENGTH];
+	uint32		latency[SP_LATENCY_BUCKETS];	/* due to NOTIFY committed */
+	TimestampTz reset_at;
+} SpStats;
+
+/*
+ * A database that has the extension: (database, relation) with relation the
+ * OID of its sync_sessions, so that an extension that was dropped and created
+ * again shares nothing with its predecessor.
+ */
+typedef struct SpDatabase
+{
+	/* Set and cleared with the lock held exclusively. */
+	Oid			database;		/* InvalidOid: free */
+	Oid			relation;
+
+	pg_atomic_uint32 worker_proc;	/* SP_NO_PROC: none */
+	pg_atomic_uint32 worker_pid;
+	pg_atomic_uint32 wanted;	/* the launcher is to keep a worker here */
+	pg_atomic_uint32 attached;	/* bridges that listen */
+	pg_atomic_uint32 current_heap;
+	pg_atomic_uint32 dirty_heaps;	/* bit per heap with rows committed */
+	pg_atomic_uint32 sweep;		/* look everywhere: a mark may have been lost */
+	pg_atomic_uint64 beat;		/* the worker's last turn */
+
+	/* What lies before scan_from needs no fold (see ledger.c). */
+	pg_atomic_uint32 scan_from[SP_HEAPS];
+	pg_atomic_uint32 fold_xid[SP_HEAPS];	/* newest fold that deleted there */
+
+	pg_atomic_uint64 flush_wanted;
+	pg_atomic_uint64 flush_done;
+	ConditionVariable flushed;
+
+	slock_t		stats_lock;
+	SpStats		stats;
+} SpDatabase;
+
+typedef struct SpShared
+{
+	LWLock	   *lock;			/* databases' identity, slots' hash and free list */
+	pg_atomic_uint32 launcher_proc;
+	SpDatabase	databases[SP_MAX_DATABASES];
+} SpShared;
+
+extern PGDLLIMPORT SpShared *sp_shared; /* NULL: not preloaded */
+
+extern void sp_shared_request(void);
+extern void sp_shared_attach(void);
+extern void sp_shared_require(void);
+extern SpDatabase *sp_shared_database(Oid relation);
+extern void sp_shared_wake_worker(SpDatabase *database);
+extern void sp_shared_wake_launcher(void);
+extern void sp_shared_note_latency(SpStats *stats, int64 us);
+extern double sp_shared_latency_ms(const SpStats *stats, double quantile);
+
+#endif							/* SP_SHARED_H */

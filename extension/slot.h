@@ -1,0 +1,73 @@
+/*
+ * slot.h
+ *		What is known in shared memory of a session that is being counted.
+ */
+#ifndef SP_SLOT_H
+#define SP_SLOT_H
+
+#include "shared.h"
+#include "throttle.h"
+
+/* A status, as text in tables and JSON.  SP_STATUS_UNKNOWN: read the row. */
+typedef enum SpStatus
+{
+	SP_STATUS_UNKNOWN,
+	SP_STATUS_PENDING,
+	SP_STATUS_PROCESSING,
+	SP_STATUS_PAUSED,
+	SP_STATUS_COMPLETED,
+	SP_STATUS_FAILED,
+	SP_STATUS_CANCELLED,
+} SpStatus;
+
+#define SP_SLOT_DIRTY	0x1		/* something is committed that was not told */
+#define SP_SLOT_URGENT	0x2		/* its status or error message changed */
+#define SP_SLOT_BUSY	0x8		/* the worker has it in hand */
+#define SP_SLOT_RETELL	0x4		/* tell it even if the fold finds nothing */
+
+typedef struct SpSlotKey
+{
+	Oid			database;
+	Oid			relation;
+	int64		session;
+} SpSlotKey;
+
+typedef struct SpSlot
+{
+	SpSlotKey	key;			/* database InvalidOid: free; under the lock */
+	int			next_free;
+
+	pg_atomic_uint32 pins;		/* transactions that will mark it */
+	pg_atomic_uint32 flags;
+	pg_atomic_uint32 status;	/* generation << 8 | SpStatus, see slot.c */
+	pg_atomic_uint32 every_count;	/* wake the worker when pending passes it */
+	pg_atomic_uint64 pending;	/* processed and committed since it was told */
+	pg_atomic_uint64 marks;		/* commits since it was told */
+	pg_atomic_uint64 marked_at; /* when it became dirty */
+	pg_atomic_uint64 used_at;
+
+	/* The worker's alone. */
+	SpThrottle	throttle;
+	TimestampTz told_at;
+	TimestampTz urgent_at;
+	TimestampTz retry_at;
+	int			backoff_ms;
+	TimestampTz unknown_since;	/* ledger rows, but no session: see fold.c */
+} SpSlot;
+
+extern Size sp_slot_memory(void);
+extern void sp_slot_attach(bool found);
+extern SpSlot *sp_slot_pin(SpDatabase *database, int64 session);
+extern void sp_slot_unpin(SpSlot *slot);
+extern SpSlot *sp_slot_next(SpDatabase *database, int *position);
+extern int	sp_slot_count(SpDatabase *database, int *waiting);
+extern bool sp_slot_mark(SpSlot *slot, uint32 flags, int64 processed, TimestampTz now);
+extern SpStatus sp_slot_status(SpSlot *slot, uint32 *generation);
+extern void sp_slot_set_status(SpSlot *slot, uint32 generation, SpStatus status);
+extern void sp_slot_forget_status(SpSlot *slot);
+extern void sp_slot_forget_all(SpDatabase *database);
+
+extern SpStatus sp_status_parse(const char *name);
+extern const char *sp_status_name(SpStatus status);
+
+#endif							/* SP_SLOT_H */

@@ -1,0 +1,13 @@
+/*
+ * tell.h
+ *		What the watchers of folded sessions are told.
+ */
+#ifndef SP_TELL_H
+#define SP_TELL_H
+
+#include "fold.h"
+
+extern void sp_tell_compose(const SpCatalog *catalog, SpDue **told, char **owners, int ntold,
+							MemoryContext context, char *error, size_t error_size);
+
+#endif							/* SP_TELL_H */

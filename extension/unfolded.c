@@ -1,0 +1,197 @@
+/*
+ * unfolded.c
+ *		The exact state now: what the ledger holds, added to the tables' counts.
+ *
+ * Under the caller's snapshot, so that tables and ledger are of one moment:
+ * what a fold is just moving from one to the other is seen once.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "counters.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "ledger.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+
+PG_FUNCTION_INFO_V1(sync_progress_unfolded);
+
+/* Places of sync_progress_unfolded()'s columns. */
+enum
+{
+	OUT_SESSION,
+	OUT_ACCOUNT,
+	OUT_PROCESSED,
+	OUT_TOTAL,
+	OUT_DETECTED,
+	OUT_ERROR,
+	OUT_MESSAGE,
+	OUT_COUNTERS,
+	OUT_COLUMNS
+};
+
+static int64
+get_int64(HeapTuple tuple, int column, bool *isnull)
+{
+	bool		null;
+	Datum		value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, &null);
+
+	if (isnull != NULL)
+		*isnull = null;
+	return null ? 0 : DatumGetInt64(value);
+}
+
+/*
+ * Reads counts of sessions or accounts by ids, ordered by id.  The columns:
+ * id, processed, detected, error, total, processed_set_at, total_set_at,
+ * message_set_at (0 for accounts), session.
+ */
+static SpCounts *
+read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int *count)
+{
+	Datum	   *datums = palloc(Max(nids, 1) * sizeof(Datum));
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		args[1];
+	SpCounts   *counts;
+
+	for (int i = 0; i < nids; i++)
+		datums[i] = Int64GetDatum(ids[i]);
+	args[0] = PointerGetDatum(construct_array(datums, nids, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (SPI_execute_with_args(query, 1, types, args, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read counts");
+	*count = (int) SPI_processed;
+	counts = palloc0(Max(*count, 1) * sizeof(SpCounts));
+	*sessions = palloc0(Max(*count, 1) * sizeof(int64));
+	for (int i = 0; i < *count; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		bool		isnull;
+
+		counts[i].id = get_int64(tuple, 1, NULL);
+		counts[i].processed = get_int64(tuple, 2, NULL);
+		counts[i].detected = get_int64(tuple, 3, NULL);
+		counts[i].error = get_int64(tuple, 4, NULL);
+		counts[i].total = get_int64(tuple, 5, &isnull);
+		counts[i].has_total = !isnull;
+		counts[i].processed_set_at = get_int64(tuple, 6, NULL);
+		counts[i].total_set_at = get_int64(tuple, 7, NULL);
+		counts[i].message_set_at = get_int64(tuple, 8, NULL);
+		(*sessions)[i] = get_int64(tuple, 9, NULL);
+	}
+	return counts;
+}
+
+/* One row of the result: counts with their session and account. */
+static void
+put(ReturnSetInfo *result, const SpCounts *counts, int64 session, int64 account, const char *counters)
+{
+	Datum		values[OUT_COLUMNS] = {0};
+	bool		nulls[OUT_COLUMNS] = {false};
+
+	values[OUT_SESSION] = Int64GetDatum(session);
+	values[OUT_ACCOUNT] = Int64GetDatum(account);
+	nulls[OUT_ACCOUNT] = account == 0;
+	values[OUT_PROCESSED] = Int64GetDatum(counts->processed);
+	values[OUT_TOTAL] = Int64GetDatum(counts->total);
+	nulls[OUT_TOTAL] = !counts->has_total;
+	values[OUT_DETECTED] = Int64GetDatum(counts->detected);
+	values[OUT_ERROR] = Int64GetDatum(counts->error);
+	nulls[OUT_MESSAGE] = counts->message == NULL;
+	if (counts->message != NULL)
+		values[OUT_MESSAGE] = CStringGetTextDatum(counts->message);
+	nulls[OUT_COUNTERS] = counters == NULL;
+	if (counters != NULL)
+		values[OUT_COUNTERS] = DirectFunctionCall1(jsonb_in, CStringGetDatum(counters));
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* Applies the rows of each session, which are in the order of sp_net_compare(). */
+static void
+put_all(ReturnSetInfo *result, const SpRows *rows, SpCounts *sessions, int nsessions,
+		SpCounts *accounts, const int64 *account_sessions, int naccounts)
+{
+	int			s = 0;
+
+	for (int first = 0, last; first < rows->count; first = last)
+	{
+		int64		id = rows->rows[first].session;
+		SpCounts   *own = palloc(Max(naccounts, 1) * sizeof(SpCounts));
+		int			nown = 0;
+
+		for (last = first; last < rows->count && rows->rows[last].session == id;)
+			last++;
+		while (s < nsessions && sessions[s].id < id)
+			s++;
+		if (s == nsessions || sessions[s].id != id)
+			continue;			/* rows of a session that is gone, or not visible */
+		for (int i = 0; i < naccounts; i++)
+		{
+			if (account_sessions[i] == id)
+				own[nown++] = accounts[i];
+		}
+		sp_net_apply(&sessions[s], own, nown, &rows->rows[first], last - first);
+		put(result, &sessions[s], id, 0, sp_counters_sum(&rows->rows[first], last - first));
+		for (int i = 0; i < nown; i++)
+			put(result, &own[i], id, own[i].id, NULL);
+		pfree(own);
+	}
+}
+
+/* sync_progress_unfolded(only_session) */
+Datum
+sync_progress_unfolded(PG_FUNCTION_ARGS)
+{
+	const SpCatalog *catalog;
+	const char *schema;
+	ReturnSetInfo *result;
+	SpRows		rows = {0};
+	SpCounts   *sessions,
+			   *accounts;
+	int64	   *session_ids,
+			   *account_ids,
+			   *ignored,
+			   *account_sessions;
+	int			nsession_ids = 0,
+				naccount_ids = 0,
+				nsessions,
+				naccounts;
+
+	sp_shared_require();
+	InitMaterializedSRF(fcinfo, 0);
+	result = (ReturnSetInfo *) fcinfo->resultinfo;
+	catalog = sp_catalog_of_function(fcinfo->flinfo->fn_oid);
+	schema = quote_identifier(get_namespace_name(catalog->schema));
+	sp_ledger_read_visible(catalog, sp_shared_database(catalog->sessions), GetActiveSnapshot(),
+						   PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0), &rows);
+	if (rows.count == 0)
+		return (Datum) 0;
+
+	qsort(rows.rows, rows.count, sizeof(SpRow), sp_net_compare);
+	session_ids = palloc(rows.count * sizeof(int64));
+	account_ids = palloc(rows.count * sizeof(int64));
+	for (int i = 0; i < rows.count; i++)
+	{
+		const SpRow *row = &rows.rows[i];
+
+		if (nsession_ids == 0 || session_ids[nsession_ids - 1] != row->session)
+			session_ids[nsession_ids++] = row->session;
+		if (row->account != 0 && (naccount_ids == 0 || account_ids[naccount_ids - 1] != row->account))
+			account_ids[naccount_ids++] = row->account;
+	}
+	SPI_connect();
+	sessions = read_counts(psprintf("SELECT id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at,"
+									" message_set_at, id FROM %s.sync_sessions WHERE id = ANY ($1) ORDER BY id", schema),
+						   session_ids, nsession_ids, &ignored, &nsessions);
+	accounts = read_counts(psprintf("SELECT id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at,"
+									" 0::bigint, sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id", schema),
+						   account_ids, naccount_ids, &account_sessions, &naccounts);
+	put_all(result, &rows, sessions, nsessions, accounts, account_sessions, naccounts);
+	SPI_finish();
+	return (Datum) 0;
+}

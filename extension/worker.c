@@ -1,0 +1,258 @@
+/*
+ * worker.c
+ *		The process that folds and tells, one per database with the extension.
+ *
+ * It sleeps on its latch until a commit marks a session or a throttled one
+ * becomes due.  A turn: take the marks of the sessions that are due, read the
+ * ledger's rows, fold them in batches (fold.c), each followed by a transaction
+ * that does nothing but NOTIFY, the only place where that is done.
+ *
+ * Between turns it rests four times as long as the last turn took (0.1 s at
+ * most): at quiet that is a millisecond, under load it makes turns larger
+ * instead of more, and keeps it to a fifth of a core.
+ *
+ * Marks are hints.  A sweep every ten seconds reads the whole ledger; the
+ * first turn folds everything and tells every run again that has not ended or
+ * ended in the last ten minutes, whatever got lost with the process before.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "fold.h"
+#include "guc.h"
+#include "miscadmin.h"
+#include "payload.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/procsignal.h"
+#include "tcop/tcopprot.h"
+#include "trigger.h"
+#include "turn.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "worker.h"
+
+#define REST_FACTOR			4
+#define REST_MAX_MS			100
+#define IDLE_EXIT_MS		300000
+
+static SpDatabase *my_database = NULL;
+
+/* The entry is free for a successor. */
+static void
+resign(int code, Datum arg)
+{
+	if (my_database == NULL)
+		return;
+	pg_atomic_write_u32(&my_database->worker_pid, 0);
+	pg_atomic_write_u32(&my_database->worker_proc, SP_NO_PROC);
+	ConditionVariableBroadcast(&my_database->flushed);
+	sp_shared_wake_launcher();
+}
+
+/* Becomes this database's worker.  Returns false where there is one. */
+static bool
+take_office(SpDatabase *database)
+{
+	uint32		none = SP_NO_PROC;
+
+	if (!pg_atomic_compare_exchange_u32(&database->worker_proc, &none, SpMyProcNumber()))
+		return false;
+	my_database = database;
+	pg_atomic_write_u32(&database->worker_pid, MyProcPid);
+	pg_atomic_write_u32(&database->wanted, 1);
+	pg_atomic_write_u32(&database->sweep, 1);
+	before_shmem_exit(resign, (Datum) 0);
+	return true;
+}
+
+/* Sends messages, in a transaction that does nothing else. */
+static void
+notify(char **messages, int count)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	for (int i = 0; i < count; i++)
+		Async_Notify(sp_channel, messages[i]);
+	CommitTransactionCommand();
+}
+
+/* Tells attached bridges that the path is open; returns when to do so next, 0: nobody listens. */
+static TimestampTz
+beat(TimestampTz now)
+{
+	static TimestampTz last = 0;
+	char	   *message;
+
+	if (pg_atomic_read_u32(&my_database->attached) == 0)
+		return 0;
+	if (now - last >= (int64) sp_heartbeat_interval_ms * 1000)
+	{
+		last = now;
+		message = sp_payload_heartbeat(now);
+		notify(&message, 1);
+	}
+	return last + (int64) sp_heartbeat_interval_ms * 1000;
+}
+
+/* Whether no run is open, so that a worker has nothing to wait for. */
+static bool
+nothing_open(const SpCatalog *catalog)
+{
+	bool		none;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_execute(psprintf("SELECT FROM %s.sync_sessions WHERE status IN ('pending', 'processing', 'paused') LIMIT 1",
+							 quote_identifier(get_namespace_name(catalog->schema))), true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read sessions");
+	none = SPI_processed == 0;
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return none;
+}
+
+/* The extension's tables now; NULL when it is gone or another one. */
+static const SpCatalog *
+my_catalog(void)
+{
+	const SpCatalog *catalog;
+
+	StartTransactionCommand();
+	catalog = sp_catalog_of_extension();
+	CommitTransactionCommand();
+	if (catalog != NULL && my_database != NULL && catalog->sessions != my_database->relation)
+		return NULL;
+	return catalog;
+}
+
+/* Leave for good: nobody is to start a successor until there is a need. */
+static void pg_attribute_noreturn()
+leave(const char *why)
+{
+	ereport(DEBUG1, (errmsg_internal("sync_progress worker leaves: %s", why)));
+	if (my_database != NULL)
+		pg_atomic_write_u32(&my_database->wanted, 0);
+	proc_exit(0);
+}
+
+/* Waits for the latch or the time. */
+static void
+rest(long ms)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+}
+
+static void
+loop(MemoryContext context)
+{
+	TimestampTz active_at = GetCurrentTimestamp();
+	bool		first = true;
+
+	for (;;)
+	{
+		TimestampTz start = GetCurrentTimestamp();
+		const SpCatalog *catalog = my_catalog();
+		TimestampTz next,
+					next_beat,
+					now;
+		long		rest_ms;
+
+		if (catalog == NULL)
+			leave("the extension is gone");
+		MemoryContextReset(context);
+		MemoryContextSwitchTo(context);
+		pg_atomic_write_u64(&my_database->beat, (uint64) start);
+		if (sp_turn(catalog, my_database, context, notify, first, &next))
+			active_at = start;
+		first = false;
+		MemoryContextSwitchTo(context);
+		next_beat = beat(start);
+		if (next_beat > 0)
+		{
+			active_at = start;
+			next = Min(next, next_beat);
+		}
+		now = GetCurrentTimestamp();
+		if (now - active_at > (int64) IDLE_EXIT_MS * 1000)
+		{
+			if (nothing_open(catalog))
+				leave("nothing to do");
+			active_at = now;
+		}
+		pgstat_report_stat(true);
+		pgstat_report_activity(STATE_IDLE, "waiting for increments");
+
+		/* a turn costs its rest, so that a flood makes larger turns, not more */
+		rest_ms = Min(REST_FACTOR * (now - start) / 1000, REST_MAX_MS);
+		if (rest_ms > 0)
+		{
+			TimestampTz until = now + rest_ms * 1000;
+
+			while ((now = GetCurrentTimestamp()) < until)
+				rest((until - now + 999) / 1000);
+			/* rest() has reset the latch: look, rather than rely on it */
+			if (next <= now || sp_turn_due(my_database, now))
+				continue;
+		}
+		rest(next <= now ? 0 : Min((next - now + 999) / 1000, 3600000));
+	}
+}
+
+/*
+ * Entry point, started by the launcher for a database by OID.
+ *
+ * Stays if the database has the extension and no worker yet.
+ */
+void
+sp_worker_main(Datum database)
+{
+	const SpCatalog *catalog;
+	MemoryContext context;
+	SpDatabase *entry;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
+
+	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("application_name", "sync_progress worker", PGC_USERSET, PGC_S_OVERRIDE);
+	sp_am_worker = true;
+
+	catalog = my_catalog();
+	if (catalog == NULL)
+		proc_exit(0);
+	entry = sp_shared_database(catalog->sessions);
+	if (entry == NULL || !take_office(entry))
+		proc_exit(0);
+	sp_shared_wake_launcher();
+
+	context = AllocSetContextCreate(TopMemoryContext, "sync_progress turn", ALLOCSET_DEFAULT_SIZES);
+	loop(context);
+}

@@ -1,6 +1,6 @@
 -- sync_progress_increment: every field, sums, bounds and the status returned.
 \ir include/helpers.psql
-SELECT plan(35);
+SELECT plan(36);
 
 CREATE FUNCTION pg_temp.counts(session bigint) RETURNS text LANGUAGE sql AS $$
 	SELECT format('%s %s %s %s', processed_count, detected_count, error_count, coalesce(total_count::text, '-'))

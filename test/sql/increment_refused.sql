@@ -1,7 +1,7 @@
 -- Bad input to the counting functions: each refused in one clear error with
 -- SQLSTATE and HINT, nothing counted.
 \ir include/helpers.psql
-SELECT plan(47);
+SELECT plan(48);
 
 SELECT pg_temp.start_with_accounts('refused') AS s \gset
 SELECT pg_temp.start_with_accounts('refused') AS other \gset
@@ -60,17 +60,18 @@ SELECT lives_ok(pg_temp.inc(format('%s, 1, %L', :s, repeat('x', 63))), 'incremen
 SELECT pg_temp.refuses(pg_temp.many(format('%s, NULL', :s)), '22004', 'counts', 'increment_many: no counts');
 SELECT pg_temp.refuses(pg_temp.many(format('%s, %L', :s, counts)), state, pattern, 'increment_many: ' || counts)
 FROM (VALUES ('[1]', '22023', 'object'), ('5', '22023', 'object'), ('null', '22023', 'object'),
-	('{"processed":"5"}', '22023', 'processed'), ('{"processed":1.5}', '22023', 'processed'), 
-	('{"processed":{"a":1}}', '22023', 'processed'), ('{"processed":1e30}', '22003', 'processed|1e30|1000000000000'),
+	('{"processed":"5"}', '22023', 'number'), ('{"processed":1.5}', '22023', ''), ('{"processed":null}', '22023', 'number'),
+	('{"processed":{"a":1}}', '22023', 'number'), ('{"processed":1e30}', '22003', ''),
 	('{"processed":1000000000001}', '22003', '1000000000001'), ('{"a b":1}', '22023', 'field')) AS v (counts, state, pattern);
-SELECT pg_temp.refuses(pg_temp.many(format('%s, ''{"processed":null}''', :s)), '22004', 'processed|amount', 'increment_many: {"processed":null}');
-SELECT pg_temp.refuses(pg_temp.many(format('%s, ''{"processed":5,"detected":"x"}''', :s)), '22023', 'detected',
+SELECT pg_temp.refuses(pg_temp.many(format('%s, ''{"processed":5,"detected":"x"}''', :s)), '22023', 'number',
 	'increment_many: one bad value refuses the whole call');
 
 -- set
 SELECT pg_temp.refuses(pg_temp.set(format('%s, 9007199254740992', :s)), '22003', '9007199254740992', 'set: above 2^53-1');
 SELECT pg_temp.refuses(pg_temp.set(format('%s, NULL, -1', :s)), '22003', 'total_count', 'set: a negative total');
 SELECT pg_temp.refuses(pg_temp.set(format('%s, NULL, 9007199254740992', :s)), '22003', '9007199254740992', 'set: a total above 2^53-1');
+
+SELECT pg_temp.refuses(pg_temp.set(format('%s, -1', :s)), '22003', 'processed_count', 'set: a negative count');
 
 -- transactions that cannot write
 BEGIN READ ONLY;

@@ -1,7 +1,7 @@
 -- Kinds of one's own: another channel, payload and rule of who may watch; and
 -- functions that do not fit are refused when they are written down.
 \ir include/helpers.psql
-SELECT plan(29);
+SELECT plan(32);
 
 DROP SCHEMA IF EXISTS kinds_app CASCADE;
 CREATE SCHEMA kinds_app;
@@ -15,16 +15,26 @@ CREATE FUNCTION kinds_app.may_watch(session_id bigint, claims jsonb) RETURNS boo
 	SELECT EXISTS (SELECT FROM sync.sync_sessions AS s JOIN kinds_app.friends AS f ON f.owner = s.owner_id
 		WHERE s.id = session_id AND f.friend = claims ->> 'sub')
 $$;
-DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%';
+DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%' OR owner_id = 'kim';
 DELETE FROM sync.sync_kinds WHERE kind LIKE 'kinds\_%';
 
 CREATE FUNCTION pg_temp.new_kind(name text, payload text, authorize text) RETURNS text LANGUAGE sql AS $$
 	SELECT format('INSERT INTO sync.sync_kinds (kind, channel, param, payload_function, authorize_function) VALUES (%L, %L, %L, %L, %L)',
 		name, name || 'Channel', 'batch_id', payload, authorize)
 $$;
+-- What each identifier ("channel id") of a watcher gets; an error is an answer too.
+CREATE FUNCTION pg_temp.ask_many(channels text[], ids text[], subs text[]) RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN ARRAY(SELECT coalesce(refused, payload::text) FROM sync.sync_progress_subscribe(
+		ARRAY(SELECT format('{"channel":"%s","id":"%s"}', c, i) FROM unnest(channels, ids) AS u (c, i)),
+		ARRAY(SELECT jsonb_build_object('sub', s) FROM unnest(subs) AS s),
+		ARRAY(SELECT n::integer FROM generate_series(1, cardinality(ids)) AS n)) ORDER BY ord);
+EXCEPTION WHEN OTHERS THEN
+	RETURN ARRAY['error: ' || SQLERRM];
+END
+$$;
 CREATE FUNCTION pg_temp.ask(id text, sub text, channel text) RETURNS text LANGUAGE sql AS $$
-	SELECT coalesce(refused, payload::text) FROM sync.sync_progress_subscribe(
-		ARRAY[format('{"channel":"%s","batch_id":"%s"}', channel, id)], ARRAY[jsonb_build_object('sub', sub)], '{1}')
+	SELECT (pg_temp.ask_many(ARRAY[channel], ARRAY[id], ARRAY[sub]))[1]
 $$;
 
 -- the built-in one
@@ -62,12 +72,21 @@ SET client_min_messages = error;
 SELECT is(pg_temp.ask('x', 'ok', 'kinds_badChannel'), 'unavailable', 'its watchers are told unavailable, not refused for good');
 SELECT is(pg_temp.ask('x', 'null', 'kinds_badChannel'), 'not_found', 'a rule that says NULL refuses');
 SELECT is(pg_temp.ask('x', 'nonsense', 'kinds_badChannel'), 'not_found', 'a rule that fails refuses');
-SELECT is((SELECT string_agg(coalesce(refused, 'ok'), ' ' ORDER BY ord) FROM sync.sync_progress_subscribe(ARRAY[
-	'{"channel":"kinds_badChannel","id":"x"}', '{"channel":"kinds_batchChannel","id":"b1"}', '{"channel":"kinds_badChannel","id":"x"}'],
-	ARRAY['{"sub":"ok"}', '{"sub":"lee"}', '{"sub":"nonsense"}']::jsonb[], '{1,2,3}')), 'unavailable ok not_found', 'beside it others are served');
+SELECT is(pg_temp.ask_many('{kinds_badChannel,kinds_batchChannel,kinds_badChannel}', '{x,b1,x}', '{ok,lee,nonsense}'),
+	ARRAY['unavailable', (SELECT payload::text FROM sync.sync_progress_snapshots('{kinds_batch:b1}')), 'not_found'], 'beside it others are served');
 SELECT sync.sync_progress_flush();
 SELECT is(processed_count, 1::bigint, 'the fold goes on, too') FROM sync.sync_sessions WHERE id = :x;
-RESET client_min_messages;
+SET client_min_messages = warning;
+
+-- a payload function that gives too much, or another's
+CREATE FUNCTION kinds_app.odd_payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE AS $$
+	SELECT s.id, json_build_object('n', s.id) FROM sync.sync_sessions AS s, generate_series(1, 2) WHERE s.kind = 'kinds_odd'
+$$;
+SELECT lives_ok(pg_temp.new_kind('kinds_odd', 'kinds_app.odd_payload(bigint[])', 'sync.sync_may_watch(bigint,jsonb)'), 'a kind whose payload function gives rows twice, and others''');
+SELECT count(sync.sync_session_start('odd', 'kinds_odd', source_id => 'o' || n)) FROM generate_series(1, 3) AS n;
+SELECT is(count(*), 2::bigint, 'is still one row an identifier')
+FROM sync.sync_progress_subscribe('{"{\"channel\":\"kinds_oddChannel\",\"id\":\"o1\"}","{\"channel\":\"kinds_oddChannel\",\"id\":\"o2\"}"}', ARRAY['{"scope":["admin"]}'::jsonb], '{1,1}');
+SELECT is(count(*), 1::bigint, 'and one snapshot a stream, of no stream that was not asked for') FROM sync.sync_progress_snapshots('{kinds_odd:o1}');
 
 -- functions that do not fit
 CREATE FUNCTION kinds_app.volatile_payload(bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql AS 'SELECT 1::bigint, ''{}''::json';

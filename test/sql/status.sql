@@ -1,6 +1,6 @@
 -- A run's life: which changes of status are allowed, what they leave behind.
 \ir include/helpers.psql
-SELECT plan(60);
+SELECT plan(59);
 
 CREATE FUNCTION pg_temp.session_in(wanted text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,7 +1,7 @@
 -- The view and function sync_progress are exact at any moment; tables and
 -- snapshots show folded values only; flush folds.
 \ir include/helpers.psql
-SELECT plan(52);
+SELECT plan(54);
 
 SELECT sync.sync_session_start('view', title => 'Mail', total_count => 200) AS s \gset
 SELECT sync.sync_progress_flush();

@@ -1,0 +1,279 @@
+/*
+ * accept.c
+ *		The sockets that are listened on.
+ *
+ * Our own acceptor, since libwebsockets' gives no say in what is accepted: at
+ * most so many a wakeup, so that a storm of connections does not hold up those
+ * that are served, and a plain refusal when there are too many.
+ */
+#include "accept.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ev.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "log.h"
+
+#define ACCEPT_A_WAKEUP		16
+#define ACCEPT_BACKLOG		4096
+#define ACCEPT_MAX			16
+#define ACCEPT_PAUSE_S		0.2
+
+struct acceptor
+{
+	struct accepts *accepts;
+	int			fd;
+	ev_io		io;
+	ev_timer	pause;
+};
+
+struct accepts
+{
+	struct ev_loop *loop;
+	struct conns *conns;
+	int			count;
+	struct acceptor items[ACCEPT_MAX];
+};
+
+/* ---- addresses ---- */
+
+/*
+ * "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" for all.
+ */
+static struct addrinfo *
+parse_address(const char *text, const char **error)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,.ai_flags = AI_PASSIVE};
+	struct addrinfo *info = NULL;
+	char		host[256];
+	const char *colon = strrchr(text, ':');
+	char	   *end;
+	long		port;
+	int			code;
+
+	*error = "it must be of the form ADDRESS:PORT";
+	if (colon == NULL || colon[1] == '\0' || (size_t) (colon - text) >= sizeof(host))
+		return NULL;
+	port = strtol(colon + 1, &end, 10);
+	if (*end != '\0' || port < 0 || port > 65535)
+		return NULL;
+	snprintf(host, sizeof(host), "%.*s", (int) (colon - text), text);
+	if (host[0] == '[' && host[strlen(host) - 1] == ']')
+	{
+		host[strlen(host) - 1] = '\0';
+		memmove(host, host + 1, strlen(host));
+	}
+	else if (strchr(host, ':'))
+		return NULL;
+	code = getaddrinfo(host[0] && strcmp(host, "*") != 0 ? host : NULL, colon + 1,
+					   &hints, &info);
+	if (code != 0)
+		*error = gai_strerror(code);
+	return code == 0 ? info : NULL;
+}
+
+static bool
+is_loopback(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET)
+	{
+		const struct sockaddr_in *in = (const struct sockaddr_in *) address;
+
+		return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
+	}
+	if (address->sa_family == AF_INET6)
+	{
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) address;
+
+		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	}
+	return false;
+}
+
+/*
+ * Are the addresses sound, and such that nobody else reaches a bridge that
+ * asks for no token?  Returns what is wrong, or NULL.
+ */
+const char *
+accepts_check(const struct config *config)
+{
+	static char problem[512];
+	const char *error;
+
+	if (config->listen.count > ACCEPT_MAX)
+		return "too many addresses to listen on";
+	for (int i = 0; i < config->listen.count; i++)
+	{
+		struct addrinfo *info = parse_address(config->listen.items[i], &error);
+		bool		loopback = info && is_loopback(info->ai_addr);
+
+		if (info)
+			freeaddrinfo(info);
+		if (info == NULL)
+			snprintf(problem, sizeof(problem), "bad value for listen: \"%s\": %s",
+					 config->listen.items[i], error);
+		else if (config->auth == CONFIG_AUTH_NONE && !loopback)
+			snprintf(problem, sizeof(problem), "auth = none lets everybody see everything "
+					 "and is allowed on loopback only, not on \"%s\"",
+					 config->listen.items[i]);
+		else
+			continue;
+		return problem;
+	}
+	return NULL;
+}
+
+/* ---- accepting ---- */
+
+static void
+on_pause_over(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+	struct acceptor *acceptor = timer->data;
+
+	(void) revents;
+	ev_io_start(loop, &acceptor->io);
+}
+
+/*
+ * Answer a connection that is one too many.  The socket's buffer is empty, so
+ * this cannot block.  A request that came along is read first: closing with
+ * bytes unread would reset the connection and could take the answer with it.
+ */
+static void
+refuse(int fd)
+{
+	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
+		"Retry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+	char		request[4096];
+
+	for (int i = 0; i < 4; i++)
+		if (recv(fd, request, sizeof(request), MSG_DONTWAIT) <= 0)
+			break;
+	if (send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+static void
+on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
+{
+	static struct log_rate rate;
+	struct acceptor *acceptor = io->data;
+
+	(void) revents;
+	for (int i = 0; i < ACCEPT_A_WAKEUP; i++)
+	{
+		int			fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0)
+		{
+			if (conns_are_full(acceptor->accepts->conns))
+			{
+				if (log_rate_allows(&rate, "accept"))
+					log_warn("accept", "connection refused, max_connections is reached");
+				refuse(fd);
+			}
+			else
+				conns_adopt(acceptor->accepts->conns, fd);
+			continue;
+		}
+		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+			return;
+
+		/* Out of descriptors or memory: trying at once would spin. */
+		if (log_rate_allows(&rate, "accept"))
+			log_warn("accept", "cannot accept: %s", strerror(errno));
+		ev_io_stop(loop, io);
+		ev_timer_set(&acceptor->pause, ACCEPT_PAUSE_S, 0.0);
+		ev_timer_start(loop, &acceptor->pause);
+		return;
+	}
+}
+
+static int
+open_socket(const char *text)
+{
+	const char *error;
+	struct addrinfo *info = parse_address(text, &error);
+	int			on = 1;
+	int			fd;
+
+	if (info == NULL)
+		die(2, "accept", "bad value for listen: \"%s\": %s", text, error);
+	fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		die(1, "accept", "cannot open a socket for %s: %s", text, strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, info->ai_addr, info->ai_addrlen) != 0)
+		die(1, "accept", "cannot listen on %s: %s", text, strerror(errno));
+	if (listen(fd, ACCEPT_BACKLOG) != 0)
+		die(1, "accept", "cannot listen on %s: %s", text, strerror(errno));
+	freeaddrinfo(info);
+	return fd;
+}
+
+/* Open all of them, at boot. */
+struct accepts *
+accepts_open(struct ev_loop *loop, const struct config *config, struct conns *conns)
+{
+	struct accepts *accepts = mem_zalloc(sizeof(*accepts));
+
+	accepts->loop = loop;
+	accepts->conns = conns;
+	for (int i = 0; i < config->listen.count && i < ACCEPT_MAX; i++)
+	{
+		struct acceptor *acceptor = &accepts->items[accepts->count++];
+
+		acceptor->accepts = accepts;
+		acceptor->fd = open_socket(config->listen.items[i]);
+		ev_io_init(&acceptor->io, on_acceptable, acceptor->fd, EV_READ);
+		acceptor->io.data = acceptor;
+		ev_io_start(loop, &acceptor->io);
+		ev_timer_init(&acceptor->pause, on_pause_over, 0.0, 0.0);
+		acceptor->pause.data = acceptor;
+	}
+	return accepts;
+}
+
+void
+accepts_close(struct accepts *accepts)
+{
+	for (int i = 0; i < accepts->count; i++)
+	{
+		ev_io_stop(accepts->loop, &accepts->items[i].io);
+		ev_timer_stop(accepts->loop, &accepts->items[i].pause);
+		close(accepts->items[i].fd);
+	}
+	free(accepts);
+}
+
+/* Say where the bridge can be reached; port 0 has become a real one. */
+void
+accepts_announce(const struct accepts *accepts)
+{
+	for (int i = 0; i < accepts->count; i++)
+	{
+		struct sockaddr_storage address;
+		socklen_t	len = sizeof(address);
+		char		host[NI_MAXHOST];
+		char		port[NI_MAXSERV];
+		bool		is_v6;
+
+		if (getsockname(accepts->items[i].fd, (struct sockaddr *) &address, &len) != 0 ||
+			getnameinfo((struct sockaddr *) &address, len, host, sizeof(host), port,
+						sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+			continue;
+		is_v6 = address.ss_family == AF_INET6;
+		log_info("main", "ready listen=%s%s%s:%s", is_v6 ? "[" : "", host,
+				 is_v6 ? "]" : "", port);
+	}
+}

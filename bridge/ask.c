@@ -1,0 +1,559 @@
+/*
+ * ask.c
+ *		What the database is asked about subscriptions and streams.
+ *
+ * Subscriptions that must be asked about wait in one list, and each turn of the
+ * loop makes one query of them: at most 256 distinct pairs of claims and
+ * identifier, however many subscriptions share a pair.  While as many queries
+ * as may be are under way the list grows, so that the load makes the batches
+ * larger and not more numerous.
+ *
+ * A question is asked only while notifications are being received, and an
+ * answer counts only if they have been received ever since: otherwise an
+ * update could fall between (see kept.c for those that come while it is under
+ * way).  When receiving begins again every subscription is asked about anew.
+ * That also finds what was revoked meanwhile, which reading the states alone
+ * would not.
+ *
+ * A batch that fails is asked again in halves, so that one bad row or one slow
+ * payload function delays nobody else for long; a single one that fails is
+ * asked again later, as is one the database calls unavailable.
+ *
+ * A subscription is in one list at a time (waiting, delayed, or that of the
+ * pair under way), and ask_forget() takes it out of any.
+ */
+#include "ask.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codes.h"
+#include "log.h"
+
+#define ASK_DELAY_FIRST_MS	1000
+#define ASK_DELAY_MAX_MS	30000
+#define ASK_HINTS_EVERY_MS	500
+
+struct ask_list
+{
+	struct hub_sub *first;
+	struct hub_sub *last;
+};
+
+struct ask_pair
+{
+	struct istr *identifier;	/* held by the subscriptions' batch */
+	struct istr *claims;
+	int			ord;
+	bool		is_answered;
+	struct ask_list subs;
+};
+
+struct ask_batch
+{
+	struct ask *ask;
+	uint64_t	live_since;		/* the ask's, when it was sent */
+	uint64_t	begin_seq;		/* kept_begin(); 0 for snapshots */
+	int			rows;
+	struct ask_pair *pairs;		/* of a subscribe */
+	char	  **streams;		/* of a re-read */
+};
+
+struct ask
+{
+	struct hub *hub;
+	const struct ask_port *port;
+	void	   *arg;
+	bool		is_live;
+	uint64_t	live_since;		/* counts how often it became live */
+	int			under_way;
+	int			rows_max;		/* halved by a failure, doubled by success */
+	int64_t		now_ms;
+	int64_t		hints_due_ms;
+	struct ask_list waiting;
+	struct ask_list delayed;
+	struct buf	identifiers;
+	struct buf	claims;
+	struct buf	who;
+};
+
+/* ---- lists ---- */
+
+static void
+ask_push(struct ask_list *list, struct hub_sub *sub)
+{
+	sub->ask_home = list;
+	sub->ask_next = NULL;
+	sub->ask_prev = list->last;
+	if (list->last)
+		list->last->ask_next = sub;
+	else
+		list->first = sub;
+	list->last = sub;
+}
+
+/* No question about this subscription is to be answered any more. */
+void
+ask_forget(struct hub_sub *sub)
+{
+	struct ask_list *list = sub->ask_home;
+
+	if (list == NULL)
+		return;
+	if (sub->ask_prev)
+		sub->ask_prev->ask_next = sub->ask_next;
+	else
+		list->first = sub->ask_next;
+	if (sub->ask_next)
+		sub->ask_next->ask_prev = sub->ask_prev;
+	else
+		list->last = sub->ask_prev;
+	sub->ask_home = NULL;
+}
+
+struct ask *
+ask_create(struct hub *hub, const struct ask_port *port, void *arg)
+{
+	struct ask *ask = mem_zalloc(sizeof(*ask));
+
+	ask->hub = hub;
+	ask->port = port;
+	ask->arg = arg;
+	ask->rows_max = ASK_ROWS_MAX;
+	return ask;
+}
+
+/* No batch may be under way, and no subscription in a list. */
+void
+ask_free(struct ask *ask)
+{
+	buf_free(&ask->identifiers);
+	buf_free(&ask->claims);
+	buf_free(&ask->who);
+	free(ask);
+}
+
+/*
+ * Ask about this subscription, again if it was asked before.  If a question is
+ * under way its answer may be too old, so another follows it.
+ */
+void
+ask_sub(struct ask *ask, struct hub_sub *sub)
+{
+	if (sub->ask_home == &ask->waiting)
+		return;
+	if (sub->ask_home && sub->ask_home != &ask->delayed)
+	{
+		sub->ask_again = true;
+		return;
+	}
+	ask_forget(sub);
+	ask_push(&ask->waiting, sub);
+}
+
+static void
+ask_visit(struct hub_sub *sub, void *arg)
+{
+	ask_sub(arg, sub);
+}
+
+/* Notifications are being received from now on, or no longer. */
+void
+ask_set_live(struct ask *ask, bool is_live)
+{
+	if (is_live && !ask->is_live)
+	{
+		ask->live_since++;
+		hub_each(ask->hub, ask_visit, ask);
+	}
+	ask->is_live = is_live;
+}
+
+static void
+ask_later(struct ask *ask, struct hub_sub *sub)
+{
+	int64_t		delay_ms = ASK_DELAY_FIRST_MS;
+
+	for (int i = 0; i < sub->ask_attempts && delay_ms < ASK_DELAY_MAX_MS; i++)
+		delay_ms *= 2;
+	if (delay_ms > ASK_DELAY_MAX_MS)
+		delay_ms = ASK_DELAY_MAX_MS;
+	if (sub->ask_attempts < UINT8_MAX)
+		sub->ask_attempts++;
+	sub->ask_due_ms = ask->now_ms + delay_ms;
+	ask_push(&ask->delayed, sub);
+}
+
+/* ---- questions ---- */
+
+static int
+ask_compare_pairs(const void *left, const void *right)
+{
+	const struct ask_pair *a = left;
+	const struct ask_pair *b = right;
+
+	if (a->identifier != b->identifier)
+		return (uintptr_t) a->identifier < (uintptr_t) b->identifier ? -1 : 1;
+	if (a->claims != b->claims)
+		return (uintptr_t) a->claims < (uintptr_t) b->claims ? -1 : 1;
+	return 0;
+}
+
+static void
+ask_keep_node(void *node)
+{
+	(void) node;
+}
+
+/*
+ * Move waiting subscriptions into the batch, as many as have a place in it.
+ */
+static void
+ask_fill(struct ask *ask, struct ask_batch *batch)
+{
+	void	   *tree = NULL;
+
+	while (ask->waiting.first)
+	{
+		struct hub_sub *sub = ask->waiting.first;
+		struct ask_pair key = {.identifier = sub->identifier,.claims = sub->claims};
+		void	   *node = tfind(&key, &tree, ask_compare_pairs);
+		struct ask_pair *pair;
+
+		if (node)
+			pair = *(struct ask_pair **) node;
+		else
+		{
+			if (batch->rows >= ask->rows_max)
+				break;
+			pair = &batch->pairs[batch->rows++];
+			pair->identifier = intern_hold(sub->identifier);
+			pair->claims = intern_hold(sub->claims);
+			pair->ord = batch->rows;
+			if (tsearch(pair, &tree, ask_compare_pairs) == NULL)
+				abort();
+		}
+		ask_forget(sub);
+		sub->ask_again = false;
+		ask_push(&pair->subs, sub);
+	}
+	tdestroy(tree, ask_keep_node);
+}
+
+/* Write the batch as three array literals. */
+static void
+ask_write(struct ask *ask, const struct ask_batch *batch)
+{
+	const struct istr *distinct[ASK_ROWS_MAX];
+	int			count = 0;
+
+	buf_reset(&ask->identifiers);
+	buf_reset(&ask->claims);
+	buf_reset(&ask->who);
+	buf_add_text(&ask->identifiers, "{");
+	buf_add_text(&ask->claims, "{");
+	buf_add_text(&ask->who, "{");
+	for (int i = 0; i < batch->rows; i++)
+	{
+		const struct ask_pair *pair = &batch->pairs[i];
+		int			who = 0;
+
+		while (who < count && distinct[who] != pair->claims)
+			who++;
+		if (who == count)
+		{
+			distinct[count++] = pair->claims;
+			buf_add_array_item(&ask->claims, pair->claims->text, pair->claims->len);
+		}
+		buf_add_array_item(&ask->identifiers, pair->identifier->text,
+						   pair->identifier->len);
+		buf_printf(&ask->who, "%s%d", i > 0 ? "," : "", who + 1);
+	}
+	buf_add_text(&ask->identifiers, "}");
+	buf_add_text(&ask->claims, "}");
+	buf_add_text(&ask->who, "}");
+}
+
+static struct ask_batch *
+ask_batch_create(struct ask *ask)
+{
+	struct ask_batch *batch = mem_zalloc(sizeof(*batch));
+
+	batch->ask = ask;
+	batch->live_since = ask->live_since;
+	ask->under_way++;
+	return batch;
+}
+
+static void
+ask_batch_free(struct ask_batch *batch)
+{
+	for (int i = 0; i < batch->rows; i++)
+	{
+		if (batch->pairs)
+		{
+			intern_drop(batch->pairs[i].identifier);
+			intern_drop(batch->pairs[i].claims);
+		}
+		if (batch->streams)
+			free(batch->streams[i]);
+	}
+	batch->ask->under_way--;
+	free(batch->pairs);
+	free(batch->streams);
+	free(batch);
+}
+
+static bool
+ask_send_subscribe(struct ask *ask)
+{
+	struct ask_batch *batch = ask_batch_create(ask);
+
+	batch->pairs = mem_zalloc(sizeof(*batch->pairs) * (size_t) ask->rows_max);
+	batch->begin_seq = kept_begin(hub_kept(ask->hub));
+	ask_fill(ask, batch);
+	ask_write(ask, batch);
+	if (ask->port->subscribe(ask->arg, ask->identifiers.data, ask->claims.data,
+							 ask->who.data, batch))
+		return true;
+	ask_done(batch, ASK_LOST);
+	return false;
+}
+
+static void
+ask_send_snapshots(struct ask *ask, bool is_hint)
+{
+	struct ask_batch *batch = NULL;
+	const char *stream;
+
+	while ((batch == NULL || batch->rows < ASK_ROWS_MAX) &&
+		   hub_next_wanted(ask->hub, is_hint, &stream, ask_visit, ask))
+	{
+		if (batch == NULL)
+		{
+			batch = ask_batch_create(ask);
+			batch->streams = mem_zalloc(sizeof(*batch->streams) * ASK_ROWS_MAX);
+			buf_reset(&ask->identifiers);
+			buf_add_text(&ask->identifiers, "{");
+		}
+		batch->streams[batch->rows++] = mem_strdup(stream);
+		buf_add_array_item(&ask->identifiers, stream, strlen(stream));
+	}
+	if (batch == NULL)
+		return;
+	buf_add_text(&ask->identifiers, "}");
+	if (!ask->port->snapshots(ask->arg, ask->identifiers.data, batch))
+		ask_done(batch, ASK_LOST);
+}
+
+/*
+ * Send what is waiting, as far as it may be.  Called once in every turn of the
+ * loop, after everything that came in was read.
+ */
+void
+ask_flush(struct ask *ask)
+{
+	if (!ask->is_live)
+		return;
+	if (ask->under_way < ASK_BATCHES_MAX)
+		ask_send_snapshots(ask, false);
+	while (ask->waiting.first && ask->under_way < ASK_BATCHES_MAX)
+		if (!ask_send_subscribe(ask))
+			break;
+}
+
+/* What waits for a time rather than for a turn. */
+void
+ask_tick(struct ask *ask, int64_t now_ms)
+{
+	ask->now_ms = now_ms;
+	for (struct hub_sub *sub = ask->delayed.first, *next; sub; sub = next)
+	{
+		next = sub->ask_next;
+		if (sub->ask_due_ms <= now_ms)
+		{
+			ask_forget(sub);
+			ask_push(&ask->waiting, sub);
+		}
+	}
+	if (ask->is_live && now_ms >= ask->hints_due_ms && ask->under_way < ASK_BATCHES_MAX)
+	{
+		ask->hints_due_ms = now_ms + ASK_HINTS_EVERY_MS;
+		ask_send_snapshots(ask, true);
+	}
+}
+
+/* ---- answers ---- */
+
+/*
+ * The database allows this subscription to watch "stream".  Returns true if it
+ * must be asked again, because its rights changed since the query began.
+ */
+static bool
+ask_allow(struct ask_batch *batch, struct hub_sub *sub, const struct ask_row *row)
+{
+	struct hub *hub = batch->ask->hub;
+	const struct kept_entry *kept = kept_find(hub_kept(hub), row->stream);
+
+	hub_attach(hub, sub, row->stream);
+	sub->ask_attempts = 0;
+	if (sub->ask_resend)
+	{
+		sub->ask_resend = false;
+		sub->owes_state = true;
+	}
+	if (!sub->is_confirmed)
+	{
+		sub->is_confirmed = true;
+		sub->owes_confirm = true;
+	}
+	if (kept && kept->hint_seq > batch->begin_seq)
+		hub_want(hub, row->stream, true);
+	if (kept && kept->version > row->version && kept->payload == NULL)
+		hub_want(hub, row->stream, false);
+	return !kept_is_complete(hub_kept(hub), batch->begin_seq) ||
+		(kept && kept->revoked_seq > batch->begin_seq);
+}
+
+/* The newer of the answer's state and the one notified meanwhile. */
+static void
+ask_apply_state(struct ask_batch *batch, const struct ask_row *row)
+{
+	struct hub *hub = batch->ask->hub;
+	const struct kept_entry *kept = kept_find(hub_kept(hub), row->stream);
+
+	if (kept && kept->payload && kept->version > row->version)
+		hub_state(hub, row->stream, kept->version, kept->final, kept->payload);
+	else if (row->payload)
+	{
+		struct msg *payload = msg_create(row->payload, row->payload_len);
+
+		hub_state(hub, row->stream, row->version, row->final, payload);
+		msg_drop(payload);
+	}
+}
+
+static void
+ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
+				const struct ask_row *row)
+{
+	struct ask *ask = batch->ask;
+	struct ask_list allowed = {NULL, NULL};
+
+	while (pair->subs.first)
+	{
+		struct hub_sub *sub = pair->subs.first;
+		bool		again = sub->ask_again;
+
+		ask_forget(sub);
+		if (row->refused && strcmp(row->refused, CODE_REFUSED_UNAVAILABLE) == 0)
+			ask_later(ask, sub);
+		else if (row->refused || row->stream == NULL)
+		{
+			hub_detach(ask->hub, sub);
+			sub->owes_reject = true;
+			sub->transport->owed(sub->client, sub);
+		}
+		else
+		{
+			again |= ask_allow(batch, sub, row);
+			sub->ask_again = again;
+			ask_push(&allowed, sub);
+		}
+	}
+	if (allowed.first == NULL)
+		return;
+
+	/*
+	 * The state goes to those who watch already; those who were just allowed
+	 * get it after their confirmation.
+	 */
+	ask_apply_state(batch, row);
+	while (allowed.first)
+	{
+		struct hub_sub *sub = allowed.first;
+
+		ask_forget(sub);
+		if (sub->ask_again)
+			ask_push(&ask->waiting, sub);
+		sub->transport->owed(sub->client, sub);
+	}
+}
+
+/*
+ * One row of the answer.  An answer to a question from before receiving was
+ * interrupted is passed over: its batch counts as lost.
+ */
+void
+ask_answer(struct ask_batch *batch, const struct ask_row *row)
+{
+	if (!batch->ask->is_live || batch->live_since != batch->ask->live_since)
+		return;
+	if (batch->pairs)
+	{
+		struct ask_pair *pair;
+
+		if (row->ord < 1 || row->ord > batch->rows)
+			return;
+		pair = &batch->pairs[row->ord - 1];
+		if (pair->is_answered)
+			return;
+		pair->is_answered = true;
+		ask_answer_pair(batch, pair, row);
+	}
+	else if (row->stream)
+		ask_apply_state(batch, row);
+}
+
+static void
+ask_done_pairs(struct ask_batch *batch, enum ask_result result)
+{
+	struct ask *ask = batch->ask;
+	bool		is_single = batch->rows == 1;
+
+	for (int i = 0; i < batch->rows; i++)
+	{
+		struct ask_pair *pair = &batch->pairs[i];
+
+		while (pair->subs.first)
+		{
+			struct hub_sub *sub = pair->subs.first;
+
+			ask_forget(sub);
+			if (result == ASK_ANSWERED || (result == ASK_FAILED && is_single))
+				ask_later(ask, sub);
+			else
+				ask_push(&ask->waiting, sub);
+		}
+	}
+	if (result == ASK_FAILED)
+		ask->rows_max = batch->rows > 1 ? (batch->rows + 1) / 2 : 1;
+	else if (result == ASK_ANSWERED && ask->rows_max < ASK_ROWS_MAX)
+		ask->rows_max = ask->rows_max * 2 < ASK_ROWS_MAX ? ask->rows_max * 2 : ASK_ROWS_MAX;
+}
+
+/*
+ * The answer is complete, or there will be none.  Whatever was not answered is
+ * asked again.  Frees the batch.
+ */
+void
+ask_done(struct ask_batch *batch, enum ask_result result)
+{
+	struct ask *ask = batch->ask;
+
+	if (batch->live_since != ask->live_since || !ask->is_live)
+		result = ASK_LOST;
+	if (batch->pairs)
+	{
+		ask_done_pairs(batch, result);
+		if (batch->begin_seq)
+			kept_end(hub_kept(ask->hub), batch->begin_seq);
+	}
+	else if (result != ASK_ANSWERED)
+	{
+		for (int i = 0; i < batch->rows; i++)
+			hub_want(ask->hub, batch->streams[i], true);
+	}
+	ask_batch_free(batch);
+}

@@ -1,0 +1,740 @@
+/*
+ * cable.c
+ *		Action Cable over a WebSocket.
+ *
+ * The protocol as Rails speaks it, frame for frame: a second subscribe with the
+ * same identifier is silent, an unsubscribe is not answered, what is not
+ * understood is logged and changes nothing.  A handshake with a bad token is
+ * accepted and then told why, as Rails does it, because browsers hide the
+ * status of a handshake that was refused.
+ *
+ * Nothing is queued for a client.  What it is owed are flags (welcome, ping,
+ * the warning before its token expires) and, for each subscription, what the
+ * hub says is owed; cable_pump() writes the next of them while the connection
+ * takes it.
+ *
+ * A token whose key is not known may be signed with one that is newer than what
+ * was read, or the database was not reached yet.  The client is held without
+ * a welcome until the keys have been read.  A stock client gives up waiting
+ * after six seconds and comes again by itself; one that stays is welcomed at
+ * once when the database is there.
+ */
+#include "cable.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ask.h"
+#include "auth.h"
+#include "bridge.h"
+#include "codes.h"
+#include "command.h"
+#include "conn.h"
+#include "hub.h"
+#include "log.h"
+#include "loop.h"
+
+#define CABLE_FRAME_MAX		65536
+#define CABLE_PING_MS		3000
+#define CABLE_HOLD_MS		30000
+#define CABLE_CLOSE_MS		5000
+#define CABLE_WARN_S		30		/* before a token expires */
+#define CABLE_ADMIN_CLAIMS	"{\"scope\":[\"admin\"]}"
+
+enum cable_close
+{
+	CLOSE_NO,
+	CLOSE_WANTED,				/* the disconnect frame is still to be sent */
+	CLOSE_TOLD,					/* it was; the close frame comes next */
+	CLOSE_DONE					/* no more is written */
+};
+
+struct cable_sub
+{
+	struct hub_sub sub;			/* the first member */
+	struct cable_sub *prev;
+	struct cable_sub *next;
+};
+
+struct cable
+{
+	struct conn *conn;
+	struct bridge *bridge;
+	struct auth_claims claims;	/* text is NULL until somebody is let in */
+	char	   *held_token;		/* until the keys have been read */
+	int64_t		held_ms;
+	struct cable_sub *subs;
+	int			subs_count;
+	bool		is_open;		/* welcomed, or about to be */
+	bool		owes_welcome;
+	bool		owes_ping;
+	bool		owes_warning;
+	bool		is_warned;
+	enum cable_close close;
+	const char *close_reason;
+	bool		close_reconnect;
+	int64_t		ping_due_ms;
+	struct buf	rx;				/* a frame that comes in pieces */
+};
+
+static struct log_rate cable_rate;
+
+static bool cable_is_idle(void *client);
+static void cable_send(void *client, struct buf *frame);
+static void cable_owed(void *client, struct hub_sub *sub);
+
+static const struct hub_transport cable_transport = {
+	.is_idle = cable_is_idle,
+	.send = cable_send,
+	.owed = cable_owed,
+	.state = frame_message,
+	.confirm = frame_confirm,
+	.reject = frame_reject
+};
+
+/* ---- who it is ---- */
+
+static void
+cable_forget_token(struct cable *cable)
+{
+	if (cable->held_token)
+	{
+		explicit_bzero(cable->held_token, strlen(cable->held_token));
+		free(cable->held_token);
+	}
+	cable->held_token = NULL;
+}
+
+static void
+cable_hold_token(struct cable *cable, const char *token)
+{
+	cable_forget_token(cable);
+	cable->held_token = mem_strdup(token);
+	cable->held_ms = loop_clock_ms();
+	bridge_want_keys(cable->bridge);
+}
+
+static void
+cable_want_close(struct cable *cable, const char *reason, bool reconnect)
+{
+	if (cable->close != CLOSE_NO)
+		return;
+	cable->close = CLOSE_WANTED;
+	cable->close_reason = reason;
+	cable->close_reconnect = reconnect;
+	if (cable->conn->stage == CONN_CABLE)
+	{
+		conn_set_deadline(cable->conn, CABLE_CLOSE_MS);
+		conn_want_write(cable->conn);
+	}
+}
+
+/*
+ * Decide about a handshake's token, or about one that was held until now.
+ */
+static void
+cable_identify(struct cable *cable, const char *token)
+{
+	const char *why;
+
+	switch (auth_check(cable->bridge->auth, token, strlen(token), time(NULL),
+					   &cable->claims, &why))
+	{
+		case AUTH_OK:
+			return;
+		case AUTH_UNKNOWN_KEY:
+			cable_hold_token(cable, token);
+			return;
+		case AUTH_EXPIRED:
+			cable_want_close(cable, CODE_TOKEN_EXPIRED, true);
+			break;
+		case AUTH_BAD:
+			cable_want_close(cable, CODE_UNAUTHORIZED, false);
+			break;
+	}
+	if (log_rate_allows(&cable_rate, "cable"))
+		log_info("cable", "not let in: %s", why);
+}
+
+/*
+ * Called at the handshake, when the path and the origin are known to be right.
+ * "token" may be empty.
+ */
+void
+cable_create(struct conn *conn, const char *token)
+{
+	struct cable *cable = mem_zalloc(sizeof(*cable));
+
+	cable->conn = conn;
+	cable->bridge = conns_bridge(conn->conns);
+	conn->cable = cable;
+	if (cable->bridge->config->auth == CONFIG_AUTH_NONE)
+		cable->claims.text = intern_get(cable->bridge->intern, CABLE_ADMIN_CLAIMS,
+										strlen(CABLE_ADMIN_CLAIMS));
+	else
+		cable_identify(cable, token);
+}
+
+static void
+cable_sub_drop(struct cable *cable, struct cable_sub *item)
+{
+	ask_forget(&item->sub);
+	hub_detach(cable->bridge->hub, &item->sub);
+	intern_drop(item->sub.identifier);
+	intern_drop(item->sub.claims);
+	if (item->prev)
+		item->prev->next = item->next;
+	else
+		cable->subs = item->next;
+	if (item->next)
+		item->next->prev = item->prev;
+	cable->subs_count--;
+	free(item);
+}
+
+void
+cable_free(struct cable *cable)
+{
+	while (cable->subs)
+		cable_sub_drop(cable, cable->subs);
+	cable_forget_token(cable);
+	auth_claims_drop(&cable->claims);
+	buf_free(&cable->rx);
+	free(cable);
+}
+
+/* ---- writing ---- */
+
+static bool
+cable_is_idle(void *client)
+{
+	struct cable *cable = client;
+
+	return cable->is_open && cable->close == CLOSE_NO && conn_is_idle(cable->conn);
+}
+
+static void
+cable_send(void *client, struct buf *frame)
+{
+	struct cable *cable = client;
+
+	conn_send(cable->conn, frame);
+}
+
+/* Write what is owed to one subscription, as far as the connection takes it. */
+static void
+cable_pump_sub(struct cable *cable, struct cable_sub *item)
+{
+	struct buf *out = conns_scratch(cable->conn->conns);
+
+	while (cable_is_idle(cable))
+	{
+		enum hub_next next = hub_sub_next(&item->sub, out);
+
+		if (next == HUB_NOTHING)
+			return;
+		conn_send(cable->conn, out);
+		if (next == HUB_LAST_FRAME)
+		{
+			cable_sub_drop(cable, item);
+			return;
+		}
+	}
+}
+
+static void
+cable_owed(void *client, struct hub_sub *sub)
+{
+	cable_pump_sub(client, (struct cable_sub *) sub);
+}
+
+/* Write everything that is owed, as far as the connection takes it. */
+static void
+cable_pump(struct cable *cable)
+{
+	struct buf *out = conns_scratch(cable->conn->conns);
+
+	while (cable_is_idle(cable))
+	{
+		if (cable->owes_welcome)
+		{
+			cable->owes_welcome = false;
+			frame_welcome(out);
+		}
+		else if (cable->owes_warning)
+		{
+			cable->owes_warning = false;
+			frame_token_expiring(out);
+		}
+		else if (cable->owes_ping)
+		{
+			cable->owes_ping = false;
+			frame_ping(out, time(NULL));
+		}
+		else
+			break;
+		conn_send(cable->conn, out);
+	}
+	for (struct cable_sub *item = cable->subs, *next; item; item = next)
+	{
+		next = item->next;
+		cable_pump_sub(cable, item);
+	}
+}
+
+/*
+ * Take leave, in two writes: the disconnect frame, then the close frame by
+ * returning -1.  Only from WRITEABLE, which libwebsockets calls again after the
+ * second: so each step is marked before it is taken.
+ */
+static int
+cable_take_leave(struct cable *cable)
+{
+	struct buf *out = conns_scratch(cable->conn->conns);
+
+	if (cable->close == CLOSE_WANTED)
+	{
+		cable->close = CLOSE_TOLD;
+		frame_disconnect(out, cable->close_reason, cable->close_reconnect);
+		conn_send(cable->conn, out);
+		if (cable->conn->is_pending || cable->conn->is_doomed)
+			return 0;
+	}
+	if (cable->close == CLOSE_TOLD)
+	{
+		cable->close = CLOSE_DONE;
+		lws_close_reason(cable->conn->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- time ---- */
+
+/* Let the client in. */
+static void
+cable_welcome(struct cable *cable)
+{
+	cable->is_open = true;
+	cable->owes_welcome = true;
+	cable->ping_due_ms = loop_clock_ms() + CABLE_PING_MS;
+	conn_set_deadline(cable->conn, 0);
+	for (struct cable_sub *item = cable->subs; item; item = item->next)
+	{
+		item->sub.claims = intern_hold(cable->claims.text);
+		ask_sub(cable->bridge->ask, &item->sub);
+	}
+	cable_pump(cable);
+}
+
+/* When something is due besides the connection's deadline. */
+int64_t
+cable_due_ms(const struct cable *cable)
+{
+	int64_t		due_ms = cable->ping_due_ms;
+	int64_t		left_s;
+
+	if (!cable->is_open || cable->close != CLOSE_NO)
+		return 0;
+
+	/* Tokens are by the clock on the wall, which may be set meanwhile. */
+	left_s = cable->claims.expires_at - time(NULL);
+	if (cable->claims.expires_at != 0 && left_s * 1000 < CABLE_PING_MS)
+	{
+		int64_t		end_ms = loop_clock_ms() + left_s * 1000;
+
+		if (end_ms < due_ms)
+			due_ms = end_ms;
+	}
+	return due_ms;
+}
+
+/*
+ * The connection's deadline has passed.  True: it was to be held no longer, and
+ * goes on to take leave.
+ */
+bool
+cable_on_deadline(struct cable *cable)
+{
+	if (cable->is_open || cable->close != CLOSE_NO || cable->conn->stage != CONN_CABLE)
+		return false;
+	log_debug("cable", "held too long without keys");
+	cable_want_close(cable, CODE_SERVER_RESTART, true);
+	return true;
+}
+
+void
+cable_on_time(struct cable *cable, int64_t now_ms)
+{
+	int64_t		left_s = cable->claims.expires_at - time(NULL);
+
+	if (!cable->is_open || cable->close != CLOSE_NO)
+		return;
+	if (cable->claims.expires_at != 0 && left_s <= 0)
+	{
+		cable_want_close(cable, CODE_TOKEN_EXPIRED, true);
+		return;
+	}
+	if (cable->claims.expires_at != 0 && left_s <= CABLE_WARN_S && !cable->is_warned)
+		cable->is_warned = cable->owes_warning = true;
+	if (now_ms >= cable->ping_due_ms)
+	{
+		cable->owes_ping = true;
+		cable->ping_due_ms = now_ms + CABLE_PING_MS;
+	}
+	cable_pump(cable);
+}
+
+/* ---- commands ---- */
+
+static struct cable_sub *
+cable_find(struct cable *cable, const char *identifier, size_t len)
+{
+	struct istr *key = intern_find(cable->bridge->intern, identifier, len);
+
+	for (struct cable_sub *item = cable->subs; key && item; item = item->next)
+		if (item->sub.identifier == key && !item->sub.owes_reject)
+			return item;
+	return NULL;
+}
+
+/*
+ * Refuse without asking.  If it cannot be written now it is not written: the
+ * client sends its subscribe again until it has an answer.
+ */
+static void
+cable_reject_now(struct cable *cable, const struct command *command, const char *why)
+{
+	struct buf *out = conns_scratch(cable->conn->conns);
+
+	log_debug("cable", "rejected: %s", why);
+	if (!cable_is_idle(cable))
+		return;
+	frame_reject_text(out, command->identifier, command->identifier_len);
+	conn_send(cable->conn, out);
+}
+
+static void
+cable_subscribe(struct cable *cable, const struct command *command)
+{
+	struct cable_sub *item;
+
+	if (command->identifier_len > COMMAND_IDENTIFIER_MAX)
+	{
+		cable_reject_now(cable, command, "identifier too long");
+		return;
+	}
+	if (cable_find(cable, command->identifier, command->identifier_len))
+		return;
+	if (cable->subs_count >= cable->bridge->config->max_subscriptions)
+	{
+		cable_reject_now(cable, command, "max_subscriptions is reached");
+		return;
+	}
+
+	item = mem_zalloc(sizeof(*item));
+	item->sub.transport = &cable_transport;
+	item->sub.client = cable;
+	item->sub.identifier = intern_get(cable->bridge->intern, command->identifier,
+									  command->identifier_len);
+	item->next = cable->subs;
+	if (cable->subs)
+		cable->subs->prev = item;
+	cable->subs = item;
+	cable->subs_count++;
+	if (cable->is_open)
+	{
+		item->sub.claims = intern_hold(cable->claims.text);
+		ask_sub(cable->bridge->ask, &item->sub);
+	}
+}
+
+/*
+ * A newer token for the same subject takes the place of the present one.  What
+ * it allows may differ, so everything is asked about again.
+ */
+static void
+cable_refresh(struct cable *cable, const char *token)
+{
+	struct auth_claims claims;
+	const char *why;
+	enum auth_result result;
+
+	if (cable->bridge->config->auth == CONFIG_AUTH_NONE || !cable->is_open)
+		return;
+	result = auth_check(cable->bridge->auth, token, strlen(token), time(NULL), &claims, &why);
+	if (result == AUTH_OK && claims.subject != cable->claims.subject)
+	{
+		why = "it is for another subject";
+		auth_claims_drop(&claims);
+		result = AUTH_BAD;
+	}
+	if (result == AUTH_UNKNOWN_KEY)
+		cable_hold_token(cable, token);
+	else if (result != AUTH_OK && log_rate_allows(&cable_rate, "cable"))
+		log_info("cable", "token not refreshed: %s", why);
+	if (result != AUTH_OK)
+		return;
+
+	auth_claims_drop(&cable->claims);
+	cable->claims = claims;
+	cable->is_warned = cable->owes_warning = false;
+	for (struct cable_sub *item = cable->subs; item; item = item->next)
+	{
+		if (item->sub.owes_reject)
+			continue;
+		intern_drop(item->sub.claims);
+		item->sub.claims = intern_hold(claims.text);
+		ask_sub(cable->bridge->ask, &item->sub);
+	}
+	conn_rearm(cable->conn);
+}
+
+static void
+cable_perform(struct cable *cable, const struct command *command)
+{
+	struct cable_sub *item = cable_find(cable, command->identifier,
+										command->identifier_len);
+	const char *action = command->action ? command->action : "";
+
+	if (strcmp(action, "refresh") == 0 && command->token)
+		cable_refresh(cable, command->token);
+	else if (item && strcmp(action, "request_update") == 0)
+	{
+		if (!cable->is_open)
+			return;
+		item->sub.ask_resend = true;
+		ask_sub(cable->bridge->ask, &item->sub);
+	}
+	else if (log_rate_allows(&cable_rate, "cable"))
+		log_debug("cable", "message ignored action=%.64s subscribed=%s", action,
+				  item ? "yes" : "no");
+}
+
+static void
+cable_take_frame(struct cable *cable, const char *text, size_t len)
+{
+	struct command command;
+	struct cable_sub *item;
+
+	if (cable->close != CLOSE_NO)
+		return;
+	if (!command_parse(text, len, &command))
+	{
+		if (log_rate_allows(&cable_rate, "cable"))
+			log_debug("cable", "frame not understood bytes=%zu", len);
+		return;
+	}
+	switch (command.kind)
+	{
+		case COMMAND_SUBSCRIBE:
+			cable_subscribe(cable, &command);
+			break;
+		case COMMAND_UNSUBSCRIBE:
+			item = cable_find(cable, command.identifier, command.identifier_len);
+			if (item)
+				cable_sub_drop(cable, item);
+			break;
+		case COMMAND_MESSAGE:
+			cable_perform(cable, &command);
+			break;
+		case COMMAND_REFRESH:
+			if (command.token)
+				cable_refresh(cable, command.token);
+			break;
+		case COMMAND_UNKNOWN:
+			if (log_rate_allows(&cable_rate, "cable"))
+				log_debug("cable", "unknown command bytes=%zu", len);
+			break;
+	}
+	command_clear(&command);
+}
+
+/*
+ * A piece of a frame.  Frames that come in one piece, which is nearly all, are
+ * taken from where they lie.
+ */
+static int
+cable_receive(struct cable *cable, struct lws *wsi, const char *in, size_t len)
+{
+	bool		is_first = lws_is_first_fragment(wsi);
+	bool		is_final = lws_is_final_fragment(wsi) &&
+		lws_remaining_packet_payload(wsi) == 0;
+
+	if (is_first && is_final)
+	{
+		cable_take_frame(cable, in, len);
+		return cable->conn->is_doomed ? -1 : 0;
+	}
+	if (is_first)
+		buf_reset(&cable->rx);
+	if (cable->rx.len + len > CABLE_FRAME_MAX)
+	{
+		log_debug("cable", "frame too large, closing");
+		cable->close = CLOSE_DONE;
+		conn_set_deadline(cable->conn, CABLE_CLOSE_MS);
+		lws_close_reason(wsi, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, NULL, 0);
+		return -1;
+	}
+	buf_add(&cable->rx, in, len);
+	if (is_final)
+	{
+		cable_take_frame(cable, cable->rx.data, cable->rx.len);
+		buf_free(&cable->rx);
+	}
+	return 0;
+}
+
+/* ---- libwebsockets ---- */
+
+static int
+cable_opened(struct conn *conn)
+{
+	struct cable *cable = conn->cable;
+
+	if (cable == NULL)
+		return -1;
+	conn->stage = CONN_CABLE;
+	if (cable->close == CLOSE_NO && cable->bridge->is_stopping)
+		cable_want_close(cable, CODE_SERVER_RESTART, true);
+	else if (cable->close != CLOSE_NO)
+	{
+		conn_set_deadline(conn, CABLE_CLOSE_MS);
+		conn_want_write(conn);
+	}
+	else if (cable->claims.text)
+		cable_welcome(cable);
+	else
+		conn_set_deadline(conn, CABLE_HOLD_MS);
+	return 0;
+}
+
+int
+cable_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
+			   void *in, size_t len)
+{
+	struct conn *conn;
+
+	(void) user;
+	switch (reason)
+	{
+		case LWS_CALLBACK_ESTABLISHED:
+			conn = conn_of(wsi);
+			return conn ? cable_opened(conn) : -1;
+
+		case LWS_CALLBACK_RECEIVE:
+			conn = conn_of(wsi);
+			return cable_receive(conn->cable, wsi, in, len);
+
+		case LWS_CALLBACK_SERVER_WRITEABLE:
+			conn = conn_of(wsi);
+			conn->is_pending = lws_partial_buffered(wsi);
+			if (conn->is_doomed || conn->is_pending)
+				return 0;
+			if (conn->cable->close != CLOSE_NO)
+				return cable_take_leave(conn->cable);
+			cable_pump(conn->cable);
+			return 0;
+
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		case LWS_CALLBACK_CLOSED:
+			conn = conn_of(wsi);
+			if (conn && conn->cable)
+			{
+				conn->cable->close = CLOSE_DONE;
+				conn_set_deadline(conn, CABLE_CLOSE_MS);
+			}
+			return 0;
+
+		default:
+			return 0;
+	}
+}
+
+/*
+ * The stock client offers this protocol so that a server which speaks no other
+ * can say so.  It is accepted and closed.
+ */
+int
+cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reason,
+						   void *user, void *in, size_t len)
+{
+	struct conn *conn = conn_of(wsi);
+
+	(void) user;
+	(void) in;
+	(void) len;
+	if (reason == LWS_CALLBACK_ESTABLISHED && conn)
+	{
+		conn->stage = CONN_CABLE;
+		if (conn->cable)
+			conn->cable->close = CLOSE_TOLD;
+		conn_set_deadline(conn, CABLE_CLOSE_MS);
+		conn_want_write(conn);
+	}
+	else if (reason == LWS_CALLBACK_SERVER_WRITEABLE && conn && conn->cable)
+		return cable_take_leave(conn->cable);
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+/*
+ * The keys have been read: decide about a token that waited for them.  If the
+ * reading was begun before the token came, it waits for the next.
+ */
+static void
+cable_keys_read(struct conn *conn, void *arg)
+{
+	struct cable *cable = conn->cable;
+	struct bridge *bridge = arg;
+	char	   *token;
+
+	if (cable == NULL || cable->held_token == NULL || cable->close != CLOSE_NO)
+		return;
+	token = cable->held_token;
+	cable->held_token = NULL;
+	if (cable->is_open)
+		cable_refresh(cable, token);
+	else
+	{
+		int64_t		held_ms = cable->held_ms;
+
+		cable_identify(cable, token);
+		if (cable->held_token && held_ms < bridge->keys_asked_ms)
+		{
+			cable_forget_token(cable);
+			if (log_rate_allows(&cable_rate, "cable"))
+				log_info("cable", "not let in: the token's key is not known");
+			cable_want_close(cable, CODE_UNAUTHORIZED, false);
+		}
+		if (cable->claims.text && conn->stage == CONN_CABLE)
+			cable_welcome(cable);
+	}
+	explicit_bzero(token, strlen(token));
+	free(token);
+}
+
+void
+cables_keys_read(struct bridge *bridge)
+{
+	conns_each(bridge->conns, cable_keys_read, bridge);
+}
+
+static void
+cable_restart(struct conn *conn, void *arg)
+{
+	(void) arg;
+	if (conn->stage == CONN_CABLE && conn->cable)
+		cable_want_close(conn->cable, CODE_SERVER_RESTART, true);
+	else if (conn->stage == CONN_REQUEST && conn->cable == NULL)
+		conn_doom(conn);
+}
+
+/* The bridge stops: everybody is asked to come again. */
+void
+cables_restart(struct bridge *bridge)
+{
+	conns_each(bridge->conns, cable_restart, NULL);
+}

@@ -1,0 +1,35 @@
+/*
+ * cable.h
+ *		Action Cable over a WebSocket.
+ */
+#ifndef CABLE_H
+#define CABLE_H
+
+#include <libwebsockets.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bridge;
+struct cable;
+struct conn;
+enum auth_result;
+
+/* Callbacks of libwebsockets for the two protocols. */
+int			cable_callback(struct lws *wsi, enum lws_callback_reasons reason,
+						   void *user, void *in, size_t len);
+int			cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reason,
+									   void *user, void *in, size_t len);
+
+/* Decided at the handshake: who this is, or why nobody is let in. */
+void		cable_create(struct conn *conn, const char *token);
+void		cable_free(struct cable *cable);
+
+int64_t		cable_due_ms(const struct cable *cable);
+bool		cable_on_deadline(struct cable *cable);
+void		cable_on_time(struct cable *cable, int64_t now_ms);
+
+/* For all of them. */
+void		cables_keys_read(struct bridge *bridge);
+void		cables_restart(struct bridge *bridge);
+
+#endif							/* CABLE_H */

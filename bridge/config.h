@@ -1,0 +1,53 @@
+/*
+ * config.h
+ *		The settings: one table for flags, environment, file and help.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+
+#include "log.h"
+
+enum config_auth
+{
+	CONFIG_AUTH_JWT,
+	CONFIG_AUTH_NONE
+};
+
+struct config_list
+{
+	char	  **items;
+	int			count;
+};
+
+struct config
+{
+	struct config_list listen;
+	char	   *db;
+	int			auth;			/* enum config_auth */
+	char	   *audience;		/* empty: not checked */
+	char	   *cookie;
+	struct config_list allowed_origin;
+	char	   *www;			/* empty: nothing is served */
+	int			log_level;		/* enum log_level */
+	int			max_connections;
+	int			max_subscriptions;
+	int			send_buffer_bytes;
+};
+
+enum config_action
+{
+	CONFIG_RUN,
+	CONFIG_CHECK,
+	CONFIG_VERSION,
+	CONFIG_HELP,
+	CONFIG_BAD					/* "error" says why */
+};
+
+enum config_action config_load(struct config *config, int argc, char **argv,
+							   char **envp, char *error, int error_size);
+void		config_free(struct config *config);
+void		config_print_help(void);
+
+#endif							/* CONFIG_H */

@@ -1,0 +1,330 @@
+/*
+ * conn.c
+ *		One client, whatever it speaks.
+ *
+ * A connection is made when its socket is accepted and freed in one place, when
+ * libwebsockets says that it has destroyed its side.  Meanwhile it is in the
+ * list of all, and from the first moment in the timer wheel: there is no state,
+ * not half a request, not a close handshake, in which a connection could stay
+ * for ever.
+ *
+ * Writing.  A frame is written at once, from wherever it came up, to a
+ * connection with nothing pending; that costs two thirds of asking for
+ * WRITEABLE and writing then.  lws_partial_buffered() right after the write says
+ * whether a part stayed behind.  From then until WRITEABLE nothing at all is
+ * written, pings included, because each further write would be appended to what
+ * libwebsockets holds, and that has no bound.
+ *
+ * Ending.  A connection whose write failed is only marked, since its hub
+ * group may be being walked; conns_reap() ends it in the same turn of the loop,
+ * with LWS_TO_KILL_SYNC, which must never happen inside its own callback.
+ */
+#include "conn.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bridge.h"
+#include "cable.h"
+#include "log.h"
+#include "loop.h"
+
+_Static_assert(LWS_PRE <= BUF_HEADROOM, "a frame needs room for its header");
+
+#define CONN_HANDSHAKE_MS		10000
+#define CONN_USER_TIMEOUT_MS	30000
+
+struct conns
+{
+	struct bridge *bridge;
+	struct wheel *wheel;
+	struct conn *first;
+	struct conn *doomed;
+	struct conn *adopting;		/* until libwebsockets has taken it */
+	int			count;
+	struct buf	scratch;		/* where a frame for one client is built */
+};
+
+static void conn_on_timer(struct wheel_timer *timer, void *arg);
+
+struct conns *
+conns_create(struct bridge *bridge)
+{
+	struct conns *conns = mem_zalloc(sizeof(*conns));
+
+	conns->bridge = bridge;
+	conns->wheel = wheel_create(loop_clock_ms(), conn_on_timer, conns);
+	return conns;
+}
+
+/* All connections must be gone. */
+void
+conns_free(struct conns *conns)
+{
+	wheel_free(conns->wheel);
+	buf_free(&conns->scratch);
+	free(conns);
+}
+
+bool
+conns_are_full(const struct conns *conns)
+{
+	return conns->count >= conns->bridge->config->max_connections;
+}
+
+int
+conns_count(const struct conns *conns)
+{
+	return conns->count;
+}
+
+struct bridge *
+conns_bridge(const struct conns *conns)
+{
+	return conns->bridge;
+}
+
+struct buf *
+conns_scratch(struct conns *conns)
+{
+	return &conns->scratch;
+}
+
+struct conn *
+conn_of(struct lws *wsi)
+{
+	return wsi ? lws_get_opaque_user_data(wsi) : NULL;
+}
+
+/* ---- life ---- */
+
+static void
+set_socket_options(const struct conns *conns, int fd)
+{
+	int			on = 1;
+	int			bytes = conns->bridge->config->send_buffer_bytes;
+	unsigned	timeout_ms = CONN_USER_TIMEOUT_MS;
+
+	/*
+	 * A small send buffer: what the kernel has taken goes out before anything
+	 * newer, however old it is by then.  A peer that takes nothing for half a
+	 * minute is gone.
+	 */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
+static void
+conn_free(struct conn *conn)
+{
+	struct conns *conns = conn->conns;
+
+	for (struct conn **at = &conns->doomed; conn->is_doomed && *at; at = &(*at)->next_doomed)
+	{
+		if (*at == conn)
+		{
+			*at = conn->next_doomed;
+			break;
+		}
+	}
+	wheel_clear(&conn->timer);
+	if (conn->cable)
+		cable_free(conn->cable);
+	msg_drop(conn->body);
+	if (conn->prev)
+		conn->prev->next = conn->next;
+	else
+		conns->first = conn->next;
+	if (conn->next)
+		conn->next->prev = conn->prev;
+	conns->count--;
+	free(conn);
+}
+
+/*
+ * Take over an accepted socket.
+ */
+void
+conns_adopt(struct conns *conns, int fd)
+{
+	struct conn *conn = mem_zalloc(sizeof(*conn));
+	lws_adopt_desc_t info;
+
+	set_socket_options(conns, fd);
+	conn->conns = conns;
+	conn->next = conns->first;
+	if (conns->first)
+		conns->first->prev = conn;
+	conns->first = conn;
+	conns->count++;
+	conn_set_deadline(conn, CONN_HANDSHAKE_MS);
+
+	memset(&info, 0, sizeof(info));
+	info.vh = loop_vhost(conns->bridge->loop);
+	info.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP;
+	info.fd.sockfd = fd;
+	info.opaque = conn;
+
+	/*
+	 * When this fails the socket is closed, but whether we were told of the
+	 * destruction depends on how far it came.
+	 */
+	conns->adopting = conn;
+	conn->wsi = lws_adopt_descriptor_vhost_via_info(&info);
+	if (conns->adopting && conn->wsi == NULL)
+		conn_free(conn);
+	conns->adopting = NULL;
+}
+
+/* libwebsockets has destroyed its side: the one place where a connection goes. */
+void
+conn_destroyed(struct conn *conn)
+{
+	if (conn->conns->adopting == conn)
+		conn->conns->adopting = NULL;
+	conn_free(conn);
+}
+
+/*
+ * End this connection before the loop turns again.  Safe at any time.
+ */
+void
+conn_doom(struct conn *conn)
+{
+	if (conn->is_doomed)
+		return;
+	conn->is_doomed = true;
+	conn->next_doomed = conn->conns->doomed;
+	conn->conns->doomed = conn;
+}
+
+/*
+ * End what was marked.  Not to be called from a callback of libwebsockets.
+ *
+ * If something was still to be sent, libwebsockets first waits for that, on a
+ * timer of its own; shutting the socket down makes its next write fail.
+ */
+void
+conns_reap(struct conns *conns)
+{
+	while (conns->doomed)
+	{
+		struct conn *conn = conns->doomed;
+
+		conns->doomed = conn->next_doomed;
+		conn->next_doomed = NULL;
+		if (conn->wsi == NULL)
+			continue;
+		shutdown(lws_get_socket_fd(conn->wsi), SHUT_RDWR);
+		lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+	}
+}
+
+/* "visit" may doom connections, and must not free any. */
+void
+conns_each(struct conns *conns, conn_visit visit, void *arg)
+{
+	for (struct conn *conn = conns->first; conn; conn = conn->next)
+		visit(conn, arg);
+}
+
+/* ---- time ---- */
+
+void
+conns_turn(struct conns *conns, int64_t now_ms)
+{
+	wheel_turn(conns->wheel, now_ms);
+}
+
+/* Put the timer to whatever is due first. */
+void
+conn_rearm(struct conn *conn)
+{
+	int64_t		due_ms = conn->deadline_ms;
+	int64_t		cable_ms = conn->cable ? cable_due_ms(conn->cable) : 0;
+
+	if (cable_ms != 0 && (due_ms == 0 || cable_ms < due_ms))
+		due_ms = cable_ms;
+	if (due_ms != 0)
+		wheel_set(conn->conns->wheel, &conn->timer, due_ms);
+	else
+		wheel_clear(&conn->timer);
+}
+
+/* The present stage ends in so many milliseconds; 0: it has no end. */
+void
+conn_set_deadline(struct conn *conn, int64_t after_ms)
+{
+	conn->deadline_ms = after_ms ? loop_clock_ms() + after_ms : 0;
+	conn_rearm(conn);
+}
+
+static void
+conn_on_timer(struct wheel_timer *timer, void *arg)
+{
+	struct conn *conn = lws_container_of(timer, struct conn, timer);
+	int64_t		now_ms = loop_clock_ms();
+
+	(void) arg;
+	if (conn->deadline_ms != 0 && now_ms >= conn->deadline_ms)
+	{
+		conn->deadline_ms = 0;
+		if (conn->cable == NULL || !cable_on_deadline(conn->cable))
+		{
+			log_debug("conn", "ended, took too long stage=%d", conn->stage);
+			conn_doom(conn);
+			return;
+		}
+	}
+	if (conn->cable)
+		cable_on_time(conn->cable, now_ms);
+	conn_rearm(conn);
+}
+
+/* ---- writing ---- */
+
+void
+conn_want_write(struct conn *conn)
+{
+	if (conn->wsi && !conn->is_doomed)
+		lws_callback_on_writable(conn->wsi);
+}
+
+/*
+ * May a frame be written now?  A pong of libwebsockets' own can be what
+ * pends, so it is asked, not only remembered.
+ */
+bool
+conn_is_idle(struct conn *conn)
+{
+	if (conn->is_pending || conn->is_doomed || conn->wsi == NULL)
+		return false;
+	if (lws_partial_buffered(conn->wsi))
+	{
+		conn->is_pending = true;
+		lws_callback_on_writable(conn->wsi);
+		return false;
+	}
+	return true;
+}
+
+/* Write one text frame; only after conn_is_idle() said yes. */
+void
+conn_send(struct conn *conn, struct buf *frame)
+{
+	if (lws_write(conn->wsi, (unsigned char *) frame->data, frame->len,
+				  LWS_WRITE_TEXT) < 0)
+	{
+		conn_doom(conn);
+		return;
+	}
+	if (lws_partial_buffered(conn->wsi))
+		conn->is_pending = true;
+}

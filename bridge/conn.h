@@ -1,0 +1,68 @@
+/*
+ * conn.h
+ *		One client, whatever it speaks.
+ */
+#ifndef CONN_H
+#define CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "msg.h"
+#include "wheel.h"
+
+struct bridge;
+struct cable;
+struct conn;
+struct conns;
+struct lws;
+
+enum conn_stage
+{
+	CONN_REQUEST,				/* a request's headers are awaited */
+	CONN_REPLY,					/* an answer is being sent */
+	CONN_CABLE					/* a WebSocket */
+};
+
+struct conn
+{
+	struct conns *conns;
+	struct lws *wsi;
+	enum conn_stage stage;
+	bool		is_doomed;		/* to be ended in this turn of the loop */
+	bool		is_pending;		/* libwebsockets holds a part of a frame */
+	int64_t		deadline_ms;	/* of the stage; 0: none */
+	struct wheel_timer timer;
+	struct conn *prev;
+	struct conn *next;
+	struct conn *next_doomed;
+
+	struct cable *cable;		/* what the cable keeps, from the handshake on */
+	struct msg *body;			/* what is being sent to CONN_REPLY */
+	size_t		body_sent;
+};
+
+typedef void (*conn_visit) (struct conn *conn, void *arg);
+
+struct conns *conns_create(struct bridge *bridge) must_check;
+void		conns_free(struct conns *conns);
+bool		conns_are_full(const struct conns *conns);
+int			conns_count(const struct conns *conns);
+void		conns_adopt(struct conns *conns, int fd);
+void		conns_turn(struct conns *conns, int64_t now_ms);
+void		conns_reap(struct conns *conns);
+void		conns_each(struct conns *conns, conn_visit visit, void *arg);
+struct bridge *conns_bridge(const struct conns *conns);
+struct buf *conns_scratch(struct conns *conns);
+
+struct conn *conn_of(struct lws *wsi);
+void		conn_destroyed(struct conn *conn);
+void		conn_doom(struct conn *conn);
+void		conn_set_deadline(struct conn *conn, int64_t after_ms);
+void		conn_rearm(struct conn *conn);
+bool		conn_is_idle(struct conn *conn);
+void		conn_send(struct conn *conn, struct buf *frame);
+void		conn_want_write(struct conn *conn);
+
+#endif							/* CONN_H */

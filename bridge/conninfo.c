@@ -1,0 +1,139 @@
+/*
+ * conninfo.c
+ *		Where the database is, from all the places where libpq looks.
+ *
+ * The connection string, the PG* variables and service files are read once, at
+ * boot, into one list of keywords and values.  It has to be known before
+ * connecting which hosts there are, because libpq would resolve their names
+ * itself and block the loop meanwhile (see resolve.c).
+ */
+#include "conninfo.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *
+conninfo_get(const struct conninfo *info, const char *keyword)
+{
+	for (int i = 0; i < info->count; i++)
+		if (strcmp(info->keywords[i], keyword) == 0)
+			return info->values[i];
+	return NULL;
+}
+
+/* Set, replace, or with NULL remove a keyword. */
+void
+conninfo_set(struct conninfo *info, const char *keyword, const char *value)
+{
+	int			at = 0;
+
+	while (at < info->count && strcmp(info->keywords[at], keyword) != 0)
+		at++;
+	if (at < info->count)
+	{
+		free(info->values[at]);
+		if (value)
+		{
+			info->values[at] = mem_strdup(value);
+			return;
+		}
+		free(info->keywords[at]);
+		info->count--;
+		info->keywords[at] = info->keywords[info->count];
+		info->values[at] = info->values[info->count];
+		info->keywords[info->count] = info->values[info->count] = NULL;
+	}
+	else if (value && info->count < CONNINFO_MAX)
+	{
+		info->keywords[info->count] = mem_strdup(keyword);
+		info->values[info->count++] = mem_strdup(value);
+	}
+}
+
+static void
+conninfo_set_all(struct conninfo *info, const PQconninfoOption *options)
+{
+	for (; options->keyword; options++)
+		if (options->val && options->val[0])
+			conninfo_set(info, options->keyword, options->val);
+}
+
+void
+conninfo_copy(struct conninfo *to, const struct conninfo *from)
+{
+	memset(to, 0, sizeof(*to));
+	for (int i = 0; i < from->count; i++)
+		conninfo_set(to, from->keywords[i], from->values[i]);
+}
+
+static void
+conninfo_preset(struct conninfo *info, const char *keyword, const char *value)
+{
+	if (conninfo_get(info, keyword) == NULL)
+		conninfo_set(info, keyword, value);
+}
+
+/*
+ * Parse "text" and add what it leaves open.  At boot only: service files are
+ * read here.
+ *
+ * Writing needs the primary, so that is demanded of every host.  Keepalives
+ * find a dead machine within the time in which a watcher should notice nothing.
+ */
+bool
+conninfo_parse(struct conninfo *info, const char *text, char *error,
+			   size_t error_size)
+{
+	char	   *why = NULL;
+	PQconninfoOption *given = PQconninfoParse(text, &why);
+	PQconninfoOption *presets;
+
+	memset(info, 0, sizeof(*info));
+	if (given == NULL)
+	{
+		snprintf(error, error_size, "%s", why ? why : "out of memory");
+		error[strcspn(error, "\n")] = '\0';
+		PQfreemem(why);
+		return false;
+	}
+
+	/* A service is looked up by PQconndefaults(), which knows only this. */
+	for (PQconninfoOption *option = given; option->keyword; option++)
+		if (strcmp(option->keyword, "service") == 0 && option->val)
+			setenv("PGSERVICE", option->val, 1);
+	presets = PQconndefaults();
+	if (presets == NULL)
+	{
+		snprintf(error, error_size, "no such service in the service files: \"%s\"",
+				 getenv("PGSERVICE") ? getenv("PGSERVICE") : "");
+		PQconninfoFree(given);
+		return false;
+	}
+	conninfo_set_all(info, presets);
+	conninfo_set_all(info, given);
+	PQconninfoFree(presets);
+	PQconninfoFree(given);
+
+	conninfo_set(info, "service", NULL);
+	conninfo_set(info, "client_encoding", "UTF8");
+	conninfo_set(info, "target_session_attrs", "read-write");
+	conninfo_preset(info, "application_name", "sync-progress-bridge");
+	conninfo_preset(info, "keepalives_idle", "5");
+	conninfo_preset(info, "keepalives_interval", "3");
+	conninfo_preset(info, "keepalives_count", "3");
+	conninfo_preset(info, "tcp_user_timeout", "10000");
+	return true;
+}
+
+void
+conninfo_free(struct conninfo *info)
+{
+	for (int i = 0; i < info->count; i++)
+	{
+		free(info->keywords[i]);
+		free(info->values[i]);
+	}
+	memset(info, 0, sizeof(*info));
+}

@@ -1,0 +1,36 @@
+/*
+ * event.h
+ *		The untrusted text of a notification becomes a checked struct.
+ */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "msg.h"
+
+#define EVENT_STREAM_MAX	1024
+
+enum event_type
+{
+	EVENT_PROGRESS,				/* a state; the newest replaces the others */
+	EVENT_REVOKED,				/* who may watch has changed: ask again */
+	EVENT_HEARTBEAT,			/* the whole path from the worker works */
+	EVENT_OTHER					/* well-formed, of a type not known here */
+};
+
+struct event
+{
+	enum event_type type;
+	char	   *stream;			/* NULL for a heartbeat */
+	int64_t		version;
+	bool		final;
+	struct msg *payload;		/* NULL: left out, to be read */
+};
+
+bool		event_parse(const char *text, size_t len, struct event *event) must_check;
+void		event_clear(struct event *event);
+
+#endif							/* EVENT_H */

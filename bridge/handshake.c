@@ -1,0 +1,164 @@
+/*
+ * handshake.c
+ *		What is checked before a connection becomes a WebSocket.
+ *
+ * The path, the protocol offered, the page it comes from, and where the token
+ * is.  What the token is worth is decided by cable.c, which answers inside the
+ * WebSocket.
+ *
+ * libwebsockets would upgrade on any path, and drops the connection without a
+ * word when it knows no offered protocol, so both are looked at first.  A token
+ * may come as Authorization: Bearer, as ?token= or ?jid=, or in a cookie.
+ * Browsers send cookies for whatever page asks: with a cookie alone the
+ * origin must be there and allowed.
+ */
+#include "handshake.h"
+
+#include <libwebsockets.h>
+#include <string.h>
+#include <strings.h>
+
+#include "auth.h"
+#include "bridge.h"
+#include "cable.h"
+#include "codes.h"
+#include "conn.h"
+#include "log.h"
+#include "origin.h"
+
+#define HANDSHAKE_OFFER_MAX		127	/* libwebsockets' buffer */
+#define HANDSHAKE_ORIGIN_MAX	512
+
+static const struct handshake_refusal not_found = {404, "Page not found\n"};
+static const struct handshake_refusal no_protocol = {
+	400, "Offer the WebSocket subprotocol " CODE_CABLE_PROTOCOL "\n"
+};
+static const struct handshake_refusal token_too_long = {
+	400, "The token is too long\n"
+};
+
+/* Copy a header; false if it is there and does not fit. */
+static bool
+copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (lws_hdr_total_length(wsi, token) == 0)
+		return true;
+	return lws_hdr_copy(wsi, out, (int) size, token) >= 0;
+}
+
+/* Is one of our protocols among those offered, separated by commas? */
+static bool
+offers_protocol(const char *offer)
+{
+	while (*offer)
+	{
+		size_t		skip = strspn(offer, ", \t");
+		size_t		len;
+
+		offer += skip;
+		len = strcspn(offer, ", \t");
+		if ((len == strlen(CODE_CABLE_PROTOCOL) &&
+			 strncmp(offer, CODE_CABLE_PROTOCOL, len) == 0) ||
+			(len == strlen(CODE_CABLE_UNSUPPORTED) &&
+			 strncmp(offer, CODE_CABLE_UNSUPPORTED, len) == 0))
+			return true;
+		offer += len;
+	}
+	return false;
+}
+
+/*
+ * Find the token.  "out" is empty if there is none.  False: there is one, and it
+ * is too long.
+ */
+static bool
+find_token(struct lws *wsi, const char *cookie, char *out, size_t size,
+		   bool *is_cookie)
+{
+	static const char *const names[] = {"token=", "jid="};
+	char		header[AUTH_TOKEN_MAX + 16];
+	size_t		len = size;
+
+	*is_cookie = false;
+	out[0] = '\0';
+	if (!copy_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, header, sizeof(header)))
+		return false;
+	if (strncasecmp(header, "Bearer ", 7) == 0)
+	{
+		const char *token = header + 7 + strspn(header + 7, " ");
+
+		if (strlen(token) >= size)
+			return false;
+		memcpy(out, token, strlen(token) + 1);
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		const char *value = lws_get_urlarg_by_name(wsi, names[i], header, sizeof(header));
+
+		if (value == NULL)
+			continue;
+		if (strlen(value) >= size)
+			return false;
+		memcpy(out, value, strlen(value) + 1);
+		return true;
+	}
+	if (lws_http_cookie_get(wsi, cookie, out, &len) == 0)
+	{
+		out[len < size ? len : size - 1] = '\0';
+		*is_cookie = true;
+	}
+	else
+		out[0] = '\0';
+	return true;
+}
+
+static bool
+page_is_allowed(const struct config *config, struct lws *wsi, bool is_cookie)
+{
+	char		origin[HANDSHAKE_ORIGIN_MAX];
+	char		host[HANDSHAKE_ORIGIN_MAX];
+
+	if (!copy_header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin)) ||
+		!copy_header(wsi, WSI_TOKEN_HOST, host, sizeof(host)))
+		return false;
+	if (origin[0] == '\0')
+		return !is_cookie;
+	return origin_is_allowed(&config->allowed_origin, origin, host,
+							 config->auth == CONFIG_AUTH_NONE);
+}
+
+/*
+ * Check a request to upgrade.
+ */
+const struct handshake_refusal *
+handshake_check(struct conn *conn, struct lws *wsi)
+{
+	static struct log_rate rate;
+	const struct config *config = conns_bridge(conn->conns)->config;
+	char		offer[HANDSHAKE_OFFER_MAX + 1];
+	char		token[AUTH_TOKEN_MAX + 1];
+	char	   *uri;
+	int			uri_len;
+	bool		is_cookie;
+
+	if (lws_http_get_uri_and_method(wsi, &uri, &uri_len) != LWSHUMETH_GET ||
+		(size_t) uri_len != strlen(CODE_CABLE_PATH) ||
+		strncmp(uri, CODE_CABLE_PATH, (size_t) uri_len) != 0)
+		return &not_found;
+	if (!copy_header(wsi, WSI_TOKEN_PROTOCOL, offer, sizeof(offer)) ||
+		!offers_protocol(offer))
+		return &no_protocol;
+	if (!find_token(wsi, config->cookie, token, sizeof(token), &is_cookie))
+		return &token_too_long;
+	if (!page_is_allowed(config, wsi, is_cookie))
+	{
+		if (log_rate_allows(&rate, "handshake"))
+			log_info("handshake", "refused, the page's origin is not allowed");
+		return &not_found;
+	}
+	cable_create(conn, token);
+	explicit_bzero(token, sizeof(token));
+	return NULL;
+}

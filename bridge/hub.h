@@ -1,0 +1,90 @@
+/*
+ * hub.h
+ *		Streams, who watches them, and the latest state of each.
+ */
+#ifndef HUB_H
+#define HUB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "event.h"
+#include "intern.h"
+#include "kept.h"
+
+struct hub;
+struct hub_group;
+struct hub_sub;
+struct ask_list;
+
+/* How the hub speaks to the clients of one protocol. */
+struct hub_transport
+{
+	/* May a frame be written to this client now? */
+	bool		(*is_idle) (void *client);
+	/* Write the frame; called only right after is_idle() said yes. */
+	void		(*send) (void *client, struct buf *frame);
+	/* Something is owed to this subscription: write it if possible. */
+	void		(*owed) (void *client, struct hub_sub *sub);
+	/* Frames */
+	void		(*state) (struct buf *out, const struct istr *identifier,
+						  const struct msg *payload);
+	void		(*confirm) (struct buf *out, const struct istr *identifier);
+	void		(*reject) (struct buf *out, const struct istr *identifier);
+};
+
+/*
+ * One subscription.  Embedded in what its client keeps of it; "identifier" and
+ * "claims" are held by it.
+ */
+struct hub_sub
+{
+	const struct hub_transport *transport;
+	void	   *client;
+	struct istr *identifier;
+	struct istr *claims;
+
+	struct hub_group *group;	/* NULL until it was allowed */
+	struct hub_sub *prev;		/* in the group */
+	struct hub_sub *next;
+	int64_t		sent_version;
+	bool		is_confirmed;
+	bool		owes_confirm;
+	bool		owes_state;		/* even if the version was sent before */
+	bool		owes_reject;
+
+	/* Where the question about it stands; these belong to ask.c. */
+	struct ask_list *ask_home;
+	struct hub_sub *ask_prev;
+	struct hub_sub *ask_next;
+	int64_t		ask_due_ms;
+	uint8_t		ask_attempts;
+	bool		ask_again;
+	bool		ask_resend;
+};
+
+enum hub_next
+{
+	HUB_NOTHING,				/* nothing is owed */
+	HUB_FRAME,					/* a frame to be sent */
+	HUB_LAST_FRAME				/* likewise, and the subscription is over */
+};
+
+typedef void (*hub_visit) (struct hub_sub *sub, void *arg);
+
+struct hub *hub_create(size_t kept_max) must_check;
+void		hub_free(struct hub *hub);
+struct kept *hub_kept(struct hub *hub);
+void		hub_take(struct hub *hub, const struct event *event, bool is_trusted);
+void		hub_state(struct hub *hub, const char *stream, int64_t version,
+					  bool final, struct msg *payload);
+void		hub_attach(struct hub *hub, struct hub_sub *sub, const char *stream);
+void		hub_detach(struct hub *hub, struct hub_sub *sub);
+enum hub_next hub_sub_next(struct hub_sub *sub, struct buf *out);
+void		hub_want(struct hub *hub, const char *stream, bool is_hint);
+bool		hub_next_wanted(struct hub *hub, bool is_hint, const char **stream,
+							hub_visit ask_again, void *arg);
+void		hub_each(struct hub *hub, hub_visit visit, void *arg);
+
+#endif							/* HUB_H */

@@ -1,0 +1,213 @@
+/*
+ * loop.c
+ *		The one event loop, with libwebsockets in it.
+ *
+ * The loop is ours; libwebsockets, libpq and the acceptors hang their watchers
+ * into it, and there is no second thread.  What libwebsockets 4.1.6 needs:
+ *
+ * - Its timers do not work on libev by themselves, so the 100 ms tick that turns
+ *   our wheel also calls lws_cancel_service(), which makes it look.
+ * - tx_packet_size bounds what one write hands to the kernel; at its default of
+ *   rx_buffer_size each larger frame would be split and copied.
+ * - HTTP/2 would be negotiated by default, and on its streams a direct write
+ *   means nothing: http/1.1 only.
+ * - Its validity pings would keep a sorted list that is walked for each
+ *   connection: off, the wheel sends the pings.
+ */
+#include "loop.h"
+
+#include <ev.h>
+#include <libwebsockets.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "bridge.h"
+#include "cable.h"
+#include "codes.h"
+#include "http.h"
+#include "log.h"
+#include "wheel.h"
+
+#define LOOP_TX_BYTES		65536
+#define LOOP_RX_BYTES		512
+#define LOOP_HEADER_BYTES	8192
+#define LOOP_HEADER_POOL	200
+#define LOOP_SPARE_FDS		128
+
+struct loop
+{
+	struct bridge *bridge;
+	struct ev_loop *ev;
+	struct lws_context *context;
+	ev_timer	tick;
+	ev_prepare	turn;
+	ev_signal	on_term;
+	ev_signal	on_int;
+};
+
+/* The first one takes plain HTTP, and every refusal of an upgrade. */
+static const struct lws_protocols protocols[] = {
+	{.name = "http",.callback = http_callback,
+		.rx_buffer_size = LOOP_RX_BYTES,.tx_packet_size = LOOP_TX_BYTES},
+	{.name = CODE_CABLE_PROTOCOL,.callback = cable_callback,
+		.rx_buffer_size = LOOP_RX_BYTES,.tx_packet_size = LOOP_TX_BYTES},
+	{.name = CODE_CABLE_UNSUPPORTED,.callback = cable_unsupported_callback,
+		.rx_buffer_size = LOOP_RX_BYTES,.tx_packet_size = LOOP_TX_BYTES},
+	{.name = NULL}
+};
+
+static const lws_retry_bo_t no_validity = {0};
+
+int64_t
+loop_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct ev_loop *
+loop_ev(struct loop *loop)
+{
+	return loop->ev;
+}
+
+struct lws_vhost *
+loop_vhost(struct loop *loop)
+{
+	return lws_get_vhost_by_name(loop->context, "default");
+}
+
+/* What libwebsockets complains of, strangers can provoke. */
+static void
+loop_lws_log(int level, const char *line)
+{
+	static struct log_rate rate;
+	enum log_level as = level & LLL_ERR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+	size_t		len = strlen(line);
+
+	while (len > 0 && line[len - 1] == '\n')
+		len--;
+	if (log_is_on(as) && log_rate_allows(&rate, "lws"))
+		log_line(as, "lws", "%.*s", (int) len, line);
+}
+
+static void
+loop_on_tick(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	struct loop *loop = timer->data;
+
+	(void) ev;
+	(void) revents;
+	bridge_tick(loop->bridge, loop_clock_ms());
+	lws_cancel_service(loop->context);
+}
+
+static void
+loop_on_turn(struct ev_loop *ev, ev_prepare *prepare, int revents)
+{
+	struct loop *loop = prepare->data;
+
+	(void) ev;
+	(void) revents;
+	bridge_turn(loop->bridge);
+}
+
+static void
+loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
+{
+	struct loop *loop = signal->data;
+
+	(void) ev;
+	(void) revents;
+	log_info("loop", "stopping signal=%d", signal->signum);
+	bridge_stop(loop->bridge);
+}
+
+static void
+loop_create_context(struct loop *loop)
+{
+	struct lws_context_creation_info info;
+	void	   *foreign_loops[1] = {loop->ev};
+
+	memset(&info, 0, sizeof(info));
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.protocols = protocols;
+	info.extensions = NULL;
+	info.foreign_loops = foreign_loops;
+	info.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME;
+	info.alpn = "http/1.1";
+	info.gid = (gid_t) -1;
+	info.uid = (uid_t) -1;
+	info.retry_and_idle_policy = &no_validity;
+	info.max_http_header_data2 = LOOP_HEADER_BYTES;
+	info.max_http_header_pool2 = LOOP_HEADER_POOL;
+	info.timeout_secs = 10;
+	info.keepalive_timeout = 30;
+	info.fd_limit_per_thread = (unsigned) loop->bridge->config->max_connections + LOOP_SPARE_FDS;
+	info.user = loop->bridge;
+
+	lws_set_log_level(LLL_ERR | LLL_WARN, loop_lws_log);
+	loop->context = lws_create_context(&info);
+	if (loop->context == NULL)
+		die(1, "loop", "libwebsockets does not start; is its libev plugin installed "
+			"(Debian: libwebsockets-evlib-ev)?");
+}
+
+/*
+ * Create the loop, at boot.  The limit of open files must have been raised,
+ * since libwebsockets sizes its tables by it.
+ */
+struct loop *
+loop_create(struct bridge *bridge)
+{
+	struct loop *loop = mem_zalloc(sizeof(*loop));
+
+	loop->bridge = bridge;
+	loop->ev = ev_default_loop(EVFLAG_AUTO);
+	if (loop->ev == NULL)
+		die(1, "loop", "libev does not start");
+	loop_create_context(loop);
+
+	ev_timer_init(&loop->tick, loop_on_tick, WHEEL_TICK_MS / 1000.0, WHEEL_TICK_MS / 1000.0);
+	loop->tick.data = loop;
+	ev_timer_start(loop->ev, &loop->tick);
+	ev_prepare_init(&loop->turn, loop_on_turn);
+	loop->turn.data = loop;
+	ev_prepare_start(loop->ev, &loop->turn);
+	ev_signal_init(&loop->on_term, loop_on_signal, SIGTERM);
+	loop->on_term.data = loop;
+	ev_signal_start(loop->ev, &loop->on_term);
+	ev_signal_init(&loop->on_int, loop_on_signal, SIGINT);
+	loop->on_int.data = loop;
+	ev_signal_start(loop->ev, &loop->on_int);
+	return loop;
+}
+
+void
+loop_run(struct loop *loop)
+{
+	ev_run(loop->ev, 0);
+}
+
+void
+loop_end(struct loop *loop)
+{
+	ev_break(loop->ev, EVBREAK_ALL);
+}
+
+/* Closes every connection that is left. */
+void
+loop_free(struct loop *loop)
+{
+	ev_timer_stop(loop->ev, &loop->tick);
+	ev_prepare_stop(loop->ev, &loop->turn);
+	ev_signal_stop(loop->ev, &loop->on_term);
+	ev_signal_stop(loop->ev, &loop->on_int);
+	lws_context_destroy(loop->context);
+	ev_run(loop->ev, EVRUN_NOWAIT);
+	ev_loop_destroy(loop->ev);
+	free(loop);
+}

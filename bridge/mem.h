@@ -1,0 +1,19 @@
+/*
+ * mem.h
+ *		Allocation that does not fail.
+ */
+#ifndef MEM_H
+#define MEM_H
+
+#include <stddef.h>
+
+#define must_check		__attribute__((warn_unused_result))
+#define printf_like(f, a)	__attribute__((format(printf, f, a)))
+
+void	   *mem_alloc(size_t size) must_check;
+void	   *mem_zalloc(size_t size) must_check;
+void	   *mem_grow(void *old, size_t size) must_check;
+char	   *mem_strdup(const char *text) must_check;
+char	   *mem_strndup(const char *text, size_t len) must_check;
+
+#endif							/* MEM_H */

@@ -1,0 +1,15 @@
+/*
+ * origin.h
+ *		Which pages may connect.
+ */
+#ifndef ORIGIN_H
+#define ORIGIN_H
+
+#include <stdbool.h>
+
+#include "config.h"
+
+bool		origin_is_allowed(const struct config_list *allowed, const char *origin,
+							  const char *host, bool is_open) must_check;
+
+#endif							/* ORIGIN_H */

@@ -70,7 +70,7 @@ prepare() {
 describe_machine() {
   say "- $(date -u +%Y-%m-%d), $(nproc) cores$(sed -n 's/^model name[^:]*: /, /p' /proc/cpuinfo | head -n 1), $(awk '/MemTotal/ { printf "%.0f GB", $2 / 1048576 }' /proc/meminfo) of memory, $(uname -sr)"
   say "- $(sql -c 'SHOW server_version' | sed 's/^/PostgreSQL /'), shared_buffers 256 MB, synchronous_commit on, unix socket, pgbench on the same machine"
-  say "- one flush to disk (pg_test_fsync, fdatasync): $(cd "$work" && "$bin/pg_test_fsync" -s 1 2>/dev/null | awk '/fdatasync/ { print $(NF - 1), "µs"; exit }')"
+  say "- one flush to disk (pg_test_fsync, fdatasync): $(cd "$work" && "$bin/pg_test_fsync" -s 1 2>/dev/null | awk '/^ +fdatasync +[0-9]/ { print $(NF - 1), "µs"; exit }')"
 }
 
 # What each variant has counted so far, in all.

@@ -15,7 +15,7 @@ WITH per_round AS (
 	FROM bench.runs GROUP BY load, clients, round
 ), measured AS (
 	SELECT load, clients, v.place, v.digits, percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY v.value) AS q
-	FROM per_round, (VALUES
+	FROM per_round CROSS JOIN LATERAL (VALUES
 		(1, 0, own), (2, 0, trigger), (3, 0, update), (4, 0, insert), (5, 0, select1),
 		(6, 2, own / trigger), (7, 2, own / update), (8, 2, own / insert), (9, 2, own / select1)) AS v (place, digits, value)
 	GROUP BY load, clients, v.place, v.digits

@@ -70,15 +70,15 @@ help:
 bridge:
 	$(MAKE) -C bridge
 
-# Unit tests of the extension's pure modules: test/unit/extension/x_test.c is
+# Unit tests of the extension's pure modules: test/unit/extension/test_x.c is
 # linked with extension/x.c, and with no PostgreSQL at all.
-UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/extension/*_test.c))
+UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/extension/test_*.c))
 
 unit: $(UNITS)
 
-build/unit/%_test: test/unit/extension/%_test.c extension/%.c $(wildcard extension/*.h test/unit/*.h)
+build/unit/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h test/unit/*/*.h)
 	@mkdir -p build/unit
-	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit -o $@ $< extension/$*.c -lm
+	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit/extension -Itest/unit/bridge -o $@ $< extension/$*.c -lm
 
 # The scripts call make again, once what it needs is installed.
 demo:

@@ -24,8 +24,8 @@ rate=${DEMO_RATE:-}
 [[ $port =~ ^[0-9]{1,5}$ ]] || die "DEMO_PORT is not a port: $port"
 [[ $rate =~ ^(max|[1-9][0-9]*)?$ ]] || die "DEMO_RATE is a number or max, not $rate"
 [ -z "$mbox" ] || [ -r "$mbox" ] || die "cannot read $mbox"
-# the caller's own database is none of our business
-for name in $(compgen -e PG); do
+# the caller's own database and bridge are none of our business
+for name in $(compgen -e PG) $(compgen -e SYNC_PROGRESS_); do
   [ "$name" = PG_CONFIG ] || unset "$name"
 done
 

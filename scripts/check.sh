@@ -47,7 +47,7 @@ mkdir -p "$work/home"
 chmod 755 "$work"
 if is_root; then chown -R "$(run_user)": "$work"; fi
 
-for name in $(compgen -e PG); do
+for name in $(compgen -e PG) $(compgen -e SYNC_PROGRESS_); do
   [ "$name" = PG_CONFIG ] || unset "$name"
 done
 exec_as_user env HOME="$work/home" WORK="$work" "$work/tree/scripts/suites.sh" &

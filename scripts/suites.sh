@@ -58,7 +58,9 @@ prepare() {
 # -- the suites ---------------------------------------------------------------
 
 suite_unit() {
-  prove --exec '' bridge/build/*_test build/unit/*_test
+  local programs
+  mapfile -t programs < <(find bridge/build build/unit -type f -executable -name 'test_*' | sort)
+  prove --exec '' "${programs[@]}"
 }
 
 suite_sql() {

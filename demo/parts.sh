@@ -40,7 +40,7 @@ choose_base() {
 }
 
 build() {
-  say "Building (log in $dir/build.log)"
+  say "Building (the log is $dir/build.log)"
   if ! {
     make -j2 && make bridge && make -C demo
     bin=$(scripts/pgroot.sh "$base/root")
@@ -58,7 +58,7 @@ build() {
 }
 
 start_database() {
-  say "Starting a private PostgreSQL in $base/pg${EUID:+$([ "$EUID" -ne 0 ] || echo " as user $(run_user)")}"
+  say "Starting a private PostgreSQL in $base/pg$(! is_root || echo ", as user $(run_user)")"
   scripts/pg.sh stop "$base/pg"
   rm -rf "$base/pg/data"
   scripts/pg.sh start "$base/pg" "$bin" track_functions=all
@@ -71,11 +71,13 @@ start_database() {
 load_messages() {
   if [ -n "$mbox" ]; then
     title=$(basename "$mbox")
+    source=$mbox
     demo/load.sh "$mbox" | sql -c '\copy mail.messages (raw) FROM pstdin'
     total=$(sql -c 'SELECT count(*) FROM mail.messages')
     [ "$total" -gt 0 ] || die "no messages in $mbox: is it in mbox format?"
   else
     title='Debian package index'
+    source="this machine's package index (apt-cache dumpavail)"
     if [ "$(apt-cache dumpavail | grep -c -m 1000 '^Package:')" -lt 1000 ]; then
       say "This machine has no package lists yet: apt-get update"
       if is_root; then apt-get update -q; else sudo apt-get update -q; fi
@@ -84,17 +86,17 @@ load_messages() {
     total=$(sql -c 'SELECT count(*) FROM mail.messages')
   fi
   title=${title//\'/}
-  say "Loaded $total messages from ${mbox:-this machine\'s package index (apt-cache dumpavail)}"
+  say "Loaded $total messages from $source"
 }
 
 port_is_taken() {
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-is_healthy() {
+is_ready() {
   local answer
   exec 3<>"/dev/tcp/127.0.0.1/$1" || return 1
-  printf 'GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' >&3
+  printf 'GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' >&3
   read -r -t 2 answer <&3 || true
   exec 3<&-
   [[ ${answer:-} == *" 200"* ]]
@@ -112,7 +114,7 @@ start_bridge() {
     bridge_pid=$!
     deadline=$((SECONDS + 15))
     while kill -0 "$bridge_pid" 2>/dev/null && [ $SECONDS -lt $deadline ]; do
-      if is_healthy "$port"; then
+      if is_ready "$port"; then
         [ "$port" -eq "$first" ] || say "Port $first is taken: the bridge listens on $port"
         return
       fi

@@ -4,7 +4,9 @@
 WITH seen AS (
 	SELECT :'seen'::jsonb AS p
 ), table_says AS (
-	SELECT to_jsonb(s) AS p, sync.sync_session_version(s.id, s.version) AS version FROM sync.sync_sessions AS s WHERE s.id = :session
+	SELECT to_jsonb(s) AS p, snapshot.version
+	FROM sync.sync_sessions AS s, sync.sync_progress_snapshots(ARRAY['sync:' || s.source_id]) AS snapshot
+	WHERE s.id = :session
 ), account_seen AS (
 	SELECT a FROM seen, jsonb_array_elements(p -> 'accounts') AS a
 ), differences AS (

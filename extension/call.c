@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -43,11 +44,18 @@ sp_call_leave(const SpGuard *guard)
 	SetUserIdAndSecContext(guard->user, guard->security);
 }
 
+/* A kind's function: found anew at each call, planned once. */
+typedef struct SpFunction
+{
+	Oid			oid;
+	SPIPlanPtr	plan;			/* NULL: not yet */
+} SpFunction;
+
 /*
  * Finds the function of a kind: *name gets its name quoted for SQL, *owner its
  * owner.  Raises an error when there is none.
  */
-static void
+static Oid
 resolve(text *signature, char **name, Oid *owner)
 {
 	LOCAL_FCINFO(info, 1);
@@ -71,6 +79,43 @@ resolve(text *signature, char **name, Oid *owner)
 	*owner = proc->proowner;
 	*name = pstrdup(quote_qualified_identifier(get_namespace_name(proc->pronamespace), NameStr(proc->proname)));
 	ReleaseSysCache(tuple);
+	return function;
+}
+
+/*
+ * Runs a query that calls the function, as its owner, read-only; between
+ * SPI_connect() and SPI_finish().  Plans are kept: planning a payload takes
+ * several times as long as computing it.
+ */
+static void
+call(Oid function, Oid owner, const char *query, int nargs, Oid *types, Datum *args, const char *nulls)
+{
+	static HTAB *functions = NULL;
+	SpFunction *known;
+	bool		found;
+	SpGuard		guard;
+
+	if (functions == NULL)
+	{
+		HASHCTL		info = {.keysize = sizeof(Oid), .entrysize = sizeof(SpFunction)};
+
+		functions = hash_create("sync_progress functions", 16, &info, HASH_ELEM | HASH_BLOBS);
+	}
+	known = hash_search(functions, &function, HASH_ENTER, &found);
+	if (!found)
+		known->plan = NULL;
+	sp_call_enter(owner, &guard);
+	if (known->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare \"%s\"", query);
+		known->plan = plan;
+	}
+	if (SPI_execute_plan(known->plan, args, nulls, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\"", query);
+	sp_call_leave(&guard);
 }
 
 /* sync_progress_payloads(signature, session_ids) → (session_id, payload) */
@@ -79,21 +124,17 @@ sync_progress_payloads(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result;
 	char	   *name;
-	Oid			owner;
+	Oid			function,
+				owner;
 	Oid			types[1] = {INT8ARRAYOID};
 	Datum		args[1] = {PG_GETARG_DATUM(1)};
-	SpGuard		guard;
 
 	InitMaterializedSRF(fcinfo, 0);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
-	resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
+	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
 
 	SPI_connect();
-	sp_call_enter(owner, &guard);
-	if (SPI_execute_with_args(psprintf("SELECT session_id, payload::json FROM %s($1)", name),
-							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not call %s", name);
-	sp_call_leave(&guard);
+	call(function, owner, psprintf("SELECT session_id, payload::json FROM %s($1)", name), 1, types, args, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		Datum		values[2];
@@ -114,11 +155,11 @@ Datum
 sync_progress_authorized(PG_FUNCTION_ARGS)
 {
 	char	   *name;
-	Oid			owner;
+	Oid			function,
+				owner;
 	Oid			types[2] = {INT8OID, JSONBOID};
 	Datum		args[2];
 	char		nulls[2];
-	SpGuard		guard;
 	bool		isnull;
 	bool		allowed;
 
@@ -128,13 +169,10 @@ sync_progress_authorized(PG_FUNCTION_ARGS)
 	nulls[0] = ' ';
 	args[1] = PG_GETARG_DATUM(2);
 	nulls[1] = PG_ARGISNULL(2) ? 'n' : ' ';
-	resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
+	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
 
 	SPI_connect();
-	sp_call_enter(owner, &guard);
-	if (SPI_execute_with_args(psprintf("SELECT %s($1, $2)", name), 2, types, args, nulls, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not call %s", name);
-	sp_call_leave(&guard);
+	call(function, owner, psprintf("SELECT %s($1, $2)", name), 2, types, args, nulls);
 	allowed = SPI_processed == 1 &&
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) && !isnull;
 	SPI_finish();

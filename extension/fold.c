@@ -100,22 +100,6 @@ static Statement update_account = {
 	" processed_set_at = $6, total_set_at = $7, status = $8, version = greatest(version + 1, $9) WHERE id = $1", 9,
 	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID}
 };
-static Statement *const queries[] = {
-	&lock_sessions, &find_sessions, &lock_accounts, &find_accounts, &update_session, &update_account
-};
-
-/* Forget prepared queries: the extension's tables are others now. */
-void
-sp_fold_reset(void)
-{
-	for (int i = 0; i < lengthof(queries); i++)
-	{
-		if (queries[i]->plan != NULL)
-			SPI_freeplan(queries[i]->plan);
-		queries[i]->plan = NULL;
-	}
-}
-
 static void
 run(const Fold *fold, Statement *query, Datum *args, const char *nulls, int expected)
 {

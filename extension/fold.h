@@ -45,6 +45,5 @@ typedef struct SpDue
 
 extern void sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int ndue,
 						  MemoryContext context, char *error, size_t error_size);
-extern void sp_fold_reset(void);
 
 #endif							/* SP_FOLD_H */

@@ -32,6 +32,7 @@
 typedef struct SpSlotTable
 {
 	int			first_free;		/* -1: none */
+	int			high_water;		/* slots from here on were never used */
 	SpSlot		slots[FLEXIBLE_ARRAY_MEMBER];
 } SpSlotTable;
 
@@ -108,6 +109,7 @@ sp_slot_attach(bool found)
 	if (!found)
 	{
 		table->first_free = 0;
+		table->high_water = 0;
 		for (int i = 0; i < sp_max_sessions; i++)
 		{
 			init_slot(&table->slots[i]);
@@ -177,6 +179,7 @@ sp_slot_pin(SpDatabase *database, int64 session)
 				slot = &table->slots[entry->number];
 				table->first_free = slot->next_free;
 				slot->key = key;
+				table->high_water = Max(table->high_water, entry->number + 1);
 			}
 		}
 		else if (entry != NULL)
@@ -204,7 +207,7 @@ sp_slot_unpin(SpSlot *slot)
 SpSlot *
 sp_slot_next(SpDatabase *database, int *position)
 {
-	while (*position < sp_max_sessions)
+	while (*position < table->high_water)
 	{
 		SpSlot	   *slot = &table->slots[(*position)++];
 
@@ -223,7 +226,7 @@ sp_slot_count(SpDatabase *database, int *waiting)
 
 	*waiting = 0;
 	LWLockAcquire(sp_shared->lock, LW_SHARED);
-	for (int i = 0; i < sp_max_sessions; i++)
+	for (int i = 0; i < table->high_water; i++)
 	{
 		SpSlot	   *slot = &table->slots[i];
 

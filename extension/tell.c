@@ -30,6 +30,9 @@ typedef struct Telling
 	size_t		error_size;
 } Telling;
 
+/* A worker serves one extension until its end, so one plan will do. */
+static SPIPlanPtr states = NULL;
+
 static char *
 get_string(HeapTuple tuple, int column)
 {
@@ -54,9 +57,16 @@ compose(void *state, int first, int count)
 	args[0] = PointerGetDatum(construct_array(ids, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 
 	SPI_connect();
-	if (SPI_execute_with_args(psprintf("SELECT session_id, stream, version, payload, final FROM %s.sync_progress_states($1)",
-									   quote_identifier(get_namespace_name(telling->catalog->schema))),
-							  1, types, args, NULL, false, 0) != SPI_OK_SELECT)
+	if (states == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT session_id, stream, version, payload, final FROM %s.sync_progress_states($1)",
+												quote_identifier(get_namespace_name(telling->catalog->schema))), 1, types);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the query for payloads");
+		states = plan;
+	}
+	if (SPI_execute_plan(states, args, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read payloads");
 	for (uint64 n = 0; n < SPI_processed; n++)
 	{

@@ -242,6 +242,8 @@ sp_worker_main(Datum database)
 	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	/* the same few queries for ever: never plan them again */
+	SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("application_name", "sync_progress worker", PGC_USERSET, PGC_S_OVERRIDE);
 	sp_am_worker = true;
 

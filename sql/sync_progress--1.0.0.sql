@@ -544,11 +544,6 @@ SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD"T"HH24MISS'), 'HS
 -- What watchers are told, and who they are
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION sync_session_version(session_id bigint, version bigint)
-RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
-RETURN greatest(version, (SELECT max(a.version) FROM sync_session_accounts AS a WHERE a.sync_session_id = sync_session_version.session_id));
-COMMENT ON FUNCTION sync_session_version IS 'Internal: the version of a session together with its accounts';
-
 CREATE FUNCTION sync_payload(session_ids bigint[])
 RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE ROWS 100 AS $$
 	SELECT s.id, json_build_object(
@@ -623,14 +618,21 @@ CREATE TRIGGER sync_check BEFORE INSERT OR UPDATE ON sync_kinds FOR EACH ROW EXE
 INSERT INTO sync_kinds (kind, channel, param, payload_function, authorize_function)
 VALUES ('sync', 'SyncStatusChannel', 'session_id', '@extschema@.sync_payload(bigint[])', '@extschema@.sync_may_watch(bigint,jsonb)');
 
+-- plpgsql, since it keeps its plans: the worker calls this for every message
 CREATE FUNCTION sync_progress_states(session_ids bigint[])
 RETURNS TABLE (session_id bigint, stream text, version bigint, payload json, final boolean)
-LANGUAGE sql STABLE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
-	SELECT s.id, s.kind || ':' || s.source_id, sync_session_version(s.id, s.version), p.payload, s.status IN ('completed', 'failed', 'cancelled')
+LANGUAGE plpgsql STABLE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT s.id, s.kind || ':' || s.source_id,
+		greatest(s.version, (SELECT max(a.version) FROM sync_session_accounts AS a WHERE a.sync_session_id = s.id)),
+		p.payload, s.status IN ('completed', 'failed', 'cancelled')
 	FROM (SELECT k.payload_function, array_agg(x.id) AS ids FROM sync_sessions AS x JOIN sync_kinds AS k USING (kind)
 		WHERE x.id = ANY (session_ids) GROUP BY k.payload_function) AS g
 	CROSS JOIN LATERAL sync_progress_payloads(g.payload_function, g.ids) AS p
-	JOIN sync_sessions AS s ON s.id = p.session_id
+	JOIN sync_sessions AS s ON s.id = p.session_id;
+END
 $$;
 COMMENT ON FUNCTION sync_progress_states IS 'Internal: stream, version and payload of sessions, read in one snapshot';
 

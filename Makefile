@@ -75,6 +75,7 @@ bridge:
 UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/extension/test_*.c))
 
 unit: $(UNITS)
+	@mkdir -p build/unit
 
 build/unit/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h test/unit/*/*.h)
 	@mkdir -p build/unit

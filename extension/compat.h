@@ -21,6 +21,13 @@
 #define SpMyProcNumber()	((uint32) MyProc->pgprocno)
 #endif
 
+/* The number of the file that a table is in now; VACUUM FULL and TRUNCATE change it. */
+#if PG_VERSION_NUM >= 160000
+#define SpFileNumber(rel)	((uint32) (rel)->rd_locator.relNumber)
+#else
+#define SpFileNumber(rel)	((uint32) (rel)->rd_node.relNode)
+#endif
+
 #define SpProcLatch(procno)	(&ProcGlobal->allProcs[(procno)].procLatch)
 
 #if PG_VERSION_NUM >= 180000

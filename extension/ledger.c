@@ -36,6 +36,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/storage.h"
+#include "compat.h"
 #include "ledger.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -229,9 +230,10 @@ sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot 
 	for (int heap = 0; heap < SP_HEAPS; heap++)
 	{
 		Relation	rel = table_open(catalog->ledger[heap], AccessShareLock);
+		BlockNumber blocks = RelationGetNumberOfBlocks(rel);
 		BlockNumber from = 0;
 
-		if (database != NULL)
+		if (database != NULL && pg_atomic_read_u32(&database->scan_file[heap]) == SpFileNumber(rel))
 		{
 			TransactionId fold;
 
@@ -242,12 +244,48 @@ sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot 
 			if (TransactionIdIsValid(fold) && XidInMVCCSnapshot(fold, snapshot))
 				from = 0;
 		}
-		for (BlockNumber block = from; block < RelationGetNumberOfBlocks(rel); block++)
+		for (BlockNumber block = from; block < blocks; block++)
 		{
 			CHECK_FOR_INTERRUPTS();
 			read_block(rel, heap, block, snapshot, session, result);
 		}
 		table_close(rel, NoLock);
+	}
+}
+
+/*
+ * Where the fold has to begin in a heap.  A mark set for another file (VACUUM
+ * FULL has rewritten the heap) or past its end (VACUUM has cut it) is void.
+ */
+static BlockNumber
+start_of_scan(SpDatabase *database, int heap, Relation rel, BlockNumber blocks)
+{
+	if (pg_atomic_read_u32(&database->scan_file[heap]) != SpFileNumber(rel))
+	{
+		pg_atomic_write_u32(&database->scan_from[heap], 0);
+		pg_atomic_write_u32(&database->scan_file[heap], SpFileNumber(rel));
+	}
+	lower_mark(database, heap, blocks);
+	return pg_atomic_read_u32(&database->scan_from[heap]);
+}
+
+/* Moves the heap's mark on, unless a writer puts a row before it meanwhile. */
+static void
+raise_mark(SpDatabase *database, int heap, Relation rel, BlockNumber from, BlockNumber to)
+{
+	uint32		expected = from;
+
+	if (!pg_atomic_compare_exchange_u32(&database->scan_from[heap], &expected, to))
+		return;					/* lowered: the next turn tries again */
+	pg_memory_barrier();
+	for (BlockNumber block = from; block < to; block++)
+	{
+		if (!read_block(rel, heap, block, NULL, 0, NULL))
+		{
+			lower_mark(database, heap, block);
+			pg_atomic_fetch_or_u32(&database->dirty_heaps, 1u << heap);
+			return;
+		}
 	}
 }
 
@@ -262,9 +300,9 @@ sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 
 	for (int heap = 0; heap < SP_HEAPS; heap++)
 	{
 		Relation	rel;
-		BlockNumber from = pg_atomic_read_u32(&database->scan_from[heap]);
 		BlockNumber blocks,
-					dead_to = from;
+					from,
+					dead_to;
 
 		if ((heaps & (1u << heap)) == 0)
 			continue;
@@ -275,30 +313,14 @@ sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 
 		}
 		rel = table_open(catalog->ledger[heap], NoLock);
 		blocks = RelationGetNumberOfBlocks(rel);
+		from = dead_to = start_of_scan(database, heap, rel, blocks);
 		for (BlockNumber block = from; block < blocks; block++)
 		{
 			if (read_block(rel, heap, block, NULL, 0, result) && dead_to == block)
 				dead_to = block + 1;
 		}
 		if (dead_to > from)
-		{
-			uint32		expected = from;
-
-			/* if a writer has lowered it meanwhile, the next time will do */
-			if (pg_atomic_compare_exchange_u32(&database->scan_from[heap], &expected, dead_to))
-			{
-				pg_memory_barrier();
-				for (BlockNumber block = from; block < dead_to; block++)
-				{
-					if (!read_block(rel, heap, block, NULL, 0, NULL))
-					{
-						lower_mark(database, heap, block);
-						pg_atomic_fetch_or_u32(&database->dirty_heaps, 1u << heap);
-						break;
-					}
-				}
-			}
-		}
+			raise_mark(database, heap, rel, from, dead_to);
 		table_close(rel, AccessShareLock);
 	}
 }
@@ -351,7 +373,8 @@ truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
 	rel = table_open(catalog->ledger[heap], NoLock);
 	fold = pg_atomic_read_u32(&database->fold_xid[heap]);
 	/* no writer is left now, not even a prepared one, so the mark stands still */
-	if (pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
+	if (pg_atomic_read_u32(&database->scan_file[heap]) == SpFileNumber(rel) &&
+		pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
 		(!TransactionIdIsValid(fold) || TransactionIdPrecedes(fold, GetOldestNonRemovableTransactionId(rel))))
 	{
 		RelationTruncate(rel, 0);

@@ -55,6 +55,7 @@ init_database(SpDatabase *database)
 	for (int i = 0; i < SP_HEAPS; i++)
 	{
 		pg_atomic_init_u32(&database->scan_from[i], 0);
+		pg_atomic_init_u32(&database->scan_file[i], 0);
 		pg_atomic_init_u32(&database->fold_xid[i], InvalidTransactionId);
 	}
 	pg_atomic_init_u64(&database->flush_wanted, 0);

@@ -61,6 +61,7 @@ typedef struct SpDatabase
 
 	/* What lies before scan_from needs no fold (see ledger.c). */
 	pg_atomic_uint32 scan_from[SP_HEAPS];
+	pg_atomic_uint32 scan_file[SP_HEAPS];	/* in this file of the heap */
 	pg_atomic_uint32 fold_xid[SP_HEAPS];	/* newest fold that deleted there */
 
 	pg_atomic_uint64 flush_wanted;

@@ -157,29 +157,36 @@ write_rows(FunctionCallInfo fcinfo, int64 session, int64 account, SpRow *rows, i
 	SpStatus	status = session_status(catalog, mark);
 	int64		stamp = sp_ledger_stamp();
 
+	int			nwritten = 0;
+
 	if (account != 0)
 		require_account(catalog, account, session);
 	for (int i = 0; i < nrows; i++)
 	{
-		rows[i].session = session;
-		rows[i].account = account;
-		rows[i].stamp = stamp;
+		/* adding nothing asks for the status, and leaves no trace */
+		if (rows[i].amount == 0 && strchr("pdetc", rows[i].op) != NULL)
+			continue;
+		rows[nwritten] = rows[i];
+		rows[nwritten].session = session;
+		rows[nwritten].account = account;
+		rows[nwritten].stamp = stamp;
+		nwritten++;
 		if (rows[i].op == SP_OP_PROCESSED)
 			mark->processed = sp_net_add(mark->processed, rows[i].amount);
 		else if (rows[i].op == SP_OP_SET_PROCESSED)
 			/* how much that moves it is the fold's to find out */
 			mark->processed = sp_net_add(mark->processed, 1);
 	}
-	if (nrows > 0)
+	if (nwritten > 0)
 	{
-		int			heap = sp_ledger_insert(catalog, database, rows, nrows);
+		int			heap = sp_ledger_insert(catalog, database, rows, nwritten);
 
 		mark->counted = true;
 		if (database != NULL)
 			sp_mark_heap(database, heap);
 	}
 	/* its first increment makes a pending run a running one */
-	if (status == SP_STATUS_PENDING && nrows > 0)
+	if (status == SP_STATUS_PENDING && nwritten > 0)
 		status = SP_STATUS_PROCESSING;
 	PG_RETURN_TEXT_P(cstring_to_text(sp_status_name(status)));
 }

@@ -63,7 +63,7 @@ ok($listener->wait_for("sync:$session", sub { $_->{final} && $_->{pid} != $worke
 my $hot = new_session($node);
 my $bench = pgbench_start($node, '-c', 16, '-j', 2, '-T', 60, '-D', "s=$hot", '-f', $increment);
 wait_until(sub { sql("SELECT processed_count FROM sync.sync_progress($hot)") > 500 }, 'the load');
-my $victim = sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench' LIMIT 1");
+my $victim = sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%sync_progress_increment($hot)%' LIMIT 1");
 kill 'KILL', $victim;
 $bench->{run}->finish;
 $listener->quit;
@@ -82,7 +82,7 @@ wait_until(sub { sql("SELECT processed_count FROM sync.sync_progress($hot)") > 5
 $node->kill9;
 $bench->{run}->finish;
 ($acknowledged) = $bench->{out} =~ /^number of transactions actually processed: (\d+)/m;
-ok(wait_until(sub { $node->start(fail_ok => 1) }, 'a start'), 'the postmaster is killed with SIGKILL while 16 clients increment, and started again');
+ok(start_after_kill($node), 'the postmaster is killed with SIGKILL while 16 clients increment, and started again');
 $count = sql("SELECT processed_count FROM sync.sync_progress($hot)");
 cmp_ok($count, '>=', $acknowledged, 'every acknowledged increment is there');
 cmp_ok($count, '<=', $acknowledged + 16, 'plus at most those in flight') or diag("$count, acknowledged $acknowledged");

@@ -26,7 +26,7 @@ sub restore
 	my ($db, $dump) = @_;
 	sql("CREATE DATABASE $db");
 	my $err = '';
-	my $ok = IPC::Run::run([ $node->installed_command('psql'), '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db) ], '<', \$dump, '>', \undef, '2>', \$err);
+	my $ok = IPC::Run::run([ $node->installed_command('psql'), '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db) ], '<', \$dump, '>', '/dev/null', '2>', \$err);
 	ok($ok && $err eq '', "its restore into $db works") or diag($err);
 	return;
 }

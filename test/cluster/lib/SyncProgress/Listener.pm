@@ -34,20 +34,21 @@ sub ask
 
 	$self->{timeout}->start(120);
 	$self->{in} .= "$statement;\n\\echo '$mark'\n";
-	until ($self->{out} =~ s/\A(.*?)^\Q$mark\E\n//ms)
+	my $end;
+	while (($end = index("\n$self->{out}", "\n$mark\n")) < 0)
 	{
 		die "listener: $self->{err}" unless $self->{run}->pumpable;
 		$self->{run}->pump;
 	}
 	my @rest;
-	for my $line (split /\n/, $1)
+	for my $line (split /\n/, substr($self->{out}, 0, $end + length("$mark\n"), ''))
 	{
 		if ($line =~ /^Asynchronous notification "([^"]+)"(?: with payload "(.*)")? received from server process with PID (\d+)\.$/)
 		{
 			my $message = { %{ $json->decode($2) }, channel => $1, pid => $3, bytes => length $2, raw => $2 };
 			push @{ $self->{heard} }, $message;
 		}
-		else
+		elsif ($line ne $mark)
 		{
 			push @rest, $line;
 		}

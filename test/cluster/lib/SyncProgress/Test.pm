@@ -15,7 +15,7 @@ use File::Basename qw(dirname);
 use File::Temp ();
 
 our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid
-  wait_for_worker wait_until pgbench_start quick_kind script);
+  wait_for_worker wait_until start_after_kill pgbench_start quick_kind script);
 
 BEGIN
 {
@@ -118,6 +118,20 @@ sub wait_until
 		usleep(20_000);
 	}
 	return 1;
+}
+
+# Starts a server whose postmaster was killed.  The first attempts may fail:
+# the killed one's children hold its shared memory for a moment.
+sub start_after_kill
+{
+	my ($node) = @_;
+	return wait_until(
+		sub {
+			return 1 if $node->start(fail_ok => 1);
+			$node->stop('fast', fail_ok => 1);
+			return 0;
+		},
+		'the server to start again');
 }
 
 # A kind that is told often: tests of what is told need not wait for seconds.

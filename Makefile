@@ -79,7 +79,7 @@ unit: $(UNITS)
 
 build/unit/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h test/unit/*/*.h)
 	@mkdir -p build/unit
-	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit/extension -Itest/unit/bridge -o $@ $< extension/$*.c -lm
+	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit/extension -Itest/unit/bridge -o $@ $< extension/$*.c -lcmocka -lm
 
 # The scripts call make again, once what it needs is installed.
 demo:

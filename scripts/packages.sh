@@ -69,6 +69,7 @@ LIST
   esac
   case $1 in check)
     cat <<'LIST'
+has_package libcmocka-dev|libcmocka-dev|unit tests in C
 has_pgtap|postgresql-PGMAJOR-pgtap|tests written in SQL
 command -v pg_prove|libtap-parser-sourcehandler-pgtap-perl|runs the tests written in SQL
 command -v prove|perl|runs every test

@@ -1,0 +1,175 @@
+/*
+ * test_net.c
+ *		What ledger rows make of counts: sums, absolute values, saturation.
+ */
+#include <stdlib.h>
+
+#include "net.h"
+#include "unit.h"
+
+static SpRow
+row(char op, int64_t amount, int64_t stamp, int64_t account)
+{
+	return (SpRow) {.session = 1, .op = op, .amount = amount, .stamp = stamp, .account = account};
+}
+
+static void
+additions_add_up(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 10, .has_total = true, .total = 100};
+	SpRow		rows[] = {row('p', 5, 1, 0), row('p', -2, 2, 0), row('d', 7, 3, 0), row('e', 1, 4, 0), row('t', 50, 5, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 5);
+	assert_int_equal(session.processed, 13);
+	assert_int_equal(session.detected, 7);
+	assert_int_equal(session.error, 1);
+	assert_int_equal(session.total, 150);
+}
+
+static void
+an_account_counts_for_its_session_too(void **state)
+{
+	SpCounts	session = {.id = 1};
+	SpCounts	accounts[] = {{.id = 7}, {.id = 8}};
+	SpRow		rows[] = {row('p', 1, 1, 0), row('p', 2, 2, 7), row('d', 3, 3, 7), row('p', 4, 4, 8)};
+
+	sp_net_apply(&session, accounts, 2, rows, 4);
+	assert_int_equal(session.processed, 7);
+	assert_int_equal(session.detected, 3);
+	assert_int_equal(accounts[0].processed, 2);
+	assert_int_equal(accounts[0].detected, 3);
+	assert_int_equal(accounts[1].processed, 4);
+}
+
+static void
+what_is_counted_for_a_deleted_account_counts_for_the_session(void **state)
+{
+	SpCounts	session = {.id = 1};
+	SpRow		rows[] = {row('p', 2, 1, 7)};
+
+	sp_net_apply(&session, NULL, 0, rows, 1);
+	assert_int_equal(session.processed, 2);
+}
+
+static void
+an_absolute_value_swallows_what_was_called_before(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 3};
+	SpRow		rows[] = {row('p', 10, 1, 0), row('P', 50, 2, 0), row('p', 4, 3, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 3);
+	assert_int_equal(session.processed, 54);
+	assert_int_equal(session.processed_set_at, 2);
+}
+
+static void
+the_latest_absolute_value_wins(void **state)
+{
+	SpCounts	session = {.id = 1, .processed_set_at = 10, .processed = 5};
+	SpRow		rows[] = {row('P', 50, 9, 0)};
+	SpRow		late[] = {row('P', 60, 12, 0), row('P', 70, 11, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 1);
+	assert_int_equal(session.processed, 5);
+	qsort(late, 2, sizeof(SpRow), sp_net_compare);
+	sp_net_apply(&session, NULL, 0, late, 2);
+	assert_int_equal(session.processed, 60);
+}
+
+/* Its transaction was long: it commits after the absolute value was folded. */
+static void
+an_addition_called_before_a_folded_absolute_value_is_part_of_it(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 50, .processed_set_at = 10};
+	SpRow		rows[] = {row('p', 4, 9, 0), row('p', 1, 11, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 2);
+	assert_int_equal(session.processed, 51);
+}
+
+static void
+an_accounts_absolute_value_moves_its_session_by_the_difference(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 30};
+	SpCounts	account = {.id = 7, .processed = 10};
+	SpRow		rows[] = {row('p', 5, 1, 7), row('P', 40, 2, 7), row('p', 3, 3, 7)};
+
+	sp_net_apply(&session, &account, 1, rows, 3);
+	assert_int_equal(account.processed, 43);
+	assert_int_equal(session.processed, 63);
+}
+
+static void
+a_first_addition_makes_an_unknown_total_known(void **state)
+{
+	SpCounts	session = {.id = 1};
+	SpRow		rows[] = {row('t', 5, 1, 0), row('t', 6, 2, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 2);
+	assert_true(session.has_total);
+	assert_int_equal(session.total, 11);
+}
+
+static void
+a_total_is_never_negative(void **state)
+{
+	SpCounts	session = {.id = 1, .has_total = true, .total = 5};
+	SpRow		rows[] = {row('t', -50, 1, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 1);
+	assert_int_equal(session.total, 0);
+}
+
+static void
+sums_saturate(void **state)
+{
+	assert_int_equal(sp_net_add(SP_COUNT_MAX, 1), SP_COUNT_MAX);
+	assert_int_equal(sp_net_add(-SP_COUNT_MAX, -1), -SP_COUNT_MAX);
+	assert_int_equal(sp_net_add(INT64_MAX, INT64_MAX), SP_COUNT_MAX);
+	assert_int_equal(sp_net_add(INT64_MIN, INT64_MIN), -SP_COUNT_MAX);
+	assert_int_equal(sp_net_add(SP_COUNT_MAX, -1), SP_COUNT_MAX - 1);
+}
+
+static void
+a_message_is_the_latest(void **state)
+{
+	SpCounts	session = {.id = 1, .message_set_at = 5};
+	SpRow		rows[] = {row('M', 0, 4, 0), row('M', 0, 6, 0)};
+
+	rows[0].label = "old";
+	rows[1].label = "new";
+	sp_net_apply(&session, NULL, 0, rows, 2);
+	assert_string_equal(session.message, "new");
+}
+
+static void
+a_touch_changes_no_count(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 4};
+	SpRow		rows[] = {row('x', 9, 1, 0), row('X', 9, 2, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 2);
+	assert_int_equal(session.processed, 4);
+	assert_false(session.has_total);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(additions_add_up),
+		cmocka_unit_test(an_account_counts_for_its_session_too),
+		cmocka_unit_test(what_is_counted_for_a_deleted_account_counts_for_the_session),
+		cmocka_unit_test(an_absolute_value_swallows_what_was_called_before),
+		cmocka_unit_test(the_latest_absolute_value_wins),
+		cmocka_unit_test(an_addition_called_before_a_folded_absolute_value_is_part_of_it),
+		cmocka_unit_test(an_accounts_absolute_value_moves_its_session_by_the_difference),
+		cmocka_unit_test(a_first_addition_makes_an_unknown_total_known),
+		cmocka_unit_test(a_total_is_never_negative),
+		cmocka_unit_test(sums_saturate),
+		cmocka_unit_test(a_message_is_the_latest),
+		cmocka_unit_test(a_touch_changes_no_count),
+	};
+
+	return run_units(tests);
+}

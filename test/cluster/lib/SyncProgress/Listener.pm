@@ -16,13 +16,14 @@ my $json = JSON::PP->new->utf8;
 
 sub new
 {
-	my ($class, $node, $db) = @_;
+	my ($class, $node, $db, $channel) = @_;
 	my $self = bless { in => '', out => '', err => '', heard => [], asked => 0 }, $class;
 
 	$self->{run} = IPC::Run::start(
 		[ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db // 'postgres') ],
 		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, $self->{timeout} = IPC::Run::timeout(120));
-	$self->ask('LISTEN sync_progress');
+	$channel = ($channel // 'sync_progress') =~ s/"/""/gr;
+	$self->ask(qq{LISTEN "$channel"});
 	return $self;
 }
 
@@ -43,7 +44,7 @@ sub ask
 	my @rest;
 	for my $line (split /\n/, substr($self->{out}, 0, $end + length("$mark\n"), ''))
 	{
-		if ($line =~ /^Asynchronous notification "([^"]+)"(?: with payload "(.*)")? received from server process with PID (\d+)\.$/)
+		if ($line =~ /^Asynchronous notification "(.+?)"(?: with payload "(.*)")? received from server process with PID (\d+)\.$/)
 		{
 			my $message = { %{ $json->decode($2) }, channel => $1, pid => $3, bytes => length $2, raw => $2 };
 			push @{ $self->{heard} }, $message;

@@ -1,0 +1,297 @@
+/*
+ * The stock Action Cable client against the bridge: the protocol as its users
+ * know it.
+ */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { Bridge } from './lib/bridge.js'
+import { Database } from './lib/database.js'
+import { RawClient, identifierOf } from './lib/raw_client.js'
+import { StockClient } from './lib/stock_client.js'
+
+let database
+let bridge
+let alice
+let observer
+
+before(async () => {
+  database = await Database.start()
+  bridge = await Bridge.start(database.conninfo())
+  await bridge.ready()
+  alice = await database.token('alice')
+  // open all the while, for the pings
+  observer = new StockClient(bridge, alice)
+  observer.watch(await database.session())
+})
+after(async () => {
+  observer?.close()
+  await bridge?.stop()
+  await database?.destroy()
+})
+
+function clientOf(t, token = alice) {
+  const client = new StockClient(bridge, token)
+  t.after(() => client.close())
+  return client
+}
+
+async function rawClient(t, token = alice) {
+  const client = await RawClient.welcomed(bridge.cable(token))
+  t.after(() => client.close())
+  return client
+}
+
+test('[002-19] welcome first, confirmed within 500 ms, the state right after it', async t => {
+  const session = await database.session(`title => 'Mail of four banks', total_count => 1000`)
+  await database.increment(session, 450)
+  const client = clientOf(t)
+  const watcher = client.watch(session)
+  const connected = await watcher.event('connected')
+  const state = await watcher.state(() => true)
+  const [first, second, third] = client.frames.all
+  assert.deepEqual(first.frame, { type: 'welcome' })
+  assert.deepEqual(second.frame, { identifier: watcher.identifier, type: 'confirm_subscription' })
+  assert.deepEqual(Object.keys(third.frame), ['identifier', 'message'])
+  assert.equal(third.frame.identifier, watcher.identifier)
+  assert.ok(connected.at - first.at < 500, `confirmed ${(connected.at - first.at).toFixed(0)} ms after the welcome`)
+  assert.ok(state.at - connected.at < 100, `the state ${(state.at - connected.at).toFixed(0)} ms after that`)
+  await watcher.count(450)
+  assert.equal(watcher.latest.title, 'Mail of four banks')
+  assert.equal(watcher.latest.progress_percentage, 45)
+  assert.equal(client.sockets[0].protocol, 'actioncable-v1-json')
+})
+
+test('[002-19] increments arrive live, versions only grow, the last equals the table', async t => {
+  const session = await database.session('total_count => 200')
+  const watcher = clientOf(t).watch(session)
+  await watcher.event('connected')
+  for (let i = 1; i <= 20; i++) {
+    await database.increment(session, 10)
+    const state = await watcher.state(({ processed_count: count }) => count >= i * 10, `at least ${i * 10}`, { ms: 2_000 })
+    assert.equal(state.processed_count, i * 10)
+  }
+  await database.complete(session)
+  await watcher.state(({ status }) => status === 'completed', 'status completed')
+  const row = await database.row(session)
+  assert.deepEqual(
+    [watcher.latest.status, watcher.latest.progress_percentage, watcher.latest.processed_count, watcher.latest.version],
+    ['completed', 100, 200, row.version])
+  watcher.assertInOrder()
+})
+
+test('what a watcher is sent is what SQL says, to the byte', async t => {
+  const session = await database.session(`total_count => 3, title => E'José ✓ "quoted" \\\\ / <b>\\u2028',
+    accounts => '[{"name":"BAC San José","email":"a@example.com","total_count":3}]'`)
+  const watcher = await rawClient(t)
+  await database.increment(session, 1)
+  const identifier = identifierOf(session)
+  await watcher.watch(identifier)
+  await watcher.message(identifier, ({ processed_count: count }) => count === 1)
+  const { text } = watcher.frames.all.at(-1)
+  const payload = await database.sql(`SELECT payload FROM sync.sync_progress_snapshots('{sync:${session}}')`)
+  assert.equal(text, `{"identifier":${JSON.stringify(identifier)},"message":${payload}}`)
+})
+
+test('a completed run that is opened late: its last state', async t => {
+  const session = await database.session('total_count => 7')
+  await database.increment(session, 7)
+  await database.complete(session)
+  const watcher = clientOf(t).watch(session)
+  const state = await watcher.state(({ status }) => status === 'completed', 'status completed')
+  assert.equal(state.progress_percentage, 100)
+})
+
+for (const [what, params] of [
+  ['a session of somebody else', async () => ({ channel: 'SyncStatusChannel', session_id: await database.session('total_count => 1', 'bob') })],
+  ['a session that does not exist', () => ({ channel: 'SyncStatusChannel', session_id: 999_999_999 })],
+  ['a channel that does not exist', () => ({ channel: 'NoSuchChannel', session_id: 1 })],
+  ['no id', () => ({ channel: 'SyncStatusChannel' })],
+  ['an id that is null', () => ({ channel: 'SyncStatusChannel', session_id: null })],
+  ['an id that is an object', () => ({ channel: 'SyncStatusChannel', session_id: { a: 1 } })],
+  ['an id far out of range', () => ({ channel: 'SyncStatusChannel', session_id: '9'.repeat(60) })],
+  ['an id that JSON has and the database has not', () => ({ channel: 'SyncStatusChannel', session_id: '\u0000' })],
+  ['no channel', () => ({ session_id: 1 })]
+]) {
+  test(`[002-19] rejected: ${what}`, async t => {
+    const client = clientOf(t)
+    const own = client.watch(await database.session())
+    const watcher = client.watch(await params())
+    await watcher.event('rejected')
+    // its own session is not harmed by it
+    await own.event('connected')
+    assert.deepEqual(watcher.subscriptionState, ['rejected'])
+    assert.equal(watcher.states.all.length, 0)
+  })
+}
+
+for (const identifier of ['nonsense', '{', '[]', '"SyncStatusChannel"', '{"channel":7}', '{"channel":"SyncStatusChannel","session_id":1']) {
+  test(`rejected, with the identifier as it was sent: ${identifier}`, async t => {
+    const client = await rawClient(t)
+    client.subscribe(identifier)
+    await client.rejected(identifier)
+    assert.equal(client.frames.all.at(-1).text, `{"identifier":${JSON.stringify(identifier)},"type":"reject_subscription"}`)
+  })
+}
+
+test('a token that names sessions allows these and no others', async t => {
+  const named = await database.session()
+  const other = await database.session()
+  const client = clientOf(t, await database.token('alice', `ARRAY[${named}]`))
+  await client.watch(named).event('connected')
+  await client.watch(other).event('rejected')
+})
+
+test('numbers and strings as ids, and "id" in place of the kind\'s own name', async t => {
+  const session = await database.session()
+  const client = clientOf(t)
+  const watchers = [
+    { channel: 'SyncStatusChannel', session_id: session },
+    { channel: 'SyncStatusChannel', session_id: String(session) },
+    { channel: 'SyncStatusChannel', id: session }
+  ].map(params => client.watch(params))
+  await Promise.all(watchers.map(watcher => watcher.event('connected')))
+  await database.increment(session, 5)
+  for (const watcher of watchers) await watcher.count(5)
+})
+
+test('a source id of the application\'s own', async t => {
+  const source = 'mailbox/José:7'
+  const session = await database.session(`source_id => '${source}'`)
+  const watcher = clientOf(t).watch({ channel: 'SyncStatusChannel', session_id: source })
+  await database.increment(session, 3)
+  const state = await watcher.count(3)
+  assert.deepEqual([state.session_id, state.source_id], [session, source])
+})
+
+test('identifiers come back byte for byte, each on its own frames', async t => {
+  const session = await database.session()
+  const client = await rawClient(t)
+  const identifiers = [
+    `{"channel":"SyncStatusChannel","session_id":${session}}`,
+    `{ "session_id" : ${session},\t"channel":"SyncStatusChannel" }`,
+    `{"channel":"SyncStatus\\u0043hannel","session_id":"${session}","note":"José ✓ \\u00e9 \\/ \\" "}`
+  ]
+  for (const identifier of identifiers) client.subscribe(identifier)
+  for (const identifier of identifiers) await client.confirmed(identifier)
+  await database.increment(session, 11)
+  for (const identifier of identifiers) {
+    await client.message(identifier, ({ processed_count: count }) => count === 11)
+    assert.ok(client.messages(identifier).length <= 2, 'no frame of another identifier is taken for one of this')
+  }
+})
+
+test('[002-19] unsubscribe stops the messages', async t => {
+  const session = await database.session()
+  const client = clientOf(t)
+  const watcher = client.watch(session)
+  const other = client.watch({ channel: 'SyncStatusChannel', session_id: String(session) })
+  await watcher.event('connected')
+  await other.event('connected')
+  await database.increment(session, 1)
+  await watcher.count(1)
+  watcher.subscription.unsubscribe()
+  // what is asked after it is answered after it
+  await client.watch(999_999_999).event('rejected')
+  const before = client.frames.all.length
+  await database.increment(session, 1)
+  await other.count(2)
+  await client.watch(999_999_998).event('rejected')
+  const since = client.frames.all.slice(before).map(({ frame }) => frame.identifier)
+  assert.ok(since.includes(other.identifier))
+  assert.ok(!since.includes(watcher.identifier))
+})
+
+test('unsubscribed and subscribed again: confirmed again, with the newest state', async t => {
+  const session = await database.session()
+  const client = await rawClient(t)
+  const identifier = identifierOf(session)
+  await client.watch(identifier)
+  client.unsubscribe(identifier)
+  await database.increment(session, 9)
+  await client.barrier()
+  const from = client.frames.all.length
+  client.subscribe(identifier)
+  await client.frames.find(frame => frame.identifier === identifier && frame.type === 'confirm_subscription', 'a second confirmation', { from })
+  await client.message(identifier, ({ processed_count: count }) => count === 9, { from })
+})
+
+test('subscribing twice is silent', async t => {
+  const session = await database.session()
+  const identifier = identifierOf(session)
+  const client = await rawClient(t)
+  client.subscribe(identifier)
+  client.subscribe(identifier)
+  await client.message(identifier)
+  client.subscribe(identifier)
+  await client.barrier()
+  const frames = client.frames.all.filter(frame => frame.identifier === identifier)
+  assert.deepEqual(frames.map(({ type }) => type ?? 'message'), ['confirm_subscription', 'message'])
+})
+
+test('request_update: the state once more', async t => {
+  const session = await database.session()
+  const client = await rawClient(t)
+  const identifier = identifierOf(session)
+  const first = await client.watch(identifier)
+  const from = client.frames.all.length
+  client.send({ command: 'message', identifier, data: JSON.stringify({ action: 'request_update' }) })
+  assert.deepEqual(await client.message(identifier, undefined, { from }), first)
+})
+
+test('three hundred watchers of one run, each on its own connection, all see its end', async t => {
+  const session = await database.session('total_count => 100')
+  const identifier = identifierOf(session)
+  const clients = await Promise.all(Array.from({ length: 300 }, () => rawClient(t)))
+  await Promise.all(clients.map(client => client.watch(identifier)))
+  for (let i = 0; i < 10; i++) await database.increment(session, 10)
+  await database.complete(session)
+  for (const client of clients) {
+    const last = await client.message(identifier, ({ status }) => status === 'completed')
+    assert.equal(last.progress_percentage, 100)
+    const versions = client.messages(identifier).map(({ version }) => version)
+    assert.deepEqual(versions, [...new Set(versions)].sort((a, b) => a - b))
+  }
+})
+
+test('many runs on one connection: each watcher gets its own', async t => {
+  const client = clientOf(t)
+  const sessions = []
+  for (let i = 0; i < 20; i++) sessions.push(await database.session())
+  const watchers = sessions.map(session => client.watch(session))
+  await Promise.all(watchers.map(watcher => watcher.event('connected')))
+  await database.sql(sessions.map((session, i) => `SELECT sync.sync_progress_increment(${session}, ${i + 1});`).join(' '), { user: 'app' })
+  for (const [i, watcher] of watchers.entries()) {
+    const state = await watcher.count(i + 1)
+    assert.equal(state.session_id, sessions[i])
+  }
+})
+
+test('a run that is deleted: its watchers are cut off', async t => {
+  const session = await database.session()
+  const client = clientOf(t)
+  const watcher = client.watch(session)
+  await watcher.event('connected')
+  await database.sql(`DELETE FROM sync.sync_sessions WHERE id = ${session}`)
+  await watcher.event('rejected')
+  assert.ok(client.consumer.connection.isOpen())
+})
+
+test('a run that passes to another owner: its former owner is cut off, the new one is not', async t => {
+  const session = await database.session()
+  const watcher = clientOf(t).watch(session)
+  await watcher.event('connected')
+  await database.sql(`UPDATE sync.sync_sessions SET owner_id = 'bob' WHERE id = ${session}`)
+  await watcher.event('rejected')
+  await clientOf(t, await database.token('bob')).watch(session).event('connected')
+})
+
+test('[002-19] a ping each 3 seconds, with the time in seconds', async () => {
+  await observer.frames.find(() => observer.framesOf('ping').length >= 3, 'three pings', { ms: 12_000 })
+  const pings = observer.framesOf('ping')
+  for (const [i, { at, frame }] of pings.entries()) {
+    assert.ok(Number.isInteger(frame.message) && Math.abs(frame.message - Date.now() / 1000) < 60, `a ping says ${frame.message}`)
+    const since = at - (i ? pings[i - 1] : observer.framesOf('welcome')[0]).at
+    assert.ok(since > 2_500 && since < 4_500, `a ping came after ${since.toFixed(0)} ms`)
+  }
+  assert.equal(observer.sockets.length, 1, 'the stock client never had to reconnect')
+})

@@ -1,0 +1,78 @@
+/*
+ * bridge.js: the real bridge.
+ */
+import { fileURLToPath } from 'node:url'
+import { within } from '../../browser/lib/wait.js'
+import { Program } from './programs.js'
+import { until } from './recorder.js'
+
+const PROGRAM = process.env.BRIDGE ?? fileURLToPath(new URL('../../../bridge/sync-progress-bridge', import.meta.url))
+
+export class Bridge {
+  port = 0
+  #args
+  #program
+
+  /** Starts one on a free port; conninfo names its database. */
+  static async start(conninfo, args = []) {
+    const bridge = new Bridge()
+    bridge.#args = ['--db', conninfo, ...args]
+    await bridge.start()
+    return bridge
+  }
+
+  /** Runs one that is expected to end by itself; its status and what it wrote. */
+  static async tries(args) {
+    const program = new Program(PROGRAM, args)
+    const status = await within(program.ended, `the bridge ends by itself with ${args.join(' ')}`)
+    return { status, log: program.log, stdout: program.stdout }
+  }
+
+  /** Starts it, again on the port it had. */
+  async start() {
+    this.#program = new Program(PROGRAM, ['--listen', `127.0.0.1:${this.port}`, ...this.#args])
+    const ended = this.#program.ended.then(status => { throw new Error(`the bridge ended: ${status}\n${this.log}`) })
+    ended.catch(() => {})
+    const line = await Promise.race([ended, this.line(/ready listen=/)])
+    this.port = Number(/ready listen=\S+:(\d+)/.exec(line)[1])
+  }
+
+  get log() {
+    return this.#program.log
+  }
+
+  get pid() {
+    return this.#program.pid
+  }
+
+  /** A line of its log, past or to come. */
+  line(pattern, options) {
+    return this.#program.lines.find(line => pattern.test(line), `a line of the bridge's log like ${pattern}`, options)
+  }
+
+  get origin() {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  cable(token) {
+    return `ws://127.0.0.1:${this.port}/cable${token === undefined ? '' : `?token=${token}`}`
+  }
+
+  /** Waits until it says that watchers can be served, or that they cannot. */
+  ready(status = 200) {
+    return until(async () => (await fetch(`${this.origin}/readyz`)).status, answer => answer === status, `/readyz answers ${status}`)
+  }
+
+  ended() {
+    return within(this.#program.ended, 'the bridge ends')
+  }
+
+  signal(name) {
+    process.kill(this.#program.pid, name)
+  }
+
+  /** Ends it; its exit status, or the signal's name. */
+  stop(signal = 'SIGTERM') {
+    return within(this.#program.end(signal), `the bridge ends after ${signal}`)
+  }
+}

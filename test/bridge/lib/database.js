@@ -1,0 +1,143 @@
+/*
+ * database.js: a private PostgreSQL with the extension in it, and two roles
+ * with just the rights that an application and a bridge need.
+ */
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Program, onExit, run, signalProcess } from './programs.js'
+import { until } from './recorder.js'
+
+const PG_SH = fileURLToPath(new URL('../../../scripts/pg.sh', import.meta.url))
+
+/** Nothing here has to survive a power cut. */
+const SETTINGS = ['fsync=off', 'max_connections=60']
+
+const SETUP = `
+  CREATE SCHEMA sync;
+  CREATE EXTENSION sync_progress SCHEMA sync;
+  GRANT USAGE ON SCHEMA sync TO app, bridge;
+  GRANT EXECUTE ON FUNCTION sync.sync_session_start, sync.sync_session_complete, sync.sync_session_fail,
+    sync.sync_session_pause, sync.sync_session_resume, sync.sync_session_cancel,
+    sync.sync_progress_increment, sync.sync_progress_set, sync.sync_progress_token TO app;
+  GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_keys,
+    sync.sync_progress_subscribe, sync.sync_progress_snapshots TO bridge;`
+
+/** Each change is told at once, so that no test waits for the throttle. */
+const UNTHROTTLED = `UPDATE sync.sync_kinds
+  SET every_count = 1, min_interval = '10 milliseconds', every_interval = '20 milliseconds'`
+
+export class Database {
+  #dir
+  #bindir
+  #socketDir
+  #forget
+
+  /** extension: false leaves out what makes it a database of ours. */
+  static async start({ extension = true, throttled = false } = {}) {
+    const database = new Database()
+    database.#dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
+    chmodSync(database.#dir, 0o755)
+    database.#forget = onExit(() => {
+      const pid = database.postmaster()
+      if (pid) signalProcess(pid, 'SIGQUIT')
+      rmSync(database.#dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+    })
+    database.#bindir = (await run(process.env.PG_CONFIG ?? 'pg_config', ['--bindir'])).trim()
+    await database.start()
+    database.#socketDir = (await run(PG_SH, ['socket', database.#dir])).trim()
+    await database.sql('CREATE ROLE app LOGIN; CREATE ROLE bridge LOGIN', { database: 'postgres' })
+    await database.sql('CREATE DATABASE app', { database: 'postgres' })
+    if (extension) await database.createExtension()
+    if (extension && !throttled) await database.sql(UNTHROTTLED)
+    return database
+  }
+
+  createExtension() {
+    return this.sql(SETUP)
+  }
+
+  start() {
+    return run(PG_SH, ['start', this.#dir, this.#bindir, ...SETTINGS])
+  }
+
+  /** mode: fast, or immediate (as in a crash). */
+  async stop(mode = 'fast') {
+    const pid = this.postmaster()
+    signalProcess(pid, mode === 'immediate' ? 'SIGQUIT' : 'SIGINT')
+    await until(() => this.postmaster(), found => found === null, `the server ends after a ${mode} shutdown`, 30_000)
+  }
+
+  async restart(mode) {
+    await this.stop(mode)
+    await this.start()
+  }
+
+  async destroy() {
+    if (this.postmaster()) await this.stop('immediate')
+    this.#forget()
+    rmSync(this.#dir, { recursive: true, force: true })
+  }
+
+  /** The server's process id, null when it does not run. */
+  postmaster() {
+    try {
+      const pid = Number(readFileSync(join(this.#dir, 'data/postmaster.pid'), 'utf8').split('\n')[0])
+      return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres' ? pid : null
+    } catch {
+      return null
+    }
+  }
+
+  get log() {
+    return readFileSync(join(this.#dir, 'server.log'), 'utf8')
+  }
+
+  conninfo(user = 'bridge', database = 'app') {
+    return `host=${this.#socketDir} user=${user} dbname=${database}`
+  }
+
+  #psql(user, database) {
+    return ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', this.conninfo(user, database)]
+  }
+
+  /** Runs statements, all in one transaction; what they return as text, without the last line's end. */
+  async sql(text, { user = 'postgres', database = 'app' } = {}) {
+    const answer = await run(join(this.#bindir, 'psql'), [...this.#psql(user, database), '-c', text])
+    return answer.trimEnd()
+  }
+
+  async json(text) {
+    return JSON.parse(await this.sql(text))
+  }
+
+  /** A psql that reads statements from its stdin, each a transaction of its own. */
+  psql(user = 'app') {
+    return new Program(join(this.#bindir, 'psql'), this.#psql(user, 'app'))
+  }
+
+  // -- what an application does ------------------------------------------------
+
+  /** Starts a run; its id. Arguments are SQL: owner 'alice' and whatever is given. */
+  async session(args = 'total_count => 1000', owner = 'alice') {
+    return Number(await this.sql(`SELECT sync.sync_session_start('${owner}', ${args})`, { user: 'app' }))
+  }
+
+  increment(session, amount = 1) {
+    return this.sql(`SELECT sync.sync_progress_increment(${session}, ${amount})`, { user: 'app' })
+  }
+
+  complete(session) {
+    return this.sql(`SELECT sync.sync_session_complete(${session})`, { user: 'app' })
+  }
+
+  token(owner = 'alice', more = '') {
+    return this.sql(`SELECT sync.sync_progress_token('${owner}'${more && `, ${more}`})`, { user: 'app' })
+  }
+
+  /** The row, as the table has it. */
+  row(session) {
+    return this.json(`SELECT to_json(s) FROM sync.sync_sessions AS s WHERE id = ${session}`)
+  }
+}

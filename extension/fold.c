@@ -23,9 +23,9 @@
 #include "isolate.h"
 #include "pace.h"
 #include "payload.h"
+#include "rows.h"
 #include "storage/procarray.h"
 #include "tell.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -118,31 +118,10 @@ run(const Fold *fold, Statement *query, Datum *args, const char *nulls, int expe
 		elog(ERROR, "unexpected result %d of \"%s\"", result, query->text);
 }
 
-static Datum
-id_array(const int64 *ids, int count)
-{
-	Datum	   *datums = palloc(Max(count, 1) * sizeof(Datum));
-
-	for (int i = 0; i < count; i++)
-		datums[i] = Int64GetDatum(ids[i]);
-	return PointerGetDatum(construct_array(datums, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-static int64
-get_int64(HeapTuple tuple, int column, bool *isnull)
-{
-	bool		null;
-	Datum		value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, &null);
-
-	if (isnull != NULL)
-		*isnull = null;
-	return null ? 0 : DatumGetInt64(value);
-}
-
 static SpStatus
 get_status(HeapTuple tuple, int column)
 {
-	return sp_status_parse(SPI_getvalue(tuple, SPI_tuptable->tupdesc, column));
+	return sp_status_parse(sp_rows_text(tuple, column));
 }
 
 static SpDue *
@@ -166,7 +145,7 @@ lock_free_sessions(Fold *fold, int first, int count, int *nsessions)
 
 	for (int i = 0; i < count; i++)
 		ids[i] = fold->due[first + i].session;
-	args[0] = id_array(ids, count);
+	args[0] = sp_rows_ids(ids, count);
 	run(fold, &lock_sessions, args, NULL, SPI_OK_SELECT);
 	*nsessions = (int) SPI_processed;
 	for (int i = 0; i < *nsessions; i++)
@@ -177,25 +156,25 @@ lock_free_sessions(Fold *fold, int first, int count, int *nsessions)
 		bool		isnull;
 		Datum		pace;
 
-		counts->id = get_int64(tuple, 1, NULL);
+		counts->id = sp_rows_int64(tuple, 1, NULL);
 		session->status = get_status(tuple, 2);
-		counts->processed = get_int64(tuple, 3, NULL);
-		counts->detected = get_int64(tuple, 4, NULL);
-		counts->error = get_int64(tuple, 5, NULL);
-		counts->total = get_int64(tuple, 6, &isnull);
+		counts->processed = sp_rows_int64(tuple, 3, NULL);
+		counts->detected = sp_rows_int64(tuple, 4, NULL);
+		counts->error = sp_rows_int64(tuple, 5, NULL);
+		counts->total = sp_rows_int64(tuple, 6, &isnull);
 		counts->has_total = !isnull;
-		counts->processed_set_at = get_int64(tuple, 7, NULL);
-		counts->total_set_at = get_int64(tuple, 8, NULL);
-		counts->message_set_at = get_int64(tuple, 9, NULL);
+		counts->processed_set_at = sp_rows_int64(tuple, 7, NULL);
+		counts->total_set_at = sp_rows_int64(tuple, 8, NULL);
+		counts->message_set_at = sp_rows_int64(tuple, 9, NULL);
 		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 10, &isnull);
 		sp_pace_read(isnull ? NULL : DatumGetByteaPP(pace), &session->pace);
-		session->started_at = (TimestampTz) get_int64(tuple, 11, NULL);
-		session->owner = SPI_getvalue(tuple, SPI_tuptable->tupdesc, 12);
+		session->started_at = (TimestampTz) sp_rows_int64(tuple, 11, NULL);
+		session->owner = sp_rows_text(tuple, 12);
 		session->due = find_due(fold, first, count, counts->id);
 		session->due->outcome = SP_OUTCOME_NOTHING;
-		session->due->throttle.every_count = get_int64(tuple, 13, NULL);
-		session->due->throttle.every_interval_us = get_int64(tuple, 14, NULL);
-		session->due->throttle.min_interval_us = get_int64(tuple, 15, NULL);
+		session->due->throttle.every_count = sp_rows_int64(tuple, 13, NULL);
+		session->due->throttle.every_interval_us = sp_rows_int64(tuple, 14, NULL);
+		session->due->throttle.min_interval_us = sp_rows_int64(tuple, 15, NULL);
 	}
 	return sessions;
 }
@@ -215,14 +194,14 @@ explain_missing(Fold *fold, int first, int count)
 	}
 	if (missing == 0)
 		return;
-	args[0] = id_array(ids, missing);
+	args[0] = sp_rows_ids(ids, missing);
 	run(fold, &find_sessions, args, NULL, SPI_OK_SELECT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		SpDue	   *due = find_due(fold, first, count, get_int64(SPI_tuptable->vals[i], 1, NULL));
+		SpDue	   *due = find_due(fold, first, count, sp_rows_int64(SPI_tuptable->vals[i], 1, NULL));
 
 		due->outcome = SP_OUTCOME_LOCKED;
-		due->blocked_by = BackendXidGetPid((TransactionId) get_int64(SPI_tuptable->vals[i], 2, NULL));
+		due->blocked_by = BackendXidGetPid((TransactionId) sp_rows_int64(SPI_tuptable->vals[i], 2, NULL));
 	}
 }
 
@@ -256,7 +235,7 @@ lock_free_accounts(Fold *fold, Session *sessions, int nsessions, Account **accou
 	if (nids == 0)
 		return NULL;
 
-	args[0] = id_array(ids, nids);
+	args[0] = sp_rows_ids(ids, nids);
 	run(fold, &lock_accounts, args, NULL, SPI_OK_SELECT);
 	counts = palloc0(Max(SPI_processed, 1) * sizeof(SpCounts));
 	*accounts = palloc0(Max(SPI_processed, 1) * sizeof(Account));
@@ -265,16 +244,16 @@ lock_free_accounts(Fold *fold, Session *sessions, int nsessions, Account **accou
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 		bool		isnull;
 
-		counts[i].id = get_int64(tuple, 1, NULL);
-		(*accounts)[i].session = get_int64(tuple, 2, NULL);
+		counts[i].id = sp_rows_int64(tuple, 1, NULL);
+		(*accounts)[i].session = sp_rows_int64(tuple, 2, NULL);
 		(*accounts)[i].status = get_status(tuple, 3);
-		counts[i].processed = get_int64(tuple, 4, NULL);
-		counts[i].detected = get_int64(tuple, 5, NULL);
-		counts[i].error = get_int64(tuple, 6, NULL);
-		counts[i].total = get_int64(tuple, 7, &isnull);
+		counts[i].processed = sp_rows_int64(tuple, 4, NULL);
+		counts[i].detected = sp_rows_int64(tuple, 5, NULL);
+		counts[i].error = sp_rows_int64(tuple, 6, NULL);
+		counts[i].total = sp_rows_int64(tuple, 7, &isnull);
 		counts[i].has_total = !isnull;
-		counts[i].processed_set_at = get_int64(tuple, 8, NULL);
-		counts[i].total_set_at = get_int64(tuple, 9, NULL);
+		counts[i].processed_set_at = sp_rows_int64(tuple, 8, NULL);
+		counts[i].total_set_at = sp_rows_int64(tuple, 9, NULL);
 	}
 	*naccounts = (int) SPI_processed;
 	if (*naccounts == nids)
@@ -283,8 +262,8 @@ lock_free_accounts(Fold *fold, Session *sessions, int nsessions, Account **accou
 	run(fold, &find_accounts, args, NULL, SPI_OK_SELECT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		int64		id = get_int64(SPI_tuptable->vals[i], 1, NULL);
-		int64		session = get_int64(SPI_tuptable->vals[i], 2, NULL);
+		int64		id = sp_rows_int64(SPI_tuptable->vals[i], 1, NULL);
+		int64		session = sp_rows_int64(SPI_tuptable->vals[i], 2, NULL);
 		bool		locked = false;
 
 		for (int n = 0; n < *naccounts && !locked; n++)

@@ -12,8 +12,8 @@
 #include "guc.h"
 #include "isolate.h"
 #include "payload.h"
+#include "rows.h"
 #include "tell.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -33,28 +33,22 @@ typedef struct Telling
 /* A worker serves one extension until its end, so one plan will do. */
 static SPIPlanPtr states = NULL;
 
-static char *
-get_string(HeapTuple tuple, int column)
-{
-	return SPI_getvalue(tuple, SPI_tuptable->tupdesc, column);
-}
-
 /* One query for the payloads of many sessions; they get their messages. */
 static void
 compose(void *state, int first, int count)
 {
 	Telling    *telling = state;
-	Datum	   *ids = palloc(count * sizeof(Datum));
+	int64	   *ids = palloc(count * sizeof(int64));
 	Oid			types[1] = {INT8ARRAYOID};
 	Datum		args[1];
 	TimestampTz now = GetCurrentTimestamp();
 
 	for (int i = 0; i < count; i++)
 	{
-		ids[i] = Int64GetDatum(telling->told[first + i]->session);
+		ids[i] = telling->told[first + i]->session;
 		telling->told[first + i]->message = NULL;	/* of an attempt undone */
 	}
-	args[0] = PointerGetDatum(construct_array(ids, count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	args[0] = sp_rows_ids(ids, count);
 
 	SPI_connect();
 	if (states == NULL)
@@ -72,7 +66,7 @@ compose(void *state, int first, int count)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[n];
 		bool		isnull;
-		int64		session = DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
+		int64		session = sp_rows_int64(tuple, 1, NULL);
 
 		for (int i = first; i < first + count; i++)
 		{
@@ -82,10 +76,10 @@ compose(void *state, int first, int count)
 				continue;
 			old = MemoryContextSwitchTo(telling->context);
 			telling->told[i]->message =
-				sp_payload_progress(get_string(tuple, 2),
-									DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 3, &isnull)),
+				sp_payload_progress(sp_rows_text(tuple, 2),
+									sp_rows_int64(tuple, 3, NULL),
 									DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
-									telling->owners[i], get_string(tuple, 4), now);
+									telling->owners[i], sp_rows_text(tuple, 4), now);
 			MemoryContextSwitchTo(old);
 			break;
 		}

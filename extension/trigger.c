@@ -15,12 +15,11 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
-#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "ledger.h"
 #include "mark.h"
-#include "miscadmin.h"
+#include "rows.h"
 #include "trigger.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -252,12 +251,10 @@ touch_truncated(TriggerData *data, const SpCatalog *catalog, SpDatabase *databas
 		elog(ERROR, "could not read sessions");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		bool		isnull;
 		HeapTuple	tuple = SPI_tuptable->vals[i];
-		int64		session = DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &isnull));
 
-		touch(catalog, database, session, sessions ? SP_OP_DELETED : SP_OP_TOUCH,
-			  sessions ? SPI_getvalue(tuple, SPI_tuptable->tupdesc, 2) : NULL, SP_SLOT_URGENT);
+		touch(catalog, database, sp_rows_int64(tuple, 1, NULL), sessions ? SP_OP_DELETED : SP_OP_TOUCH,
+			  sessions ? sp_rows_text(tuple, 2) : NULL, SP_SLOT_URGENT);
 	}
 	SPI_finish();
 	if (sessions && database != NULL)

@@ -1,6 +1,6 @@
 /*
  * turn.h
- *		One turn of the worker: who is due, their rows, their batches.
+ *		One turn of the worker: read the ledger, fold and tell in batches.
  */
 #ifndef SP_TURN_H
 #define SP_TURN_H
@@ -12,6 +12,5 @@ typedef void (*SpNotifier) (char **messages, int count);
 
 extern bool sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 					SpNotifier notify, bool first, TimestampTz *next);
-extern bool sp_turn_due(SpDatabase *database, TimestampTz now);
 
 #endif							/* SP_TURN_H */

@@ -13,8 +13,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "ledger.h"
-#include "miscadmin.h"
-#include "utils/array.h"
+#include "rows.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -36,17 +35,6 @@ enum
 	OUT_COLUMNS
 };
 
-static int64
-get_int64(HeapTuple tuple, int column, bool *isnull)
-{
-	bool		null;
-	Datum		value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, &null);
-
-	if (isnull != NULL)
-		*isnull = null;
-	return null ? 0 : DatumGetInt64(value);
-}
-
 /*
  * Reads counts of sessions or accounts by ids, ordered by id.  The columns:
  * id, processed, detected, error, total, processed_set_at, total_set_at,
@@ -55,14 +43,10 @@ get_int64(HeapTuple tuple, int column, bool *isnull)
 static SpCounts *
 read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int *count)
 {
-	Datum	   *datums = palloc(Max(nids, 1) * sizeof(Datum));
 	Oid			types[1] = {INT8ARRAYOID};
-	Datum		args[1];
+	Datum		args[1] = {sp_rows_ids(ids, nids)};
 	SpCounts   *counts;
 
-	for (int i = 0; i < nids; i++)
-		datums[i] = Int64GetDatum(ids[i]);
-	args[0] = PointerGetDatum(construct_array(datums, nids, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	if (SPI_execute_with_args(query, 1, types, args, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read counts");
 	*count = (int) SPI_processed;
@@ -73,16 +57,16 @@ read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 		bool		isnull;
 
-		counts[i].id = get_int64(tuple, 1, NULL);
-		counts[i].processed = get_int64(tuple, 2, NULL);
-		counts[i].detected = get_int64(tuple, 3, NULL);
-		counts[i].error = get_int64(tuple, 4, NULL);
-		counts[i].total = get_int64(tuple, 5, &isnull);
+		counts[i].id = sp_rows_int64(tuple, 1, NULL);
+		counts[i].processed = sp_rows_int64(tuple, 2, NULL);
+		counts[i].detected = sp_rows_int64(tuple, 3, NULL);
+		counts[i].error = sp_rows_int64(tuple, 4, NULL);
+		counts[i].total = sp_rows_int64(tuple, 5, &isnull);
 		counts[i].has_total = !isnull;
-		counts[i].processed_set_at = get_int64(tuple, 6, NULL);
-		counts[i].total_set_at = get_int64(tuple, 7, NULL);
-		counts[i].message_set_at = get_int64(tuple, 8, NULL);
-		(*sessions)[i] = get_int64(tuple, 9, NULL);
+		counts[i].processed_set_at = sp_rows_int64(tuple, 6, NULL);
+		counts[i].total_set_at = sp_rows_int64(tuple, 7, NULL);
+		counts[i].message_set_at = sp_rows_int64(tuple, 8, NULL);
+		(*sessions)[i] = sp_rows_int64(tuple, 9, NULL);
 	}
 	return counts;
 }

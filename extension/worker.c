@@ -29,6 +29,7 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "queue.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -214,7 +215,7 @@ loop(MemoryContext context)
 			while ((now = GetCurrentTimestamp()) < until)
 				rest((until - now + 999) / 1000);
 			/* rest() has reset the latch: look, rather than rely on it */
-			if (next <= now || sp_turn_due(my_database, now))
+			if (next <= now || sp_queue_due(my_database, now))
 				continue;
 		}
 		rest(next <= now ? 0 : Min((next - now + 999) / 1000, 3600000));

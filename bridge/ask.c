@@ -24,31 +24,15 @@
  */
 #include "ask.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "codes.h"
-#include "log.h"
+#include "pairs.h"
 
 #define ASK_DELAY_FIRST_MS	1000
 #define ASK_DELAY_MAX_MS	30000
 #define ASK_HINTS_EVERY_MS	500
-
-struct ask_list
-{
-	struct hub_sub *first;
-	struct hub_sub *last;
-};
-
-struct ask_pair
-{
-	struct istr *identifier;	/* held by the subscriptions' batch */
-	struct istr *claims;
-	int			ord;
-	bool		is_answered;
-	struct ask_list subs;
-};
 
 struct ask_batch
 {
@@ -73,43 +57,14 @@ struct ask
 	int64_t		hints_due_ms;
 	struct ask_list waiting;
 	struct ask_list delayed;
-	struct buf	identifiers;
-	struct buf	claims;
-	struct buf	who;
+	struct pairs_text text;
 };
-
-/* ---- lists ---- */
-
-static void
-ask_push(struct ask_list *list, struct hub_sub *sub)
-{
-	sub->ask_home = list;
-	sub->ask_next = NULL;
-	sub->ask_prev = list->last;
-	if (list->last)
-		list->last->ask_next = sub;
-	else
-		list->first = sub;
-	list->last = sub;
-}
 
 /* No question about this subscription is to be answered any more. */
 void
 ask_forget(struct hub_sub *sub)
 {
-	struct ask_list *list = sub->ask_home;
-
-	if (list == NULL)
-		return;
-	if (sub->ask_prev)
-		sub->ask_prev->ask_next = sub->ask_next;
-	else
-		list->first = sub->ask_next;
-	if (sub->ask_next)
-		sub->ask_next->ask_prev = sub->ask_prev;
-	else
-		list->last = sub->ask_prev;
-	sub->ask_home = NULL;
+	pairs_forget(sub);
 }
 
 struct ask *
@@ -120,7 +75,7 @@ ask_create(struct hub *hub, const struct ask_port *port, void *arg)
 	ask->hub = hub;
 	ask->port = port;
 	ask->arg = arg;
-	ask->rows_max = ASK_ROWS_MAX;
+	ask->rows_max = PAIRS_MAX;
 	return ask;
 }
 
@@ -128,9 +83,7 @@ ask_create(struct hub *hub, const struct ask_port *port, void *arg)
 void
 ask_free(struct ask *ask)
 {
-	buf_free(&ask->identifiers);
-	buf_free(&ask->claims);
-	buf_free(&ask->who);
+	pairs_text_free(&ask->text);
 	free(ask);
 }
 
@@ -148,8 +101,8 @@ ask_sub(struct ask *ask, struct hub_sub *sub)
 		sub->ask_again = true;
 		return;
 	}
-	ask_forget(sub);
-	ask_push(&ask->waiting, sub);
+	pairs_forget(sub);
+	pairs_push(&ask->waiting, sub);
 }
 
 static void
@@ -182,98 +135,10 @@ ask_later(struct ask *ask, struct hub_sub *sub)
 	if (sub->ask_attempts < UINT8_MAX)
 		sub->ask_attempts++;
 	sub->ask_due_ms = ask->now_ms + delay_ms;
-	ask_push(&ask->delayed, sub);
+	pairs_push(&ask->delayed, sub);
 }
 
 /* ---- questions ---- */
-
-static int
-ask_compare_pairs(const void *left, const void *right)
-{
-	const struct ask_pair *a = left;
-	const struct ask_pair *b = right;
-
-	if (a->identifier != b->identifier)
-		return (uintptr_t) a->identifier < (uintptr_t) b->identifier ? -1 : 1;
-	if (a->claims != b->claims)
-		return (uintptr_t) a->claims < (uintptr_t) b->claims ? -1 : 1;
-	return 0;
-}
-
-static void
-ask_keep_node(void *node)
-{
-	(void) node;
-}
-
-/*
- * Move waiting subscriptions into the batch, as many as have a place in it.
- */
-static void
-ask_fill(struct ask *ask, struct ask_batch *batch)
-{
-	void	   *tree = NULL;
-
-	while (ask->waiting.first)
-	{
-		struct hub_sub *sub = ask->waiting.first;
-		struct ask_pair key = {.identifier = sub->identifier,.claims = sub->claims};
-		void	   *node = tfind(&key, &tree, ask_compare_pairs);
-		struct ask_pair *pair;
-
-		if (node)
-			pair = *(struct ask_pair **) node;
-		else
-		{
-			if (batch->rows >= ask->rows_max)
-				break;
-			pair = &batch->pairs[batch->rows++];
-			pair->identifier = intern_hold(sub->identifier);
-			pair->claims = intern_hold(sub->claims);
-			pair->ord = batch->rows;
-			if (tsearch(pair, &tree, ask_compare_pairs) == NULL)
-				abort();
-		}
-		ask_forget(sub);
-		sub->ask_again = false;
-		ask_push(&pair->subs, sub);
-	}
-	tdestroy(tree, ask_keep_node);
-}
-
-/* Write the batch as three array literals. */
-static void
-ask_write(struct ask *ask, const struct ask_batch *batch)
-{
-	const struct istr *distinct[ASK_ROWS_MAX];
-	int			count = 0;
-
-	buf_reset(&ask->identifiers);
-	buf_reset(&ask->claims);
-	buf_reset(&ask->who);
-	buf_add_text(&ask->identifiers, "{");
-	buf_add_text(&ask->claims, "{");
-	buf_add_text(&ask->who, "{");
-	for (int i = 0; i < batch->rows; i++)
-	{
-		const struct ask_pair *pair = &batch->pairs[i];
-		int			who = 0;
-
-		while (who < count && distinct[who] != pair->claims)
-			who++;
-		if (who == count)
-		{
-			distinct[count++] = pair->claims;
-			buf_add_array_item(&ask->claims, pair->claims->text, pair->claims->len);
-		}
-		buf_add_array_item(&ask->identifiers, pair->identifier->text,
-						   pair->identifier->len);
-		buf_printf(&ask->who, "%s%d", i > 0 ? "," : "", who + 1);
-	}
-	buf_add_text(&ask->identifiers, "}");
-	buf_add_text(&ask->claims, "}");
-	buf_add_text(&ask->who, "}");
-}
 
 static struct ask_batch *
 ask_batch_create(struct ask *ask)
@@ -289,18 +154,11 @@ ask_batch_create(struct ask *ask)
 static void
 ask_batch_free(struct ask_batch *batch)
 {
-	for (int i = 0; i < batch->rows; i++)
-	{
-		if (batch->pairs)
-		{
-			intern_drop(batch->pairs[i].identifier);
-			intern_drop(batch->pairs[i].claims);
-		}
-		if (batch->streams)
-			free(batch->streams[i]);
-	}
 	batch->ask->under_way--;
-	free(batch->pairs);
+	if (batch->pairs)
+		pairs_free(batch->pairs, batch->rows);
+	for (int i = 0; batch->streams && i < batch->rows; i++)
+		free(batch->streams[i]);
 	free(batch->streams);
 	free(batch);
 }
@@ -312,10 +170,10 @@ ask_send_subscribe(struct ask *ask)
 
 	batch->pairs = mem_zalloc(sizeof(*batch->pairs) * (size_t) ask->rows_max);
 	batch->begin_seq = kept_begin(hub_kept(ask->hub));
-	ask_fill(ask, batch);
-	ask_write(ask, batch);
-	if (ask->port->subscribe(ask->arg, ask->identifiers.data, ask->claims.data,
-							 ask->who.data, batch))
+	batch->rows = pairs_take(batch->pairs, ask->rows_max, &ask->waiting);
+	pairs_write(batch->pairs, batch->rows, &ask->text);
+	if (ask->port->subscribe(ask->arg, ask->text.identifiers.data, ask->text.claims.data,
+							 ask->text.who.data, batch))
 		return true;
 	ask_done(batch, ASK_LOST);
 	return false;
@@ -327,23 +185,23 @@ ask_send_snapshots(struct ask *ask, bool is_hint)
 	struct ask_batch *batch = NULL;
 	const char *stream;
 
-	while ((batch == NULL || batch->rows < ASK_ROWS_MAX) &&
+	while ((batch == NULL || batch->rows < PAIRS_MAX) &&
 		   hub_next_wanted(ask->hub, is_hint, &stream, ask_visit, ask))
 	{
 		if (batch == NULL)
 		{
 			batch = ask_batch_create(ask);
-			batch->streams = mem_zalloc(sizeof(*batch->streams) * ASK_ROWS_MAX);
-			buf_reset(&ask->identifiers);
-			buf_add_text(&ask->identifiers, "{");
+			batch->streams = mem_zalloc(sizeof(*batch->streams) * PAIRS_MAX);
+			buf_reset(&ask->text.identifiers);
+			buf_add_text(&ask->text.identifiers, "{");
 		}
 		batch->streams[batch->rows++] = mem_strdup(stream);
-		buf_add_array_item(&ask->identifiers, stream, strlen(stream));
+		buf_add_array_item(&ask->text.identifiers, stream, strlen(stream));
 	}
 	if (batch == NULL)
 		return;
-	buf_add_text(&ask->identifiers, "}");
-	if (!ask->port->snapshots(ask->arg, ask->identifiers.data, batch))
+	buf_add_text(&ask->text.identifiers, "}");
+	if (!ask->port->snapshots(ask->arg, ask->text.identifiers.data, batch))
 		ask_done(batch, ASK_LOST);
 }
 
@@ -373,8 +231,8 @@ ask_tick(struct ask *ask, int64_t now_ms)
 		next = sub->ask_next;
 		if (sub->ask_due_ms <= now_ms)
 		{
-			ask_forget(sub);
-			ask_push(&ask->waiting, sub);
+			pairs_forget(sub);
+			pairs_push(&ask->waiting, sub);
 		}
 	}
 	if (ask->is_live && now_ms >= ask->hints_due_ms && ask->under_way < ASK_BATCHES_MAX)
@@ -446,7 +304,7 @@ ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
 		struct hub_sub *sub = pair->subs.first;
 		bool		again = sub->ask_again;
 
-		ask_forget(sub);
+		pairs_forget(sub);
 		if (row->refused && strcmp(row->refused, CODE_REFUSED_UNAVAILABLE) == 0)
 			ask_later(ask, sub);
 		else if (row->refused || row->stream == NULL)
@@ -459,7 +317,7 @@ ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
 		{
 			again |= ask_allow(batch, sub, row);
 			sub->ask_again = again;
-			ask_push(&allowed, sub);
+			pairs_push(&allowed, sub);
 		}
 	}
 	if (allowed.first == NULL)
@@ -474,9 +332,9 @@ ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
 	{
 		struct hub_sub *sub = allowed.first;
 
-		ask_forget(sub);
+		pairs_forget(sub);
 		if (sub->ask_again)
-			ask_push(&ask->waiting, sub);
+			pairs_push(&ask->waiting, sub);
 		sub->transport->owed(sub->client, sub);
 	}
 }
@@ -520,17 +378,17 @@ ask_done_pairs(struct ask_batch *batch, enum ask_result result)
 		{
 			struct hub_sub *sub = pair->subs.first;
 
-			ask_forget(sub);
+			pairs_forget(sub);
 			if (result == ASK_ANSWERED || (result == ASK_FAILED && is_single))
 				ask_later(ask, sub);
 			else
-				ask_push(&ask->waiting, sub);
+				pairs_push(&ask->waiting, sub);
 		}
 	}
 	if (result == ASK_FAILED)
 		ask->rows_max = batch->rows > 1 ? (batch->rows + 1) / 2 : 1;
-	else if (result == ASK_ANSWERED && ask->rows_max < ASK_ROWS_MAX)
-		ask->rows_max = ask->rows_max * 2 < ASK_ROWS_MAX ? ask->rows_max * 2 : ASK_ROWS_MAX;
+	else if (result == ASK_ANSWERED && ask->rows_max < PAIRS_MAX)
+		ask->rows_max = ask->rows_max * 2 < PAIRS_MAX ? ask->rows_max * 2 : PAIRS_MAX;
 }
 
 /*

@@ -10,7 +10,6 @@
 
 #include "hub.h"
 
-#define ASK_ROWS_MAX		256
 #define ASK_BATCHES_MAX		4
 
 struct ask;

@@ -2,22 +2,16 @@
  * cable.c
  *		Action Cable over a WebSocket.
  *
- * The protocol as Rails speaks it, frame for frame: a second subscribe with the
- * same identifier is silent, an unsubscribe is not answered, what is not
- * understood is logged and changes nothing.  A handshake with a bad token is
- * accepted and then told why, as Rails does it, because browsers hide the
- * status of a handshake that was refused.
+ * The protocol as Rails speaks it, frame for frame.  A handshake with a bad
+ * token is accepted and then told why, as Rails does it, because browsers hide
+ * the status of a handshake that was refused.
  *
  * Nothing is queued for a client.  What it is owed are flags (welcome, ping,
  * the warning before its token expires) and, for each subscription, what the
  * hub says is owed; cable_pump() writes the next of them while the connection
  * takes it.
  *
- * A token whose key is not known may be signed with one that is newer than what
- * was read, or the database was not reached yet.  The client is held without
- * a welcome until the keys have been read.  A stock client gives up waiting
- * after six seconds and comes again by itself; one that stays is welcomed at
- * once when the database is there.
+ * Commands are in cable_command.c, tokens in cable_token.c.
  */
 #include "cable.h"
 
@@ -28,8 +22,10 @@
 #include "ask.h"
 #include "auth.h"
 #include "bridge.h"
+#include "cable_private.h"
 #include "codes.h"
 #include "command.h"
+#include "config.h"
 #include "conn.h"
 #include "hub.h"
 #include "log.h"
@@ -42,45 +38,6 @@
 #define CABLE_WARN_S		30		/* before a token expires */
 #define CABLE_ADMIN_CLAIMS	"{\"scope\":[\"admin\"]}"
 
-enum cable_close
-{
-	CLOSE_NO,
-	CLOSE_WANTED,				/* the disconnect frame is still to be sent */
-	CLOSE_TOLD,					/* it was; the close frame comes next */
-	CLOSE_DONE					/* no more is written */
-};
-
-struct cable_sub
-{
-	struct hub_sub sub;			/* the first member */
-	struct cable_sub *prev;
-	struct cable_sub *next;
-};
-
-struct cable
-{
-	struct conn *conn;
-	struct bridge *bridge;
-	struct auth_claims claims;	/* text is NULL until somebody is let in */
-	char	   *held_token;		/* until the keys have been read */
-	int64_t		held_ms;
-	struct cable_sub *subs;
-	int			subs_count;
-	bool		is_open;		/* welcomed, or about to be */
-	bool		owes_welcome;
-	bool		owes_ping;
-	bool		owes_warning;
-	bool		is_warned;
-	enum cable_close close;
-	const char *close_reason;
-	bool		close_reconnect;
-	int64_t		ping_due_ms;
-	struct buf	rx;				/* a frame that comes in pieces */
-};
-
-static struct log_rate cable_rate;
-
-static bool cable_is_idle(void *client);
 static void cable_send(void *client, struct buf *frame);
 static void cable_owed(void *client, struct hub_sub *sub);
 
@@ -93,69 +50,7 @@ static const struct hub_transport cable_transport = {
 	.reject = frame_reject
 };
 
-/* ---- who it is ---- */
-
-static void
-cable_forget_token(struct cable *cable)
-{
-	if (cable->held_token)
-	{
-		explicit_bzero(cable->held_token, strlen(cable->held_token));
-		free(cable->held_token);
-	}
-	cable->held_token = NULL;
-}
-
-static void
-cable_hold_token(struct cable *cable, const char *token)
-{
-	cable_forget_token(cable);
-	cable->held_token = mem_strdup(token);
-	cable->held_ms = loop_clock_ms();
-	bridge_want_keys(cable->bridge);
-}
-
-static void
-cable_want_close(struct cable *cable, const char *reason, bool reconnect)
-{
-	if (cable->close != CLOSE_NO)
-		return;
-	cable->close = CLOSE_WANTED;
-	cable->close_reason = reason;
-	cable->close_reconnect = reconnect;
-	if (cable->conn->stage == CONN_CABLE)
-	{
-		conn_set_deadline(cable->conn, CABLE_CLOSE_MS);
-		conn_want_write(cable->conn);
-	}
-}
-
-/*
- * Decide about a handshake's token, or about one that was held until now.
- */
-static void
-cable_identify(struct cable *cable, const char *token)
-{
-	const char *why;
-
-	switch (auth_check(cable->bridge->auth, token, strlen(token), time(NULL),
-					   &cable->claims, &why))
-	{
-		case AUTH_OK:
-			return;
-		case AUTH_UNKNOWN_KEY:
-			cable_hold_token(cable, token);
-			return;
-		case AUTH_EXPIRED:
-			cable_want_close(cable, CODE_TOKEN_EXPIRED, true);
-			break;
-		case AUTH_BAD:
-			cable_want_close(cable, CODE_UNAUTHORIZED, false);
-			break;
-	}
-	if (log_rate_allows(&cable_rate, "cable"))
-		log_info("cable", "not let in: %s", why);
-}
+/* ---- life ---- */
 
 /*
  * Called at the handshake, when the path and the origin are known to be right.
@@ -176,7 +71,30 @@ cable_create(struct conn *conn, const char *token)
 		cable_identify(cable, token);
 }
 
-static void
+/*
+ * A new subscription, which is asked about as soon as the client is let in.
+ */
+void
+cable_sub_add(struct cable *cable, const char *identifier, size_t len)
+{
+	struct cable_sub *item = mem_zalloc(sizeof(*item));
+
+	item->sub.transport = &cable_transport;
+	item->sub.client = cable;
+	item->sub.identifier = intern_get(cable->bridge->intern, identifier, len);
+	item->next = cable->subs;
+	if (cable->subs)
+		cable->subs->prev = item;
+	cable->subs = item;
+	cable->subs_count++;
+	if (cable->is_open)
+	{
+		item->sub.claims = intern_hold(cable->claims.text);
+		ask_sub(cable->bridge->ask, &item->sub);
+	}
+}
+
+void
 cable_sub_drop(struct cable *cable, struct cable_sub *item)
 {
 	ask_forget(&item->sub);
@@ -206,7 +124,7 @@ cable_free(struct cable *cable)
 
 /* ---- writing ---- */
 
-static bool
+bool
 cable_is_idle(void *client)
 {
 	struct cable *cable = client;
@@ -250,7 +168,7 @@ cable_owed(void *client, struct hub_sub *sub)
 }
 
 /* Write everything that is owed, as far as the connection takes it. */
-static void
+void
 cable_pump(struct cable *cable)
 {
 	struct buf *out = conns_scratch(cable->conn->conns);
@@ -284,6 +202,24 @@ cable_pump(struct cable *cable)
 }
 
 /*
+ * Tell the client to go, as soon as it can be told.
+ */
+void
+cable_want_close(struct cable *cable, const char *reason, bool reconnect)
+{
+	if (cable->close != CLOSE_NO)
+		return;
+	cable->close = CLOSE_WANTED;
+	cable->close_reason = reason;
+	cable->close_reconnect = reconnect;
+	if (cable->conn->stage == CONN_CABLE)
+	{
+		conn_set_deadline(cable->conn, CABLE_CLOSE_MS);
+		conn_want_write(cable->conn);
+	}
+}
+
+/*
  * Take leave, in two writes: the disconnect frame, then the close frame by
  * returning -1.  Only from WRITEABLE, which libwebsockets calls again after the
  * second: so each step is marked before it is taken.
@@ -313,7 +249,7 @@ cable_take_leave(struct cable *cable)
 /* ---- time ---- */
 
 /* Let the client in. */
-static void
+void
 cable_welcome(struct cable *cable)
 {
 	cable->is_open = true;
@@ -384,171 +320,6 @@ cable_on_time(struct cable *cable, int64_t now_ms)
 		cable->ping_due_ms = now_ms + CABLE_PING_MS;
 	}
 	cable_pump(cable);
-}
-
-/* ---- commands ---- */
-
-static struct cable_sub *
-cable_find(struct cable *cable, const char *identifier, size_t len)
-{
-	struct istr *key = intern_find(cable->bridge->intern, identifier, len);
-
-	for (struct cable_sub *item = cable->subs; key && item; item = item->next)
-		if (item->sub.identifier == key && !item->sub.owes_reject)
-			return item;
-	return NULL;
-}
-
-/*
- * Refuse without asking.  If it cannot be written now it is not written: the
- * client sends its subscribe again until it has an answer.
- */
-static void
-cable_reject_now(struct cable *cable, const struct command *command, const char *why)
-{
-	struct buf *out = conns_scratch(cable->conn->conns);
-
-	log_debug("cable", "rejected: %s", why);
-	if (!cable_is_idle(cable))
-		return;
-	frame_reject_text(out, command->identifier, command->identifier_len);
-	conn_send(cable->conn, out);
-}
-
-static void
-cable_subscribe(struct cable *cable, const struct command *command)
-{
-	struct cable_sub *item;
-
-	if (command->identifier_len > COMMAND_IDENTIFIER_MAX)
-	{
-		cable_reject_now(cable, command, "identifier too long");
-		return;
-	}
-	if (cable_find(cable, command->identifier, command->identifier_len))
-		return;
-	if (cable->subs_count >= cable->bridge->config->max_subscriptions)
-	{
-		cable_reject_now(cable, command, "max_subscriptions is reached");
-		return;
-	}
-
-	item = mem_zalloc(sizeof(*item));
-	item->sub.transport = &cable_transport;
-	item->sub.client = cable;
-	item->sub.identifier = intern_get(cable->bridge->intern, command->identifier,
-									  command->identifier_len);
-	item->next = cable->subs;
-	if (cable->subs)
-		cable->subs->prev = item;
-	cable->subs = item;
-	cable->subs_count++;
-	if (cable->is_open)
-	{
-		item->sub.claims = intern_hold(cable->claims.text);
-		ask_sub(cable->bridge->ask, &item->sub);
-	}
-}
-
-/*
- * A newer token for the same subject takes the place of the present one.  What
- * it allows may differ, so everything is asked about again.
- */
-static void
-cable_refresh(struct cable *cable, const char *token)
-{
-	struct auth_claims claims;
-	const char *why;
-	enum auth_result result;
-
-	if (cable->bridge->config->auth == CONFIG_AUTH_NONE || !cable->is_open)
-		return;
-	result = auth_check(cable->bridge->auth, token, strlen(token), time(NULL), &claims, &why);
-	if (result == AUTH_OK && claims.subject != cable->claims.subject)
-	{
-		why = "it is for another subject";
-		auth_claims_drop(&claims);
-		result = AUTH_BAD;
-	}
-	if (result == AUTH_UNKNOWN_KEY)
-		cable_hold_token(cable, token);
-	else if (result != AUTH_OK && log_rate_allows(&cable_rate, "cable"))
-		log_info("cable", "token not refreshed: %s", why);
-	if (result != AUTH_OK)
-		return;
-
-	auth_claims_drop(&cable->claims);
-	cable->claims = claims;
-	cable->is_warned = cable->owes_warning = false;
-	for (struct cable_sub *item = cable->subs; item; item = item->next)
-	{
-		if (item->sub.owes_reject)
-			continue;
-		intern_drop(item->sub.claims);
-		item->sub.claims = intern_hold(claims.text);
-		ask_sub(cable->bridge->ask, &item->sub);
-	}
-	conn_rearm(cable->conn);
-}
-
-static void
-cable_perform(struct cable *cable, const struct command *command)
-{
-	struct cable_sub *item = cable_find(cable, command->identifier,
-										command->identifier_len);
-	const char *action = command->action ? command->action : "";
-
-	if (strcmp(action, "refresh") == 0 && command->token)
-		cable_refresh(cable, command->token);
-	else if (item && strcmp(action, "request_update") == 0)
-	{
-		if (!cable->is_open)
-			return;
-		item->sub.ask_resend = true;
-		ask_sub(cable->bridge->ask, &item->sub);
-	}
-	else if (log_rate_allows(&cable_rate, "cable"))
-		log_debug("cable", "message ignored action=%.64s subscribed=%s", action,
-				  item ? "yes" : "no");
-}
-
-static void
-cable_take_frame(struct cable *cable, const char *text, size_t len)
-{
-	struct command command;
-	struct cable_sub *item;
-
-	if (cable->close != CLOSE_NO)
-		return;
-	if (!command_parse(text, len, &command))
-	{
-		if (log_rate_allows(&cable_rate, "cable"))
-			log_debug("cable", "frame not understood bytes=%zu", len);
-		return;
-	}
-	switch (command.kind)
-	{
-		case COMMAND_SUBSCRIBE:
-			cable_subscribe(cable, &command);
-			break;
-		case COMMAND_UNSUBSCRIBE:
-			item = cable_find(cable, command.identifier, command.identifier_len);
-			if (item)
-				cable_sub_drop(cable, item);
-			break;
-		case COMMAND_MESSAGE:
-			cable_perform(cable, &command);
-			break;
-		case COMMAND_REFRESH:
-			if (command.token)
-				cable_refresh(cable, command.token);
-			break;
-		case COMMAND_UNKNOWN:
-			if (log_rate_allows(&cable_rate, "cable"))
-				log_debug("cable", "unknown command bytes=%zu", len);
-			break;
-	}
-	command_clear(&command);
 }
 
 /*
@@ -679,48 +450,6 @@ cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reason,
 }
 
 /* ---- all of them ---- */
-
-/*
- * The keys have been read: decide about a token that waited for them.  If the
- * reading was begun before the token came, it waits for the next.
- */
-static void
-cable_keys_read(struct conn *conn, void *arg)
-{
-	struct cable *cable = conn->cable;
-	struct bridge *bridge = arg;
-	char	   *token;
-
-	if (cable == NULL || cable->held_token == NULL || cable->close != CLOSE_NO)
-		return;
-	token = cable->held_token;
-	cable->held_token = NULL;
-	if (cable->is_open)
-		cable_refresh(cable, token);
-	else
-	{
-		int64_t		held_ms = cable->held_ms;
-
-		cable_identify(cable, token);
-		if (cable->held_token && held_ms < bridge->keys_asked_ms)
-		{
-			cable_forget_token(cable);
-			if (log_rate_allows(&cable_rate, "cable"))
-				log_info("cable", "not let in: the token's key is not known");
-			cable_want_close(cable, CODE_UNAUTHORIZED, false);
-		}
-		if (cable->claims.text && conn->stage == CONN_CABLE)
-			cable_welcome(cable);
-	}
-	explicit_bzero(token, strlen(token));
-	free(token);
-}
-
-void
-cables_keys_read(struct bridge *bridge)
-{
-	conns_each(bridge->conns, cable_keys_read, bridge);
-}
 
 static void
 cable_restart(struct conn *conn, void *arg)

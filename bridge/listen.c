@@ -28,10 +28,11 @@
 #include "log.h"
 #include "loop.h"
 #include "pg.h"
+#include "pgerr.h"
 
 #define LISTEN_ANSWER_MS		10000
 #define LISTEN_PROBE_MS			4000
-#define LISTEN_PROBE_AFTER_MS	11000
+#define LISTEN_PROBE_AFTER_MS	10500
 #define LISTEN_WORKER_FIRST_MS	200
 #define LISTEN_WORKER_MAX_MS	2000
 #define LISTEN_REASK_EVERY_MS	1000
@@ -241,7 +242,7 @@ listen_result(struct listen *listen, const PGresult *result)
 
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
 	{
-		pg_describe_error(result, why, sizeof(why));
+		pgerr_describe(result, why, sizeof(why));
 		pg_fail(listen->pg, why);
 		return;
 	}

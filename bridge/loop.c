@@ -137,7 +137,8 @@ loop_create_context(struct loop *loop)
 	info.protocols = protocols;
 	info.extensions = NULL;
 	info.foreign_loops = foreign_loops;
-	info.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME;
+	info.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
+		LWS_SERVER_OPTION_VALIDATE_UTF8;
 	info.alpn = "http/1.1";
 	info.gid = (gid_t) -1;
 	info.uid = (uid_t) -1;

@@ -26,6 +26,7 @@
 #include "backoff.h"
 #include "codes.h"
 #include "log.h"
+#include "pgerr.h"
 #include "resolve.h"
 
 #define PG_CONNECT_TIMEOUT_S	10.0
@@ -204,59 +205,19 @@ pg_free(struct pg *pg)
 		free(pg);
 }
 
-/*
- * What an administrator can do about it, for the complaints that are common.
- */
-static const char *
-pg_hint(const char *why)
-{
-	static const struct
-	{
-		const char *part;
-		const char *hint;
-	}			hints[] = {
-		{"read-only", "this is a standby or a read-only database: name the primary, or all hosts, in --db"},
-		{"hot standby", "this is a standby: name the primary, or all hosts, in --db"},
-		{"Connection refused", "is PostgreSQL running there? see --db"},
-		{"No such file", "is PostgreSQL running there? see --db"},
-		{"authentication failed", "check user and password in --db, PGPASSFILE or PGPASSWORD"},
-		{"no pg_hba.conf entry", "allow the bridge's role in pg_hba.conf"},
-		{"permission denied", "grant the bridge's role EXECUTE on the functions, as the README's grant for the bridge does"},
-		{"shared_preload_libraries", "add sync_progress to shared_preload_libraries and restart PostgreSQL"},
-	};
-
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-		if (strstr(why, hints[i].part))
-			return hints[i].hint;
-	return NULL;
-}
-
-/* Lines of libpq's messages become one. */
-static void
-pg_one_line(char *text)
-{
-	size_t		len = strlen(text);
-
-	while (len > 0 && text[len - 1] == '\n')
-		text[--len] = '\0';
-	for (; *text; text++)
-		if (*text == '\n' || *text == '\t')
-			*text = ' ';
-}
-
 static void
 pg_complain(struct pg *pg, const char *why)
 {
 	const char *hint;
 
 	snprintf(pg->problem, sizeof(pg->problem), "%s", why);
-	pg_one_line(pg->problem);
+	pgerr_one_line(pg->problem);
 	if (strcmp(pg->problem, pg->logged) == 0 &&
 		ev_now(pg->loop) - pg->logged_at < PG_COMPLAIN_EVERY_S)
 		return;
 	memcpy(pg->logged, pg->problem, sizeof(pg->logged));
 	pg->logged_at = ev_now(pg->loop);
-	hint = pg_hint(pg->problem);
+	hint = pgerr_hint(pg->problem);
 	log_error(pg->name, "no database, trying on: %s%s%s%s", pg->problem,
 			  hint ? " (hint: " : "", hint ? hint : "", hint ? ")" : "");
 }
@@ -280,6 +241,17 @@ pg_fail(struct pg *pg, const char *why)
 	pg_arm_timer(pg, backoff_next(&pg->backoff, drand48()));
 	if (was_up)
 		pg->ops->down(pg->arg);
+}
+
+/* What the server says unasked, its last words included. */
+static void
+pg_on_notice(void *arg, const PGresult *notice)
+{
+	struct pg  *pg = arg;
+	char		text[512];
+
+	pgerr_describe(notice, text, sizeof(text));
+	log_info(pg->name, "the server says: %s", text);
 }
 
 /* ---- connecting ---- */
@@ -339,7 +311,10 @@ pg_connect(struct pg *pg)
 	else if (PQstatus(pg->conn) == CONNECTION_BAD)
 		pg_fail(pg, PQerrorMessage(pg->conn));
 	else
+	{
+		PQsetNoticeReceiver(pg->conn, pg_on_notice, pg);
 		pg_watch(pg, EV_WRITE);
+	}
 }
 
 static void
@@ -440,7 +415,7 @@ pg_look(struct pg *pg)
 		}
 		else if (status != PGRES_COMMAND_OK)
 		{
-			pg_describe_error(result, why, sizeof(why));
+			pgerr_describe(result, why, sizeof(why));
 			pg_fail(pg, why);
 		}
 		PQclear(result);
@@ -486,17 +461,4 @@ pg_flush(struct pg *pg)
 		pg_fail(pg, PQerrorMessage(pg->conn));
 	else
 		pg_watch(pg, rest > 0 ? EV_READ | EV_WRITE : EV_READ);
-}
-
-/* SQLSTATE, message and hint of a failed result, in one line. */
-void
-pg_describe_error(const PGresult *result, char *out, size_t size)
-{
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-
-	snprintf(out, size, "%s%s%s sqlstate=%s", text ? text : PQresultErrorMessage(result),
-			 hint ? "; " : "", hint ? hint : "", state ? state : "none");
-	pg_one_line(out);
 }

@@ -32,6 +32,5 @@ PGconn	   *pg_conn(struct pg *pg);
 const char *pg_schema(const struct pg *pg);
 const char *pg_channel(const struct pg *pg);
 const char *pg_problem(const struct pg *pg);
-void		pg_describe_error(const PGresult *result, char *out, size_t size);
 
 #endif							/* PG_H */

@@ -16,14 +16,14 @@
 #include "log.h"
 #include "loop.h"
 #include "pg.h"
+#include "pgerr.h"
 
-#define QUERY_ANSWER_MS		15000
+#define QUERY_ANSWER_MS		10000
 
 struct query_job
 {
 	query_done	done;
 	void	   *arg;
-	int64_t		due_ms;
 	bool		is_reported;
 };
 
@@ -35,6 +35,7 @@ struct query
 	struct query_job jobs[QUERY_JOBS_MAX];	/* a ring */
 	int			first;
 	int			count;
+	int64_t		due_ms;			/* of the oldest job's answer */
 };
 
 static void query_up(void *arg);
@@ -139,8 +140,9 @@ query_send(struct query *query, const char *sql, int count,
 		return false;
 	}
 	job = &query->jobs[(query->first + query->count) % QUERY_JOBS_MAX];
-	*job = (struct query_job) {.done = done,.arg = arg,.due_ms = loop_clock_ms() + QUERY_ANSWER_MS};
-	query->count++;
+	*job = (struct query_job) {.done = done,.arg = arg};
+	if (query->count++ == 0)
+		query->due_ms = loop_clock_ms() + QUERY_ANSWER_MS;
 	pg_flush(query->pg);
 	return true;
 }
@@ -159,6 +161,7 @@ query_result(struct query *query, const PGresult *result)
 
 		query->first = (query->first + 1) % QUERY_JOBS_MAX;
 		query->count--;
+		query->due_ms = loop_clock_ms() + QUERY_ANSWER_MS;
 		if (!ended.is_reported)
 			ended.done(ended.arg, NULL, "the database gave no answer");
 		return;
@@ -170,7 +173,7 @@ query_result(struct query *query, const PGresult *result)
 		job->done(job->arg, result, NULL);
 	else
 	{
-		pg_describe_error(result, why, sizeof(why));
+		pgerr_describe(result, why, sizeof(why));
 		job->done(job->arg, NULL, why);
 	}
 }
@@ -194,6 +197,6 @@ query_readable(void *arg)
 void
 query_tick(struct query *query, int64_t now_ms)
 {
-	if (query->count > 0 && now_ms >= query->jobs[query->first].due_ms)
+	if (query->count > 0 && now_ms >= query->due_ms)
 		pg_fail(query->pg, "the database does not answer on an open connection");
 }

@@ -1,0 +1,158 @@
+/*
+ * cable_token.c
+ *		Who a client of the cable is, and until when.
+ *
+ * A token whose key is not known may be signed with one that is newer than what
+ * was read, or the database was not reached yet.  The client is held without
+ * a welcome until the keys have been read.  A stock client gives up waiting
+ * after six seconds and comes again by itself; one that stays is welcomed at
+ * once when the database is there.
+ *
+ * A token that is held is wiped when it is no longer needed.
+ */
+#include "cable_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ask.h"
+#include "bridge.h"
+#include "cable.h"
+#include "codes.h"
+#include "config.h"
+#include "conn.h"
+#include "log.h"
+#include "loop.h"
+
+static struct log_rate cable_rate;
+
+void
+cable_forget_token(struct cable *cable)
+{
+	if (cable->held_token)
+	{
+		explicit_bzero(cable->held_token, strlen(cable->held_token));
+		free(cable->held_token);
+	}
+	cable->held_token = NULL;
+}
+
+static void
+cable_hold_token(struct cable *cable, const char *token)
+{
+	cable_forget_token(cable);
+	cable->held_token = mem_strdup(token);
+	cable->held_ms = loop_clock_ms();
+	bridge_want_keys(cable->bridge);
+}
+
+/*
+ * Decide about a handshake's token, or about one that was held until now.
+ */
+void
+cable_identify(struct cable *cable, const char *token)
+{
+	const char *why;
+
+	switch (auth_check(cable->bridge->auth, token, strlen(token), time(NULL),
+					   &cable->claims, &why))
+	{
+		case AUTH_OK:
+			return;
+		case AUTH_UNKNOWN_KEY:
+			cable_hold_token(cable, token);
+			return;
+		case AUTH_EXPIRED:
+			cable_want_close(cable, CODE_TOKEN_EXPIRED, true);
+			break;
+		case AUTH_BAD:
+			cable_want_close(cable, CODE_UNAUTHORIZED, false);
+			break;
+	}
+	if (log_rate_allows(&cable_rate, "cable"))
+		log_info("cable", "not let in: %s", why);
+}
+
+/*
+ * A newer token for the same subject takes the place of the present one.  What
+ * it allows may differ, so everything is asked about again.
+ */
+void
+cable_refresh(struct cable *cable, const char *token)
+{
+	struct auth_claims claims;
+	const char *why;
+	enum auth_result result;
+
+	if (cable->bridge->config->auth == CONFIG_AUTH_NONE || !cable->is_open)
+		return;
+	result = auth_check(cable->bridge->auth, token, strlen(token), time(NULL), &claims, &why);
+	if (result == AUTH_OK && claims.subject != cable->claims.subject)
+	{
+		why = "it is for another subject";
+		auth_claims_drop(&claims);
+		result = AUTH_BAD;
+	}
+	if (result == AUTH_UNKNOWN_KEY)
+		cable_hold_token(cable, token);
+	else if (result != AUTH_OK && log_rate_allows(&cable_rate, "cable"))
+		log_info("cable", "token not refreshed: %s", why);
+	if (result != AUTH_OK)
+		return;
+
+	auth_claims_drop(&cable->claims);
+	cable->claims = claims;
+	cable->is_warned = cable->owes_warning = false;
+	for (struct cable_sub *item = cable->subs; item; item = item->next)
+	{
+		if (item->sub.owes_reject)
+			continue;
+		intern_drop(item->sub.claims);
+		item->sub.claims = intern_hold(claims.text);
+		ask_sub(cable->bridge->ask, &item->sub);
+	}
+	conn_rearm(cable->conn);
+}
+
+/*
+ * The keys have been read: decide about a token that waited for them.  If the
+ * reading was begun before the token came, it waits for the next.
+ */
+static void
+cable_keys_read(struct conn *conn, void *arg)
+{
+	struct cable *cable = conn->cable;
+	struct bridge *bridge = arg;
+	char	   *token;
+
+	if (cable == NULL || cable->held_token == NULL || cable->close != CLOSE_NO)
+		return;
+	token = cable->held_token;
+	cable->held_token = NULL;
+	if (cable->is_open)
+		cable_refresh(cable, token);
+	else
+	{
+		int64_t		held_ms = cable->held_ms;
+
+		cable_identify(cable, token);
+		if (cable->held_token && held_ms < bridge->keys_asked_ms)
+		{
+			cable_forget_token(cable);
+			if (log_rate_allows(&cable_rate, "cable"))
+				log_info("cable", "not let in: the token's key is not known");
+			cable_want_close(cable, CODE_UNAUTHORIZED, false);
+		}
+		if (cable->claims.text && conn->stage == CONN_CABLE)
+			cable_welcome(cable);
+	}
+	explicit_bzero(token, strlen(token));
+	free(token);
+}
+
+void
+cables_keys_read(struct bridge *bridge)
+{
+	conns_each(bridge->conns, cable_keys_read, bridge);
+}

@@ -1,0 +1,61 @@
+/*
+ * pgerr.c
+ *		What the database complains of, in words for a log.
+ */
+#include "pgerr.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * What an administrator can do about it, for the complaints that are common.
+ */
+const char *
+pgerr_hint(const char *why)
+{
+	static const struct
+	{
+		const char *part;
+		const char *hint;
+	}			hints[] = {
+		{"read-only", "this is a standby or a read-only database: name the primary, or all hosts, in --db"},
+		{"hot standby", "this is a standby: name the primary, or all hosts, in --db"},
+		{"Connection refused", "is PostgreSQL running there? see --db"},
+		{"No such file", "is PostgreSQL running there? see --db"},
+		{"authentication failed", "check user and password in --db, PGPASSFILE or PGPASSWORD"},
+		{"no pg_hba.conf entry", "allow the bridge's role in pg_hba.conf"},
+		{"permission denied", "grant the bridge's role EXECUTE on the functions, as the README's grant for the bridge does"},
+		{"shared_preload_libraries", "add sync_progress to shared_preload_libraries and restart PostgreSQL"},
+	};
+
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (strstr(why, hints[i].part))
+			return hints[i].hint;
+	return NULL;
+}
+
+/* Lines of libpq's messages become one. */
+void
+pgerr_one_line(char *text)
+{
+	size_t		len = strlen(text);
+
+	while (len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	for (; *text; text++)
+		if (*text == '\n' || *text == '\t')
+			*text = ' ';
+}
+
+/* SQLSTATE, message and hint of a failed result, in one line. */
+void
+pgerr_describe(const PGresult *result, char *out, size_t size)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+
+	snprintf(out, size, "%s%s%s sqlstate=%s", text ? text : PQresultErrorMessage(result),
+			 hint ? "; " : "", hint ? hint : "", state ? state : "none");
+	pgerr_one_line(out);
+}

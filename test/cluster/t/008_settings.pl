@@ -95,7 +95,7 @@ $node->restart;
 my $orphan = new_session($node, "kind => 'quick'");
 is(increment($node, $orphan, 4), 'processing', 'with no process for a worker increments go on');
 is(sql("SELECT processed_count FROM sync.sync_progress($orphan)"), 4, 'exact in the view');
-ok(wait_until(sub { slurp_file($node->logfile) =~ /WARNING:.*\n.*HINT:.*max_worker_processes/ }, 'the warning'), 'the log says what to do');
+ok(wait_until(sub { slurp_file($node->logfile) =~ /WARNING:.*\n(?:.*DETAIL:.*\n)?.*HINT:.*max_worker_processes/ }, 'the warning'), 'the log says what to do');
 is(sql('SELECT worker_pid FROM sync.sync_progress_attach()'), 0, 'attach says that there is no worker yet');
 sql('ALTER SYSTEM RESET max_worker_processes');
 $node->restart;

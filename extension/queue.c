@@ -107,24 +107,28 @@ sp_queue_take(SpQueue *queue)
 	}
 }
 
-/* Whether there is something to do now. */
-bool
-sp_queue_due(SpDatabase *database, TimestampTz now)
+/*
+ * When the next session is due, as the marks stand; 0: there is something to
+ * do at once, INT64_MAX: nothing.
+ */
+TimestampTz
+sp_queue_next(SpDatabase *database)
 {
 	int			position = 0;
+	TimestampTz next = PG_INT64_MAX;
 	SpSlot	   *slot;
 
 	if (pg_atomic_read_u32(&database->sweep) != 0 ||
 		pg_atomic_read_u64(&database->flush_wanted) != pg_atomic_read_u64(&database->flush_done))
-		return true;
+		return 0;
 	while ((slot = sp_slot_next(database, &position)) != NULL)
 	{
 		int64		due_at = slot_due_at(slot);
 
-		if (due_at >= 0 && due_at <= now)
-			return true;
+		if (due_at >= 0)
+			next = Min(next, due_at);
 	}
-	return false;
+	return next;
 }
 
 /* Runs that watchers may still wait for are told again, folded or not. */

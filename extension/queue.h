@@ -25,6 +25,6 @@ extern void sp_queue_take(SpQueue *queue);
 extern void sp_queue_deal(SpQueue *queue, SpRows *ledger);
 extern void sp_queue_finish(SpDue *due, TimestampTz now);
 extern uint32 sp_queue_leftover(void);
-extern bool sp_queue_due(SpDatabase *database, TimestampTz now);
+extern TimestampTz sp_queue_next(SpDatabase *database);
 
 #endif							/* SP_QUEUE_H */

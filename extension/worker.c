@@ -208,17 +208,14 @@ loop(MemoryContext context)
 
 		/* a turn costs its rest, so that a flood makes larger turns, not more */
 		rest_ms = Min(REST_FACTOR * (now - start) / 1000, REST_MAX_MS);
-		if (rest_ms > 0)
-		{
-			TimestampTz until = now + rest_ms * 1000;
+		for (TimestampTz until = now + rest_ms * 1000; now < until; now = GetCurrentTimestamp())
+			rest((until - now + 999) / 1000);
 
-			while ((now = GetCurrentTimestamp()) < until)
-				rest((until - now + 999) / 1000);
-			/* rest() has reset the latch: look, rather than rely on it */
-			if (next <= now || sp_queue_due(my_database, now))
-				continue;
-		}
-		rest(next <= now ? 0 : Min((next - now + 999) / 1000, 3600000));
+		/* resting has reset the latch, and marks were set since the turn began */
+		next = Min(next, sp_queue_next(my_database));
+		now = GetCurrentTimestamp();
+		if (next > now)
+			rest(Min((next - now + 999) / 1000, 3600000));
 	}
 }
 

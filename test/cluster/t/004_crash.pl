@@ -69,7 +69,7 @@ $bench->{run}->finish;
 $listener->quit;
 my ($acknowledged) = $bench->{out} =~ /^number of transactions actually processed: (\d+)/m;
 cmp_ok($acknowledged, '>', 500, '16 clients increment while a backend is killed with SIGKILL');
-ok(wait_until(sub { $node->psql('postgres', 'SELECT 1') == 0 }, 'recovery'), 'the server recovers');
+ok(wait_until(sub { accepts_connections($node) }, 'recovery'), 'the server recovers');
 my $count = sql("SELECT processed_count FROM sync.sync_progress($hot)");
 cmp_ok($count, '>=', $acknowledged, 'every acknowledged increment is there');
 cmp_ok($count, '<=', $acknowledged + 16, 'plus at most those in flight') or diag("$count, acknowledged $acknowledged");

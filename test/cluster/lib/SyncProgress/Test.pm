@@ -15,7 +15,7 @@ use File::Basename qw(dirname);
 use File::Temp ();
 
 our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid
-  wait_for_worker wait_until start_after_kill pgbench_start quick_kind script);
+  wait_for_worker wait_until start_after_kill accepts_connections pgbench_start quick_kind script);
 
 BEGIN
 {
@@ -118,6 +118,13 @@ sub wait_until
 		usleep(20_000);
 	}
 	return 1;
+}
+
+# Not by psql: one that is refused has no ear for the statement it is sent.
+sub accepts_connections
+{
+	my ($node) = @_;
+	return IPC::Run::run([ $node->installed_command('pg_isready'), '-q', '-h', $node->host, '-p', $node->port ]);
 }
 
 # Starts a server whose postmaster was killed.  The first attempts may fail:

@@ -8,7 +8,7 @@ worker_pids=()
 latency_result=
 
 sql() {
-  "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+  "$bin/psql" -X -q -A -t -P pager=off -v ON_ERROR_STOP=1 "$@"
 }
 
 # Two demos in one directory would take each other's database away.

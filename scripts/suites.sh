@@ -26,7 +26,7 @@ trap finish EXIT
 trap 'exit 143' INT TERM HUP
 
 sql() {
-  psql -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+  psql -X -q -A -t -P pager=off -v ON_ERROR_STOP=1 "$@"
 }
 
 prepare() {

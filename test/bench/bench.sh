@@ -51,7 +51,7 @@ note() {
 }
 
 sql() {
-  "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+  "$bin/psql" -X -q -A -t -P pager=off -v ON_ERROR_STOP=1 "$@"
 }
 
 prepare() {

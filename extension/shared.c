@@ -138,6 +138,23 @@ sp_shared_database(Oid relation)
 	return found;
 }
 
+/*
+ * Nobody needs a worker for other extensions of this database than the one
+ * whose sync_sessions is "relation" (InvalidOid: none): they were dropped, or
+ * are not committed yet; then their first commit asks for a worker again.
+ */
+void
+sp_shared_disown_others(Oid relation)
+{
+	for (int i = 0; i < SP_MAX_DATABASES; i++)
+	{
+		SpDatabase *database = &sp_shared->databases[i];
+
+		if (database->database == MyDatabaseId && database->relation != relation)
+			pg_atomic_write_u32(&database->wanted, 0);
+	}
+}
+
 void
 sp_shared_wake_launcher(void)
 {

@@ -85,6 +85,7 @@ extern void sp_shared_request(void);
 extern void sp_shared_attach(void);
 extern void sp_shared_require(void);
 extern SpDatabase *sp_shared_database(Oid relation);
+extern void sp_shared_disown_others(Oid relation);
 extern void sp_shared_wake_worker(SpDatabase *database);
 extern void sp_shared_wake_launcher(void);
 extern void sp_shared_note_latency(SpStats *stats, int64 us);

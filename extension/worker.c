@@ -246,6 +246,7 @@ sp_worker_main(Datum database)
 	sp_am_worker = true;
 
 	catalog = my_catalog();
+	sp_shared_disown_others(catalog == NULL ? InvalidOid : catalog->sessions);
 	if (catalog == NULL)
 		proc_exit(0);
 	entry = sp_shared_database(catalog->sessions);

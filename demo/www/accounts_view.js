@@ -10,8 +10,12 @@ const STATES = {
   pending: 'Pending',
   processing: 'In progress',
   completed: 'Completed',
-  failed: 'Failed'
+  failed: 'Failed',
+  // the run has ended, and this had not
+  stopped: 'Stopped',
+  skipped: 'Not started'
 }
+const ICONS = { stopped: 'cancelled', skipped: 'pending' }
 
 export class AccountsView {
   #section
@@ -27,9 +31,11 @@ export class AccountsView {
     this.#format = format
   }
 
-  render(accounts) {
+  /** runEnded: nothing is in progress any more, whatever its status was last. */
+  render(accounts, runEnded) {
+    const states = accounts.map(({ status }) => stateOf(status, runEnded))
     this.#section.hidden = accounts.length === 0
-    setText(this.#summary, summaryOf(accounts, this.#format))
+    setText(this.#summary, summaryOf(states, this.#format))
     const present = new Set()
     accounts.forEach((account, position) => {
       present.add(account.id)
@@ -37,7 +43,7 @@ export class AccountsView {
       if (this.#list.children[position] !== item.node) {
         this.#list.insertBefore(item.node, this.#list.children[position] ?? null)
       }
-      this.#show(item, account)
+      this.#show(item, account, states[position])
     })
     for (const [id, { node }] of this.#items) {
       if (present.has(id)) continue
@@ -56,10 +62,9 @@ export class AccountsView {
     return item
   }
 
-  #show({ node, fields }, account) {
-    const state = STATES[account.status] ? account.status : 'pending'
+  #show({ node, fields }, account, state) {
     setData(node, 'state', state)
-    setIcon(fields['account-icon'], state)
+    setIcon(fields['account-icon'], ICONS[state] ?? state)
     setText(fields['account-name'], account.name ?? `Account ${account.id}`)
     setOptional(fields['account-email'], account.email)
     setText(fields['account-state'], STATES[state])
@@ -103,10 +108,17 @@ function countsOf({ processed_count: done, total_count: total }, format) {
   return total === null ? format.count(done) : `${format.count(done)}/${format.count(total)}`
 }
 
-function summaryOf(accounts, format) {
-  const number = state => accounts.filter(({ status }) => status === state).length
-  const parts = [`${format.counts(number('completed'), accounts.length)} completed`]
+function stateOf(status, runEnded) {
+  if (runEnded && status === 'processing') return 'stopped'
+  if (runEnded && status === 'pending') return 'skipped'
+  return STATES[status] ? status : 'pending'
+}
+
+function summaryOf(states, format) {
+  const number = state => states.filter(each => each === state).length
+  const parts = [`${format.counts(number('completed'), states.length)} completed`]
   if (number('processing')) parts.push(`${format.count(number('processing'))} in progress`)
+  if (number('stopped')) parts.push(`${format.count(number('stopped'))} stopped`)
   if (number('failed')) parts.push(`${format.count(number('failed'))} failed`)
   return parts.join(' · ')
 }

@@ -10,7 +10,7 @@ import { AccountsView } from './accounts_view.js'
 import { Announcer } from './announcer.js'
 import { ConnectionView } from './connection_view.js'
 import { fieldsOf, setData, setHidden, setIcon, setOptional, setText } from './dom.js'
-import { RunView, statusText } from './run_view.js'
+import { RunView, hasEnded, statusText } from './run_view.js'
 
 const format = createFormat('en')
 const page = document.querySelector('.page')
@@ -56,7 +56,7 @@ function watch({ session, token, channel, param }) {
     const { payload, at } = latest
     latest = null
     runView.render(payload, at)
-    accountsView.render(payload.accounts ?? [])
+    accountsView.render(payload.accounts ?? [], hasEnded(payload.status))
     announcer.progress(payload, statusText(payload.status))
   }
 }

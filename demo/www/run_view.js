@@ -18,8 +18,17 @@ const STATUS = {
 const ENDED = new Set(['completed', 'failed', 'cancelled'])
 const BAR_CELLS = 20
 
+// A rate of the first moments says little, and "almost done" at 20 % is a joke.
+const ESTIMATE_AFTER_S = 3
+const NEARLY_PERCENT = 95
+const SHORT_S = 5
+
 export function statusText(status) {
   return STATUS[status] ?? String(status)
+}
+
+export function hasEnded(status) {
+  return ENDED.has(status)
 }
 
 export class RunView {
@@ -136,13 +145,18 @@ export class RunView {
   }
 
   #describeRemaining(age) {
-    const { status, eta_state: etaState, eta_seconds: eta, time_remaining: classic, total_count: total } = this.#payload
+    const { status, eta_state: etaState, eta_seconds: eta, time_remaining: classic, total_count: total,
+      progress_percentage: percent } = this.#payload
     if (status === 'pending') return 'Waiting to start'
     if (status !== 'processing' || this.#stopped) return ''
     if (etaState === 'stalled') return 'No progress at the moment'
     const seconds = eta ?? classic
-    if (seconds !== null) return this.#format.remaining(Math.max(0, seconds - age))
-    return total === null ? '' : 'Estimating…'
+    if (seconds === null) return total === null ? '' : 'Estimating…'
+    const left = Math.max(0, seconds - age)
+    if (percent === null || percent >= NEARLY_PERCENT) return this.#format.remaining(left)
+    return this.#elapsed(0) < ESTIMATE_AFTER_S || left === 0
+      ? 'Estimating…'
+      : this.#format.remaining(Math.max(SHORT_S, left))
   }
 
   #describeAge(age) {

@@ -190,7 +190,11 @@ test('[000-06] the end: failed, with what went wrong', async () => {
     completed_at: '2025-11-22T06:03:20+00:00', accounts: [
       account(1, { name: 'BAC San José', status: 'completed', processed_count: 150, total_count: 150 }),
       account(2, { name: 'Scotia Bank', status: 'failed', processed_count: 300, total_count: 650, error_message: 'Password refused' }),
-      account(3, { name: 'Promerica' })] })
+      account(3, { name: 'Promerica' }),
+      account(4, { name: 'Davivienda', status: 'processing', processed_count: 100 })] })
+  // nothing is in progress in a run that has ended
+  await fieldShows(page, 'accounts-summary', '1 of 4 completed · 1 stopped · 1 failed')
+  assert.deepEqual(await page.locator('[data-field="account-state"]').allTextContents(), ['Completed', 'Failed', 'Not started', 'Stopped'])
   await fieldShows(page, 'error', 'The mail server refused the password of Scotia Bank.')
   await fieldShows(page, 'status', /Failed/)
   assert.equal(await field(page, 'error').getAttribute('role'), 'alert')
@@ -225,6 +229,19 @@ test('the estimate counts down and the age grows between two updates', async () 
   await page.clock.runFor(6_000)
   await fieldShows(page, 'remaining', 'About 45 sec left')
   await fieldShows(page, 'updated', /^Updated [56] sec\. ago$/)
+})
+
+test('an estimate is not shown before it can be one, nor when it was wrong', async () => {
+  const { page, peer } = await watch()
+  const young = { started_at: '2025-11-22T06:01:37.000000+00:00', eta_seconds: 3, progress_percentage: 20, processed_count: 200 }
+  await show(peer, page, young)
+  await fieldShows(page, 'remaining', 'Estimating…')
+  await show(peer, page, { ...young, started_at: '2025-11-22T06:01:30.000000+00:00' })
+  await fieldShows(page, 'remaining', 'About 5 sec left')
+  await show(peer, page, { ...young, started_at: '2025-11-22T06:01:30.000000+00:00', eta_seconds: 0 })
+  await fieldShows(page, 'remaining', 'Estimating…')
+  await show(peer, page, { ...young, progress_percentage: 98, processed_count: 980 })
+  await fieldShows(page, 'remaining', 'Almost done')
 })
 
 test('[000-05] connection lost: notice, backoff, and back with the newest state', async () => {

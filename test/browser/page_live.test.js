@@ -211,6 +211,7 @@ test('a run that is paused, goes on, and fails', async () => {
   await database.sql(`SELECT sync.sync_session_fail(${session}, 'The mail server refused the password of Scotia Bank.')`, { user: 'app' })
   await pageHas(page, 'data-state', 'failed')
   await fieldShows(page, 'error', 'The mail server refused the password of Scotia Bank.')
+  await fieldShows(page, 'accounts-summary', '0 of 4 completed · 1 stopped')
   await screenshot(page, 'live-failed')
   assert.deepEqual(problems, [])
 })

@@ -82,8 +82,15 @@ struct loader
 {
 	struct config *config;
 	bool		was_set[SETTINGS];	/* by the source being read */
+	bool		is_file;		/* where a text may go on in further lines */
 	char	   *error;
 	int			error_size;
+};
+
+struct file_reader
+{
+	struct loader *loader;
+	FILE	   *file;
 };
 
 /* ---- values ---- */
@@ -145,6 +152,18 @@ set_int(struct loader *loader, const struct setting *setting, const char *value,
 	return true;
 }
 
+static void
+set_text(char **target, const char *value, bool goes_on)
+{
+	char	   *text;
+	size_t		size = strlen(value) + (goes_on ? strlen(*target) + 1 : 0) + 1;
+
+	text = mem_alloc(size);
+	snprintf(text, size, "%s%s%s", goes_on ? *target : "", goes_on ? " " : "", value);
+	free(*target);
+	*target = text;
+}
+
 /*
  * Give the setting a value.  The first value of a list from one source replaces
  * what weaker sources had put there.
@@ -158,8 +177,8 @@ set_value(struct loader *loader, int index, const char *value, bool by_commas)
 	switch (setting->kind)
 	{
 		case KIND_TEXT:
-			free(*(char **) target);
-			*(char **) target = mem_strdup(value);
+			set_text(target, value, loader->is_file && loader->was_set[index]);
+			loader->was_set[index] = true;
 			break;
 		case KIND_INT:
 			return set_int(loader, setting, value, target);
@@ -240,26 +259,47 @@ read_file_line(void *arg, const char *section, const char *key, const char *valu
 	return set_value(loader, index, value, false) ? 1 : 0;
 }
 
+/*
+ * The library cuts longer lines in two without a word, so that is found here.
+ */
+static char *
+read_line(char *line, int size, void *arg)
+{
+	struct file_reader *reader = arg;
+	struct loader *loader = reader->loader;
+
+	if (fgets(line, size, reader->file) == NULL)
+		return NULL;
+	if (strchr(line, '\n') == NULL && !feof(reader->file) && loader->error[0] == '\0')
+		snprintf(loader->error, (size_t) loader->error_size,
+				 "the line is longer than %d characters; go on in an indented line",
+				 size - 2);
+	return line;
+}
+
 static bool
 read_file(struct loader *loader, const char *path)
 {
+	struct file_reader reader = {.loader = loader,.file = fopen(path, "re")};
 	char		why[512];
 	int			line;
 
-	begin_source(loader);
-	line = ini_parse(path, read_file_line, loader);
-	if (line == 0)
-		return true;
-	if (line < 0)
+	if (reader.file == NULL)
+	{
 		snprintf(loader->error, (size_t) loader->error_size,
 				 "cannot read %s: %s", path, strerror(errno));
-	else
-	{
-		snprintf(why, sizeof(why), "%s", loader->error[0] ? loader->error :
-				 "not of the form key = value");
-		snprintf(loader->error, (size_t) loader->error_size, "%s:%d: %s", path,
-				 line, why);
+		return false;
 	}
+	begin_source(loader);
+	loader->is_file = true;
+	line = ini_parse_stream(read_line, &reader, read_file_line, loader);
+	fclose(reader.file);
+	loader->is_file = false;
+	if (line == 0 && loader->error[0] == '\0')
+		return true;
+	snprintf(why, sizeof(why), "%s", loader->error[0] ? loader->error :
+			 "not of the form key = value");
+	snprintf(loader->error, (size_t) loader->error_size, "%s:%d: %s", path, line, why);
 	return false;
 }
 

@@ -1,0 +1,103 @@
+/*
+ * fake.h
+ *		A client of the hub that writes down what it is sent.
+ *
+ * Frames are short texts: "C:id" confirmed, "R:id" rejected, "id=payload" state.
+ */
+#ifndef FAKE_H
+#define FAKE_H
+
+#include "hub.h"
+
+struct client
+{
+	struct hub_sub sub;			/* first */
+	bool		is_busy;
+	bool		is_over;		/* its rejection was sent */
+	int			builds;			/* frames that were built for it alone */
+	char		log[4096];
+};
+
+static int	fake_states_built;
+
+static bool
+fake_is_idle(void *arg)
+{
+	struct client *client = arg;
+
+	return !client->is_busy;
+}
+
+static void
+fake_send(void *arg, struct buf *frame)
+{
+	struct client *client = arg;
+
+	strcat(client->log, frame->data);
+	strcat(client->log, " ");
+}
+
+/* Take what is owed, as a connection does that can write. */
+static void
+fake_owed(void *arg, struct hub_sub *sub)
+{
+	struct client *client = arg;
+	struct buf	out = {0};
+	enum hub_next next = HUB_NOTHING;
+
+	while (!client->is_busy && (next = hub_sub_next(sub, &out)) != HUB_NOTHING)
+	{
+		fake_send(client, &out);
+		if (next == HUB_LAST_FRAME)
+			client->is_over = true;
+	}
+	buf_free(&out);
+}
+
+static void
+fake_state(struct buf *out, const struct istr *identifier, const struct msg *payload)
+{
+	fake_states_built++;
+	buf_printf(out, "%s=%s", identifier->text, payload->bytes);
+}
+
+static void
+fake_confirm(struct buf *out, const struct istr *identifier)
+{
+	buf_printf(out, "C:%s", identifier->text);
+}
+
+static void
+fake_reject(struct buf *out, const struct istr *identifier)
+{
+	buf_printf(out, "R:%s", identifier->text);
+}
+
+static const struct hub_transport fake_transport = {
+	.is_idle = fake_is_idle,
+	.send = fake_send,
+	.owed = fake_owed,
+	.state = fake_state,
+	.confirm = fake_confirm,
+	.reject = fake_reject
+};
+
+static void
+fake_init(struct client *client, struct intern *intern, const char *identifier,
+		  const char *claims)
+{
+	memset(client, 0, sizeof(*client));
+	client->sub.transport = &fake_transport;
+	client->sub.client = client;
+	client->sub.identifier = intern_get(intern, identifier, strlen(identifier));
+	client->sub.claims = intern_get(intern, claims, strlen(claims));
+}
+
+static void
+fake_done(struct client *client)
+{
+	intern_drop(client->sub.identifier);
+	intern_drop(client->sub.claims);
+}
+
+#endif							/* FAKE_H */

@@ -23,7 +23,10 @@ rate=${DEMO_RATE:-}
 
 [[ $port =~ ^[0-9]{1,5}$ ]] || die "DEMO_PORT is not a port: $port"
 [[ $rate =~ ^(max|[1-9][0-9]*)?$ ]] || die "DEMO_RATE is a number or max, not $rate"
-[ -z "$mbox" ] || [ -r "$mbox" ] || die "cannot read $mbox"
+if [ -n "$mbox" ]; then
+  [ -r "$mbox" ] || die "cannot read $mbox"
+  [ "$(head -c 5 "$mbox")" = 'From ' ] || die "$mbox is no mailbox: an mbox file starts with \"From \""
+fi
 # the caller's own database and bridge are none of our business
 for name in $(compgen -e PG) $(compgen -e SYNC_PROGRESS_); do
   [ "$name" = PG_CONFIG ] || unset "$name"
@@ -51,12 +54,11 @@ say "or in psql:     psql -h $PGHOST -U postgres demo -c 'SELECT * FROM sync.syn
 say
 [ -n "${DEMO_EXIT:-}" ] || wait_for_first_watcher
 
+set_pace
 start_latency
 started_ms=$(date +%s%3N)
-per_worker=NULL
-[ "$rate" = max ] || per_worker="$((${rate:-(total + 59) / 60}))::numeric / $workers"
 for ((i = 0; i < workers; i++)); do
-  sql -U app -c "CALL mail.sync_worker($session, $per_worker)" >>"$dir/job.log" 2>&1 &
+  sql -U app -c "CALL mail.sync_worker($session, $per_worker, $batch)" >>"$dir/job.log" 2>&1 &
   worker_pids+=($!)
 done
 show_progress_until_done

@@ -23,7 +23,8 @@ BEGIN
 	JOIN (SELECT mail.account(raw) AS account, row_number() OVER (ORDER BY count(*) DESC) AS place
 		FROM mail.messages GROUP BY 1) AS r USING (account);
 
-	session := sync.sync_session_start(owner, title => title, accounts =>
+	-- pending, until the first message is counted: waiting is no work
+	session := sync.sync_session_start(owner, title => title, status => 'pending', accounts =>
 		(SELECT jsonb_agg(jsonb_build_object('name', account, 'total_count', n)
 				ORDER BY account = 'all others', n DESC)
 		 FROM (SELECT account, count(*) AS n FROM sorted GROUP BY account) AS a));

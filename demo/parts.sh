@@ -8,7 +8,7 @@ worker_pids=()
 latency_result=
 
 sql() {
-  "$bin/psql" -X -q -A -t -P pager=off -v ON_ERROR_STOP=1 "$@"
+  PGOPTIONS='-c client_min_messages=warning' "$bin/psql" -X -q -A -t -P pager=off -v ON_ERROR_STOP=1 "$@"
 }
 
 # Two demos in one directory would take each other's database away.
@@ -68,22 +68,27 @@ start_database() {
   sql -f demo/setup.sql -f demo/mail.sql -f demo/job.sql -f demo/grants.sql
 }
 
+copy_messages() {
+  demo/load.sh "$@" | sql -c 'TRUNCATE mail.messages CASCADE' -c '\copy mail.messages (raw) FROM pstdin'
+  total=$(sql -c 'SELECT count(*) FROM mail.messages')
+}
+
 load_messages() {
   if [ -n "$mbox" ]; then
     title=$(basename "$mbox")
     source=$mbox
-    demo/load.sh "$mbox" | sql -c '\copy mail.messages (raw) FROM pstdin'
-    total=$(sql -c 'SELECT count(*) FROM mail.messages')
-    [ "$total" -gt 0 ] || die "no messages in $mbox: is it in mbox format?"
+    copy_messages "$mbox"
+    [ "$total" -gt 0 ] || die "no messages in $mbox"
   else
     title='Debian package index'
     source="this machine's package index (apt-cache dumpavail)"
-    if [ "$(apt-cache dumpavail | grep -c -m 1000 '^Package:')" -lt 1000 ]; then
+    copy_messages
+    # without package lists there is only what is installed
+    if [ "$total" -lt 10000 ]; then
       say "This machine has no package lists yet: apt-get update"
       if is_root; then apt-get update -q; else sudo apt-get update -q; fi
+      copy_messages
     fi
-    demo/load.sh | sql -c '\copy mail.messages (raw) FROM pstdin'
-    total=$(sql -c 'SELECT count(*) FROM mail.messages')
   fi
   title=${title//\'/}
   say "Loaded $total messages from $source"
@@ -151,11 +156,26 @@ wait_for_first_watcher() {
   done
 }
 
-# 200 samples spread over a paced job; in an unpaced one, as many as fit.
+# How fast each worker goes, in steps of a tenth of a second, and how far apart
+# the 200 samples of the latency are: they are to fill the time of the job.
+set_pace() {
+  per_worker=NULL
+  batch=25
+  spacing_ms=30
+  if [ "$rate" != max ]; then
+    rate=${rate:-$(((total + 59) / 60))}
+    per_worker="$rate::numeric / $workers"
+    batch=$(clamp $((rate / workers / 10)) 1 25)
+    spacing_ms=$(clamp $((total * 1000 / rate / 200)) 30 300)
+  fi
+}
+
+clamp() {
+  if [ "$1" -lt "$2" ]; then echo "$2"; elif [ "$1" -gt "$3" ]; then echo "$3"; else echo "$1"; fi
+}
+
 start_latency() {
-  local spacing=300
-  [ "$rate" != max ] || spacing=30
-  demo/build/latency "$port" "host=$PGHOST user=app dbname=demo" 200 "$spacing" \
+  demo/build/latency "$port" "host=$PGHOST user=app dbname=demo" 200 "$spacing_ms" \
     >"$dir/latency.out" 2>"$dir/latency.log" &
   latency_pid=$!
 }

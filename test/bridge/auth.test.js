@@ -51,7 +51,7 @@ describe('tokens', { concurrency: true }, () => {
     await letIn(t, jwt(header(), sound({ nbf: secondsFromNow(-10), iat: secondsFromNow(-10) }), key.secret))
   })
 
-  test('[002-19] refused: answered with 101, then unauthorized, reconnect false, closed', async () => {
+  test('[000-35] refused: answered with 101, then unauthorized, reconnect false, closed', async () => {
     const good = jwt(header(), sound(), key.secret)
     const [head, body, signature] = good.split('.')
     const other = Buffer.alloc(32, 7).toString('base64url')
@@ -82,7 +82,7 @@ describe('tokens', { concurrency: true }, () => {
     }
   })
 
-  test('[002-19] a key that nobody knows: refused once the keys have been read again', async () => {
+  test('a key that nobody knows: refused once the keys have been read again', async () => {
     assert.deepEqual(await refusal(jwt(header({ kid: 'unknown' }), sound(), key.secret)), { code: 1000, frames: [UNAUTHORIZED] })
   })
 
@@ -93,7 +93,7 @@ describe('tokens', { concurrency: true }, () => {
     await client.watch(identifierOf(await database.session()))
   })
 
-  test('[002-19] an expired token: token_expired, reconnect true', async () => {
+  test('an expired token: token_expired, reconnect true', async () => {
     const token = jwt(header(), sound({ exp: secondsFromNow(-1) }), key.secret)
     assert.deepEqual(await refusal(token), { code: 1000, frames: [EXPIRED] })
   })
@@ -187,7 +187,7 @@ describe('tokens', { concurrency: true }, () => {
 })
 
 describe('pages', () => {
-  test('[002-19] a page of another origin is refused, one of the bridge\'s own is not', async t => {
+  test('a page of another origin is refused, one of the bridge\'s own is not', async t => {
     const token = await database.token()
     for (const origin of ['https://elsewhere.example', 'null', `http://127.0.0.1:${bridge.port + 1}`, `http://127.0.0.1.elsewhere.example:${bridge.port}`,
       `${bridge.origin}.elsewhere.example`, 'http://', `ftp://127.0.0.1:${bridge.port}`]) {

@@ -61,7 +61,7 @@ test('[002-19] welcome first, confirmed within 500 ms, the state right after it'
   assert.equal(client.sockets[0].protocol, 'actioncable-v1-json')
 })
 
-test('[002-19] increments arrive live, versions only grow, the last equals the table', async t => {
+test('[000-03] [001-09] increments arrive live, versions only grow, the last equals the table', async t => {
   const session = await database.session('total_count => 200')
   const watcher = clientOf(t).watch(session)
   await watcher.event('connected')
@@ -180,7 +180,7 @@ test('identifiers come back byte for byte, each on its own frames', async t => {
   }
 })
 
-test('[002-19] unsubscribe stops the messages', async t => {
+test('unsubscribe stops the messages', async t => {
   const session = await database.session()
   const client = clientOf(t)
   const watcher = client.watch(session)
@@ -228,7 +228,7 @@ test('subscribing twice is silent', async t => {
   assert.deepEqual(frames.map(({ type }) => type ?? 'message'), ['confirm_subscription', 'message'])
 })
 
-test('request_update: the state once more', async t => {
+test('[002-02] request_update: the state once more', async t => {
   const session = await database.session()
   const client = await rawClient(t)
   const identifier = identifierOf(session)
@@ -285,7 +285,7 @@ test('a run that passes to another owner: its former owner is cut off, the new o
   await clientOf(t, await database.token('bob')).watch(session).event('connected')
 })
 
-test('[002-19] a ping each 3 seconds, with the time in seconds', async () => {
+test('a ping each 3 seconds, with the time in seconds', async () => {
   await observer.frames.find(() => observer.framesOf('ping').length >= 3, 'three pings', { ms: 12_000 })
   const pings = observer.framesOf('ping')
   for (const [i, { at, frame }] of pings.entries()) {

@@ -91,7 +91,7 @@ test('a hint leads to the table: what it says there is sent, though the worker h
   assertGrowing(client.messages(identifier))
 })
 
-test('[002-07] more than a notification holds: the state of a hundred accounts, read from the table', async t => {
+test('more than a notification holds: the state of a hundred accounts, read from the table', async t => {
   const accounts = Array.from({ length: 100 }, (_, i) => ({ name: `Bank ${i} of San José`, email: `account${i}@example.com`, total_count: 100 }))
   const session = await database.session(`accounts => '${JSON.stringify(accounts)}'`)
   const ids = await database.json(`SELECT json_agg(id ORDER BY position) FROM sync.sync_session_accounts WHERE sync_session_id = ${session}`)
@@ -222,7 +222,7 @@ test('rights that end between the query and its answer', async t => {
   await client.rejected(identifier)
 })
 
-test('[002-19] a client that does not read holds up nobody, and wakes to the newest state', async t => {
+test('a client that does not read holds up nobody, and wakes to the newest state', async t => {
   const accounts = Array.from({ length: 200 }, (_, i) => ({ name: `Bank ${i} of San José`, email: `account${i}@example.com`, total_count: 10_000 }))
   const session = await database.session(`accounts => '${JSON.stringify(accounts)}'`)
   const identifier = identifierOf(session)

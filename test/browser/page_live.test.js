@@ -93,7 +93,7 @@ function filled(page) {
   })
 }
 
-test('[002-18] the bar moves without a reload, says what psql says, and ends completed', async () => {
+test('[000-03] [000-04] the bar moves without a reload, says what psql says, and ends completed', async () => {
   const { session, accounts } = await startRun('Mail of four banks')
   const { page, problems } = await watch(session)
   await fieldShows(page, 'percentage', '0%')
@@ -153,7 +153,7 @@ test('four workers at once: each value that the page shows is newer, the last is
   assert.deepEqual(problems, [])
 })
 
-test('[002-19] the bridge is killed and started again: the page says so, and comes back with the newest state', async () => {
+test('[000-05] the bridge is killed and started again: the page says so, and comes back with the newest state', async () => {
   const { session, accounts } = await startRun('Through a crash')
   const { page, problems } = await watch(session)
   await increment(session, accounts[0], 300)
@@ -175,7 +175,7 @@ test('[002-19] the bridge is killed and started again: the page says so, and com
   assert.deepEqual(problems, [])
 })
 
-test('[002-19] the bridge stops in order: the page comes back by itself', async () => {
+test('[000-05] the bridge stops in order: the page comes back by itself', async () => {
   const { session, accounts } = await startRun('Through a restart')
   const { page, problems } = await watch(session)
   assert.equal(await bridge.stop('SIGTERM'), 0)
@@ -186,7 +186,7 @@ test('[002-19] the bridge stops in order: the page comes back by itself', async 
   assert.deepEqual(problems, [])
 })
 
-test('[002-19] the database is restarted: the page keeps its connection and follows', async () => {
+test('[000-05] the database is restarted: the page keeps its connection and follows', async () => {
   const { session, accounts } = await startRun('Through a database restart')
   const { page, problems } = await watch(session)
   await increment(session, accounts[0], 150)
@@ -198,7 +198,7 @@ test('[002-19] the database is restarted: the page keeps its connection and foll
   assert.deepEqual(problems, [])
 })
 
-test('a run that is paused, goes on, and fails', async () => {
+test('[000-06] a run that is paused, goes on, and fails', async () => {
   const { session, accounts } = await startRun('Stop and go')
   const { page, problems } = await watch(session)
   await increment(session, accounts[0], 100)

@@ -23,10 +23,11 @@ run_user() {
 }
 
 # Run a command as run_user.  setpriv, not su or runuser: it replaces itself
-# with the command, so that a pid taken here is the command's own.
+# with the command, so that a pid taken here is the command's own.  From /: the
+# user may not be able to reach where we are.
 as_user() {
   if is_root; then
-    setpriv --reuid=postgres --regid=postgres --init-groups "$@"
+    (cd / && exec setpriv --reuid=postgres --regid=postgres --init-groups "$@")
   else
     "$@"
   fi
@@ -36,6 +37,7 @@ as_user() {
 # is the command itself, and not a shell that waits for it.
 exec_as_user() {
   if is_root; then
+    cd /
     exec setpriv --reuid=postgres --regid=postgres --init-groups "$@"
   else
     exec "$@"

@@ -97,14 +97,23 @@ missing() {
   done
 }
 
-apt_install() {
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-    --no-install-recommends "$@"
+# Both are long-winded, which is of interest only when they fail.
+apt() {
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -y -q "$@" </dev/null >"$log" 2>&1
 }
 
-remove_guard() {
-  $sudo rm -f "$guard"
-  $sudo rmdir --ignore-fail-on-non-empty "${guard%/*}" 2>/dev/null || true
+update() {
+  say "Reading the package lists (apt-get update)"
+  apt update || { tail -n 20 "$log" >&2; die "apt-get update failed"; }
+  updated=yes
+}
+
+clean_up() {
+  rm -f "$log"
+  if [ -e "$guard" ]; then
+    $sudo rm -f "$guard"
+    $sudo rmdir --ignore-fail-on-non-empty "${guard%/*}"
+  fi
 }
 
 case ${1:-} in
@@ -125,12 +134,14 @@ $(printf '%s\n' "$list" | sed 's/|/: /')"
   sudo=sudo
 fi
 
-major=$(pg_major)
 updated=
+log=$(mktemp)
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+major=$(pg_major)
 if [ -z "$major" ]; then
-  say "Reading the package lists (apt-get update)"
-  $sudo apt-get update -q
-  updated=yes
+  update
   major=$(pg_major)
   [ -n "$major" ] || die "no package postgresql in the package lists"
 fi
@@ -141,19 +152,16 @@ say "Installing with apt-get, because they are missing here${sudo:+ (asks for yo
 printf '%s\n' "$list" | while IFS='|' read -r package why; do
   printf '  %-40s %s\n' "$package" "$why"
 done
-say "No PostgreSQL cluster is created and no service is left running."
+say "No PostgreSQL cluster is created and no service is left running. This may take a minute or two."
 
-trap remove_guard EXIT
-trap 'exit 130' INT TERM HUP
 $sudo mkdir -p "${guard%/*}"
 echo 'create_main_cluster = off' | $sudo tee "$guard" >/dev/null
 
 # shellcheck disable=SC2086 # one argument a package
-if ! apt_install $names; then
-  [ -z "$updated" ] || die "apt-get could not install them: see above"
-  say "Once more, with fresh package lists (apt-get update)"
-  $sudo apt-get update -q
-  apt_install $names || die "apt-get could not install them: see above"
+if ! apt install --no-install-recommends $names; then
+  # the lists may be older than what the archive has now
+  [ -n "$updated" ] || update
+  apt install --no-install-recommends $names || { tail -n 20 "$log" >&2; die "apt-get could not install them"; }
 fi
 
 left=$(missing "$set" | cut -d'|' -f1 | tr '\n' ' ')

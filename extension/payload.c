@@ -2,8 +2,7 @@
  * payload.c
  *		The notification's text: the only place that knows the wire.
  *
- * doc/protocol.md describes it; test/fixtures/wire has examples that the tests
- * of all three parts read.
+ * doc/protocol.md describes it.
  */
 #include "postgres.h"
 

@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { readFile } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { within } from '../browser/lib/wait.js'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
+import { Recorder, until } from './lib/recorder.js'
 
 const FRAME_MAX = 65_536
 const IDENTIFIER_MAX = 512
@@ -217,6 +219,33 @@ test('gone while being asked about', async () => {
   await Promise.all(clients.map(client => client.end()))
 })
 
+test('WebSocket pings are answered, and so is a close', async t => {
+  const client = await open(t)
+  const pong = new Promise(resolve => client.socket.once('pong', resolve))
+  client.socket.ping('are you there')
+  assert.equal((await within(pong, 'a pong')).toString(), 'are you there')
+  client.socket.close(1000, 'bye')
+  assert.equal((await client.end()).code, 1000)
+})
+
+test('a handshake that comes byte by byte', async () => {
+  const handshake = `GET /cable?token=${token} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: actioncable-v1-json\r\n\r\n'
+  const socket = connect(bridge.port, '127.0.0.1')
+  const received = new Recorder()
+  socket.setNoDelay(true).setEncoding('utf8').on('data', text => received.put(text))
+  const all = () => received.all.join('')
+  try {
+    for (const letter of handshake) await new Promise(resolve => socket.write(letter, resolve))
+    await received.find(() => all().includes('{"type":"welcome"}'), 'the welcome')
+    assert.match(all(), /^HTTP\/1\.1 101 /)
+    assert.match(all(), /sec-websocket-protocol: actioncable-v1-json\r\n/i)
+    assert.match(all(), /sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/i)
+  } finally {
+    socket.destroy()
+  }
+})
+
 test('a protocol that is not spoken here: refused, or closed at once', async t => {
   await assert.rejects(RawClient.open(bridge.cable(token), { protocols: 'graphql-ws' }), { status: 400 })
   await assert.rejects(RawClient.open(bridge.cable(token), { protocols: [] }), { status: 400 })
@@ -263,6 +292,13 @@ test('a connection that says nothing is ended within ten seconds or so', async (
   assert.equal(await exchange(''), '')
   const seconds = (performance.now() - started) / 1000
   assert.ok(seconds > 5 && seconds < 13, `${seconds} s`)
+})
+
+test('what has gone leaves nothing open', async () => {
+  // itself, libraries, two connections to the database, the bystander
+  await until(async () => (await readdir(`/proc/${pid}/fd`)).length, count => count < 24, 'its descriptors are closed')
+  const rss = await memoryOf(pid)
+  assert.ok(rss < 64 << 20, `the bridge uses ${rss} bytes`)
 })
 
 async function memoryOf(process) {

@@ -122,6 +122,68 @@ test('the bridge\'s own connections are terminated: it comes back by itself', as
   await bridge.ready()
 })
 
+test('a connection to the database that is open but dead is found, and replaced', async t => {
+  await database.sql(`ALTER SYSTEM SET sync_progress.heartbeat_interval = '500ms'`)
+  await database.sql('SELECT pg_reload_conf()')
+  t.after(async () => {
+    await database.sql('ALTER SYSTEM RESET sync_progress.heartbeat_interval')
+    await database.sql('SELECT pg_reload_conf()')
+  })
+  const session = await database.session()
+  // a bridge of its own, which learns of that interval when it attaches
+  const other = await Bridge.start(database.conninfo())
+  t.after(() => other.stop())
+  await other.ready()
+  const client = await watch(t, session, other)
+  const [, listener] = /listen: connected .*pid=(\d+)/.exec(other.log)
+  const frozen = Number(listener)
+  signalProcess(frozen, 'SIGSTOP')
+  t.after(() => signalProcess(frozen, 'SIGCONT'))
+  await database.increment(session, 1)
+  await client.message(identifierOf(session), is(1), { ms: 15_000 })
+  assert.notEqual(Number(/listen: connected .*pid=(\d+)(?![^]*listen: connected)/.exec(other.log)[1]), frozen)
+})
+
+test('two bridges on one database: both tell everything', async t => {
+  const session = await database.session('total_count => 5')
+  const other = await Bridge.start(database.conninfo())
+  t.after(() => other.stop())
+  await other.ready()
+  const clients = [await watch(t, session), await watch(t, session, other)]
+  for (let count = 1; count <= 5; count++) {
+    await database.increment(session, 1)
+    for (const client of clients) await client.message(identifierOf(session), is(count))
+  }
+  assert.equal(await other.stop(), 0)
+  await database.complete(session)
+  await clients[0].message(identifierOf(session), is(5, 'completed'))
+})
+
+test('another channel to notify on, and a schema of another name: the bridge finds both', async t => {
+  await database.sql(`ALTER SYSTEM SET sync_progress.channel = 'Another "channel"'`)
+  await database.sql('CREATE DATABASE odd', { database: 'postgres' })
+  await database.sql('CREATE SCHEMA "Sync Progress"; CREATE EXTENSION sync_progress SCHEMA "Sync Progress"', { database: 'odd' })
+  const session = await database.session()
+  const client = await watch(t, session)
+  await database.restart()
+  t.after(async () => {
+    await database.sql('ALTER SYSTEM RESET sync_progress.channel')
+    await database.restart()
+    await bridge.ready()
+  })
+  await database.increment(session, 1)
+  await client.message(identifierOf(session), is(1), { ms: 20_000 })
+  await database.increment(session, 1)
+  await client.message(identifierOf(session), is(2))
+  const other = await Bridge.start(database.conninfo('postgres', 'odd'), ['--auth', 'none'])
+  t.after(() => other.stop())
+  await other.ready()
+  const odd = await database.sql(`SELECT "Sync Progress".sync_session_start('alice', total_count => 5)`, { database: 'odd' })
+  const watcher = await watch(t, odd, other)
+  await database.sql(`SELECT "Sync Progress".sync_progress_increment(${odd}, 3)`, { database: 'odd' })
+  await watcher.message(identifierOf(odd), is(3))
+})
+
 test('a backend is killed with kill -9 amid increments: nothing acknowledged is lost, and watchers see it', async t => {
   const session = await database.session('total_count => 1000000')
   const steady = await watch(t, session)

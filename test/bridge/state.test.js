@@ -222,6 +222,46 @@ test('rights that end between the query and its answer', async t => {
   await client.rejected(identifier)
 })
 
+test('a payload that cannot be made now is asked for again, and delays nobody else', async t => {
+  await database.sql(`
+    CREATE TABLE app.broken AS SELECT true AS yes;
+    GRANT SELECT ON app.broken TO PUBLIC;
+    CREATE FUNCTION app.broken_payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json)
+    LANGUAGE plpgsql STABLE AS $$
+    BEGIN
+      IF (SELECT yes FROM app.broken) THEN RAISE 'broken'; END IF;
+      RETURN QUERY SELECT p.session_id, p.payload FROM sync.sync_payload(session_ids) AS p;
+    END $$;
+    INSERT INTO sync.sync_kinds (kind, channel, param, payload_function, authorize_function)
+    VALUES ('broken', 'BrokenChannel', 'session_id', 'app.broken_payload(bigint[])', 'sync.sync_may_watch(bigint,jsonb)')`)
+  const session = await database.session(`kind => 'broken', total_count => 10`)
+  const sound = await database.session()
+  const identifier = JSON.stringify({ channel: 'BrokenChannel', session_id: session })
+  const client = await open(t)
+  client.subscribe(identifier)
+  await client.watch(identifierOf(sound))
+  await database.increment(sound, 1)
+  await client.message(identifierOf(sound), counted(1))
+  assert.ok(!client.frames.all.some(frame => frame.identifier === identifier), 'neither confirmed nor rejected')
+  await database.sql('UPDATE app.broken SET yes = false')
+  await client.message(identifier)
+  assert.equal(client.frames.all.find(frame => frame.identifier === identifier).type, 'confirm_subscription')
+})
+
+test('a payload that takes for ever delays others only for seconds', async t => {
+  const client = await open(t)
+  const session = await database.session(`kind => 'slow', total_count => 10`)
+  const sound = await database.session()
+  const slow = JSON.stringify({ channel: 'SlowChannel', session_id: session })
+  const lock = await holdLock(t)
+  client.subscribe(slow)
+  client.subscribe(identifierOf(sound))
+  await client.message(identifierOf(sound), undefined, { ms: 12_000 })
+  assert.ok(!client.frames.all.some(frame => frame.identifier === slow), 'neither confirmed nor rejected')
+  lock.release()
+  await client.message(slow)
+})
+
 test('a client that does not read holds up nobody, and wakes to the newest state', async t => {
   const accounts = Array.from({ length: 200 }, (_, i) => ({ name: `Bank ${i} of San José`, email: `account${i}@example.com`, total_count: 10_000 }))
   const session = await database.session(`accounts => '${JSON.stringify(accounts)}'`)

@@ -28,6 +28,13 @@
 #define SpFileNumber(rel)	((uint32) (rel)->rd_node.relNode)
 #endif
 
+/* Includer: utils/acl.h, catalog/pg_database.h, miscadmin.h. */
+#if PG_VERSION_NUM >= 160000
+#define SpOwnsDatabase(oid)	object_ownercheck(DatabaseRelationId, (oid), GetUserId())
+#else
+#define SpOwnsDatabase(oid)	pg_database_ownercheck((oid), GetUserId())
+#endif
+
 #define SpProcLatch(procno)	(&ProcGlobal->allProcs[(procno)].procLatch)
 
 #if PG_VERSION_NUM >= 180000

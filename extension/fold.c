@@ -166,6 +166,7 @@ lock_free_sessions(Fold *fold, int first, int count, int *nsessions)
 		counts->processed_set_at = sp_rows_int64(tuple, 7, NULL);
 		counts->total_set_at = sp_rows_int64(tuple, 8, NULL);
 		counts->message_set_at = sp_rows_int64(tuple, 9, NULL);
+		sp_ledger_raise_floor(fold->database, Max(counts->processed_set_at, Max(counts->total_set_at, counts->message_set_at)));
 		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 10, &isnull);
 		sp_pace_read(isnull ? NULL : DatumGetByteaPP(pace), &session->pace);
 		session->started_at = (TimestampTz) sp_rows_int64(tuple, 11, NULL);
@@ -339,15 +340,15 @@ write_account(const Fold *fold, const SpCounts *counts, Account *account, Timest
 	run(fold, &update_account, args, nulls, SPI_OK_UPDATE);
 }
 
-/* A stream whose session was deleted: its watchers are asked for their right again. */
+/* A stream whose session was deleted or given away: its watchers are asked for their right again. */
 static void
-note_deleted(Fold *fold, SpDue *due, TimestampTz now)
+note_revoked(Fold *fold, SpDue *due, TimestampTz now)
 {
 	for (int i = 0; i < due->nrows; i++)
 	{
 		MemoryContext old;
 
-		if (due->rows[i].op != SP_OP_DELETED || due->rows[i].label == NULL)
+		if (due->rows[i].op != SP_OP_REVOKED || due->rows[i].label == NULL)
 			continue;
 		old = MemoryContextSwitchTo(fold->context);
 		due->revoked = sp_payload_revoked(due->rows[i].label, now);
@@ -375,7 +376,7 @@ fold_session(Fold *fold, Session *session, SpCounts *counts, Account *accounts, 
 	}
 	for (int i = 0; i < due->nrows; i++)
 	{
-		if (due->rows[i].op != SP_OP_TOUCH && due->rows[i].op != SP_OP_DELETED)
+		if (due->rows[i].op != SP_OP_TOUCH && due->rows[i].op != SP_OP_REVOKED)
 			due->progressed = true;
 	}
 	sp_net_apply(&session->counts, own, nown, due->rows, due->nrows);
@@ -404,7 +405,7 @@ fold_range(void *state, int first, int count)
 		due->outcome = SP_OUTCOME_UNKNOWN;
 		due->message = due->revoked = NULL;
 		due->progressed = due->restatus = false;
-		note_deleted(fold, due, now);
+		note_revoked(fold, due, now);
 	}
 	SPI_connect();
 	sessions = lock_free_sessions(fold, first, count, &nsessions);

@@ -22,6 +22,7 @@
 
 #define AMOUNT_MAX		INT64CONST(1000000000000)	/* 10^12 a call */
 #define NAME_MAX_BYTES	63
+#define LETTERS			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define MESSAGE_MAX		480		/* characters: the ledger's label */
 
 PG_FUNCTION_INFO_V1(sync_progress_increment);
@@ -133,13 +134,12 @@ parse_field(const char *field, const char **label)
 		return SP_OP_ERROR;
 	if (strcmp(field, "total") == 0)
 		return SP_OP_TOTAL;
-	if (length < 1 || length > NAME_MAX_BYTES || strchr("0123456789_.", field[0]) != NULL ||
-		field[length - 1] == '.' || strstr(field, "..") != NULL ||
-		strspn(field, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.") != length)
+	if (length < 1 || length > NAME_MAX_BYTES ||
+		strspn(field, LETTERS) == 0 || strspn(field, LETTERS "0123456789_.") != length)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("bad field \"%s\"", field),
-				 errhint("A field is processed, detected, error, total, or a counter's name: a letter, then letters, digits, _ and dots between parts, at most 63 bytes.")));
+				 errhint("A field is processed, detected, error, total, or a counter's name: a letter, then letters, digits, _ and dots, at most 63 bytes.")));
 	*label = field;
 	return SP_OP_COUNTER;
 }
@@ -155,7 +155,7 @@ write_rows(FunctionCallInfo fcinfo, int64 session, int64 account, SpRow *rows, i
 	SpDatabase *database = sp_shared_database(catalog->sessions);
 	SpMark	   *mark = sp_mark_session(catalog, database, session);
 	SpStatus	status = session_status(catalog, mark);
-	int64		stamp = sp_ledger_stamp();
+	int64		stamp = sp_ledger_stamp(database);
 
 	int			nwritten = 0;
 
@@ -176,6 +176,8 @@ write_rows(FunctionCallInfo fcinfo, int64 session, int64 account, SpRow *rows, i
 		else if (rows[i].op == SP_OP_SET_PROCESSED)
 			/* how much that moves it is the fold's to find out */
 			mark->processed = sp_net_add(mark->processed, 1);
+		if (database != NULL && strchr("PTM", rows[i].op) != NULL)
+			sp_ledger_raise_floor(database, stamp);
 	}
 	if (nwritten > 0)
 	{
@@ -238,6 +240,29 @@ sync_progress_increment(PG_FUNCTION_ARGS)
 	return write_rows(fcinfo, session, account_argument(fcinfo, 3, session), &row, 1);
 }
 
+/* A whole number within a call's bounds, or an error. */
+static int64
+parse_amount(const JsonbValue *value)
+{
+	char	   *text = NULL;
+	char	   *end;
+	int64		amount;
+
+	if (value->type == jbvNumeric)
+		text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+	errno = 0;
+	amount = text == NULL ? 0 : strtoi64(text, &end, 10);
+	if (text == NULL || *end != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("every amount in counts must be a whole number"),
+				 errhint("For instance {\"processed\":100,\"detected\":7}.")));
+	if (errno == ERANGE)
+		amount = PG_INT64_MAX;
+	require_amount(amount);
+	return amount;
+}
+
 Datum
 sync_progress_increment_many(PG_FUNCTION_ARGS)
 {
@@ -265,13 +290,7 @@ sync_progress_increment_many(PG_FUNCTION_ARGS)
 			rows[nrows].op = parse_field(pnstrdup(value.val.string.val, value.val.string.len), &rows[nrows].label);
 		else if (token == WJB_VALUE)
 		{
-			if (value.type != jbvNumeric)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("every amount in counts must be a number"),
-						 errhint("For instance {\"processed\":100,\"detected\":7}.")));
-			rows[nrows].amount = DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(value.val.numeric)));
-			require_amount(rows[nrows].amount);
+			rows[nrows].amount = parse_amount(&value);
 			nrows++;
 		}
 	}

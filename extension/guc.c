@@ -35,18 +35,20 @@ check_channel(char **newval, void **extra, GucSource source)
 void
 sp_guc_define(void)
 {
-	/* Sizes shared memory, so only where there is any. */
+	/* Settings of the whole server exist where the library is preloaded. */
 	if (process_shared_preload_libraries_in_progress)
+	{
 		DefineCustomIntVariable("sync_progress.max_sessions",
 								"Sessions that are tracked in shared memory at a time.",
 								"Sessions beyond it are counted as exactly, but told by a slower sweep. About 250 bytes each.",
 								&sp_max_sessions, 10000, 16, 1000000, PGC_POSTMASTER, 0,
 								NULL, NULL, NULL);
-	DefineCustomStringVariable("sync_progress.channel",
-							   "Channel that the worker notifies.",
-							   "Bridges learn it when they attach.",
-							   &sp_channel, "sync_progress", PGC_POSTMASTER, 0,
-							   check_channel, NULL, NULL);
+		DefineCustomStringVariable("sync_progress.channel",
+								   "Channel that the worker notifies.",
+								   "Bridges learn it when they attach.",
+								   &sp_channel, "sync_progress", PGC_POSTMASTER, 0,
+								   check_channel, NULL, NULL);
+	}
 	DefineCustomEnumVariable("sync_progress.notify",
 							 "Whether notifications carry the state (data) or only say that there is a new one (hint).",
 							 "Any role that can connect may LISTEN; with hint it learns no more than names of streams.",

@@ -7,9 +7,6 @@
  * extension is.  Later the first use of the extension in a database, or a
  * bridge, asks for a worker, and the launcher keeps it alive until it leaves
  * by itself.
- *
- * A worker is a connection, and DROP DATABASE refuses to drop what somebody is
- * connected to: the hook below has it leave first.
  */
 #include "postgres.h"
 
@@ -19,7 +16,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
 #include "compat.h"
 #include "launcher.h"
@@ -239,39 +235,4 @@ sp_launcher_register(void)
 	strlcpy(worker.bgw_library_name, "sync_progress", BGW_MAXLEN);
 	strlcpy(worker.bgw_function_name, "sp_launcher_main", BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
-}
-
-static object_access_hook_type previous_access = NULL;
-
-/*
- * DROP DATABASE calls this after it has checked rights and locked the
- * database, before it looks who is connected.  It then waits up to five
- * seconds for them, so it is enough to tell the workers.
- */
-static void
-access_hook(ObjectAccessType access, Oid classId, Oid objectId, int subId, void *arg)
-{
-	if (previous_access)
-		previous_access(access, classId, objectId, subId, arg);
-	if (access != OAT_DROP || classId != DatabaseRelationId)
-		return;
-	for (int i = 0; i < SP_MAX_DATABASES; i++)
-	{
-		SpDatabase *database = &sp_shared->databases[i];
-		uint32		pid = pg_atomic_read_u32(&database->worker_pid);
-
-		if (database->database != objectId)
-			continue;
-		pg_atomic_write_u32(&database->wanted, 0);
-		if (pid != 0)
-			kill((pid_t) pid, SIGTERM);
-	}
-}
-
-/* Installs the hook; once, when the library is preloaded. */
-void
-sp_launcher_hook(void)
-{
-	previous_access = object_access_hook;
-	object_access_hook = access_hook;
 }

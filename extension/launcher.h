@@ -9,6 +9,5 @@
 
 extern PGDLLEXPORT void sp_launcher_main(Datum arg);
 extern void sp_launcher_register(void);
-extern void sp_launcher_hook(void);
 
 #endif							/* SP_LAUNCHER_H */

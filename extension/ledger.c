@@ -61,15 +61,31 @@ enum
 	LEDGER_COLUMNS
 };
 
-/* The time of a call: microseconds that never repeat in a backend. */
+/*
+ * The time of a call: microseconds that never repeat in a backend, and are
+ * later than every absolute value known here.  A clock that is set back, or
+ * that of the next primary, must not make an increment look as if it were part
+ * of an absolute value that was there before it.
+ */
 int64
-sp_ledger_stamp(void)
+sp_ledger_stamp(SpDatabase *database)
 {
 	static int64 last = 0;
 	int64		now = GetCurrentTimestamp();
+	int64		floor = database == NULL ? 0 : (int64) pg_atomic_read_u64(&database->stamp_floor);
 
-	last = now > last ? now : last + 1;
+	last = Max(now, Max(last, floor) + 1);
 	return last;
+}
+
+/* An absolute value with this stamp is called, or found in a table. */
+void
+sp_ledger_raise_floor(SpDatabase *database, int64 stamp)
+{
+	uint64		floor = pg_atomic_read_u64(&database->stamp_floor);
+
+	while ((int64) floor < stamp && !pg_atomic_compare_exchange_u64(&database->stamp_floor, &floor, (uint64) stamp))
+		;
 }
 
 /* Lowers the heap's mark to the block, if it is past it. */

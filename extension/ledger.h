@@ -18,7 +18,8 @@ typedef struct SpRows
 	uint32		heaps;			/* bit per heap that has one of them */
 } SpRows;
 
-extern int64 sp_ledger_stamp(void);
+extern int64 sp_ledger_stamp(SpDatabase *database);
+extern void sp_ledger_raise_floor(SpDatabase *database, int64 stamp);
 extern int	sp_ledger_insert(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows);
 extern void sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot snapshot,
 								   int64 session, SpRows *result);

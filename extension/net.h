@@ -24,7 +24,7 @@ typedef enum SpOp
 	SP_OP_SET_TOTAL = 'T',
 	SP_OP_SET_MESSAGE = 'M',	/* label is the text */
 	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it */
-	SP_OP_DELETED = 'X',		/* the row is gone; label is its stream */
+	SP_OP_REVOKED = 'X',		/* deleted, or another's: label is its stream */
 } SpOp;
 
 typedef struct SpRow

@@ -54,17 +54,18 @@ add_due(SpQueue *queue, int64 session)
 	return due;
 }
 
+/* When the slot is due; times from before the clock was set back count as now. */
 static int64
-slot_due_at(SpSlot *slot)
+slot_due_at(SpSlot *slot, TimestampTz now)
 {
 	uint32		flags = pg_atomic_read_u32(&slot->flags);
 	SpPulse		pulse = {
 		.dirty = (flags & SP_SLOT_DIRTY) != 0,
 		.urgent = (flags & SP_SLOT_URGENT) != 0,
 		.pending = (int64) pg_atomic_read_u64(&slot->pending),
-		.told_at = slot->told_at,
-		.urgent_at = slot->urgent_at,
-		.retry_at = slot->retry_at,
+		.told_at = Min(slot->told_at, now),
+		.urgent_at = Min(slot->urgent_at, now),
+		.retry_at = Min(slot->retry_at, now + FAILED_MAX_MS * INT64CONST(1000)),
 	};
 
 	return sp_throttle_due_at(&pulse, &slot->throttle);
@@ -92,7 +93,7 @@ sp_queue_take(SpQueue *queue)
 
 	while ((slot = sp_slot_next(queue->database, &position)) != NULL)
 	{
-		int64		due_at = slot_due_at(slot);
+		int64		due_at = slot_due_at(slot, queue->now);
 
 		if (due_at < 0)
 		{
@@ -115,6 +116,7 @@ TimestampTz
 sp_queue_next(SpDatabase *database)
 {
 	int			position = 0;
+	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz next = PG_INT64_MAX;
 	SpSlot	   *slot;
 
@@ -123,7 +125,7 @@ sp_queue_next(SpDatabase *database)
 		return 0;
 	while ((slot = sp_slot_next(database, &position)) != NULL)
 	{
-		int64		due_at = slot_due_at(slot);
+		int64		due_at = slot_due_at(slot, now);
 
 		if (due_at >= 0)
 			next = Min(next, due_at);
@@ -212,7 +214,7 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 
 			if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_DIRTY) == 0)
 				(void) sp_slot_mark(slot, 0, last - first, queue->now);
-			due_at = slot_due_at(slot);
+			due_at = slot_due_at(slot, queue->now);
 			if (queue->all || due_at <= queue->now)
 			{
 				take(queue, slot, due_at);

@@ -52,6 +52,7 @@ init_database(SpDatabase *database)
 	pg_atomic_init_u32(&database->dirty_heaps, 0);
 	pg_atomic_init_u32(&database->sweep, 1);
 	pg_atomic_init_u64(&database->beat, 0);
+	pg_atomic_init_u64(&database->stamp_floor, 0);
 	for (int i = 0; i < SP_HEAPS; i++)
 	{
 		pg_atomic_init_u32(&database->scan_from[i], 0);

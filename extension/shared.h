@@ -58,6 +58,7 @@ typedef struct SpDatabase
 	pg_atomic_uint32 dirty_heaps;	/* bit per heap with rows committed */
 	pg_atomic_uint32 sweep;		/* look everywhere: a mark may have been lost */
 	pg_atomic_uint64 beat;		/* the worker's last turn */
+	pg_atomic_uint64 stamp_floor;	/* newest stamp of an absolute value */
 
 	/* What lies before scan_from needs no fold (see ledger.c). */
 	pg_atomic_uint32 scan_from[SP_HEAPS];

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "evict.h"
 #include "fmgr.h"
 #include "guc.h"
 #include "launcher.h"
@@ -57,7 +58,7 @@ _PG_init(void)
 	previous_startup = shmem_startup_hook;
 	shmem_startup_hook = startup;
 	sp_mark_init();
-	sp_launcher_hook();
+	sp_evict_init();
 	if (!IsBinaryUpgrade)
 		sp_launcher_register();
 }

@@ -142,7 +142,7 @@ sync_sessions_stamp(PG_FUNCTION_ARGS)
 static void
 touch(const SpCatalog *catalog, SpDatabase *database, int64 session, char op, const char *stream, uint32 flags)
 {
-	SpRow		row = {.session = session, .op = op, .label = stream, .stamp = sp_ledger_stamp()};
+	SpRow		row = {.session = session, .op = op, .label = stream, .stamp = sp_ledger_stamp(database)};
 	int			heap = sp_ledger_insert(catalog, database, &row, 1);
 
 	if (database != NULL)
@@ -222,9 +222,12 @@ touch_rows(TriggerData *data, const SpCatalog *catalog, SpDatabase *database)
 		if (!update || differs(old, new, status, true) || differs(old, new, error, true))
 			flags |= SP_SLOT_URGENT;
 		if (sessions && gone)
-			touch(catalog, database, get_int64(old, id), SP_OP_DELETED, stream_of(old, desc), flags);
+			touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), flags);
 		else
 		{
+			/* who watches it must be asked whether they still may */
+			if (sessions && update && differs(old, new, column(desc, "owner_id"), true))
+				touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), SP_SLOT_URGENT);
 			touch(catalog, database, get_int64(gone ? old : new, id), SP_OP_TOUCH, NULL, flags);
 			if (update && differs(old, new, id, false))
 				touch(catalog, database, get_int64(old, id), SP_OP_TOUCH, NULL, flags);
@@ -253,7 +256,7 @@ touch_truncated(TriggerData *data, const SpCatalog *catalog, SpDatabase *databas
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 
-		touch(catalog, database, sp_rows_int64(tuple, 1, NULL), sessions ? SP_OP_DELETED : SP_OP_TOUCH,
+		touch(catalog, database, sp_rows_int64(tuple, 1, NULL), sessions ? SP_OP_REVOKED : SP_OP_TOUCH,
 			  sessions ? sp_rows_text(tuple, 2) : NULL, SP_SLOT_URGENT);
 	}
 	SPI_finish();

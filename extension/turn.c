@@ -65,6 +65,8 @@ account_for(Turn *turn, const SpDue *due, int ndue, int nmessages, TimestampTz s
 		if (due[i].outcome == SP_OUTCOME_FOLDED)
 		{
 			stats->suppressed += due[i].marks > 1 ? (int64) due[i].marks - 1 : 0;
+			if (due[i].slot != NULL && due[i].slot->backoff_ms > 0)
+				stats->blocked_by = 0;	/* the one that was held up is through */
 			sp_shared_note_latency(stats, end - due[i].since);
 		}
 		else if (due[i].outcome == SP_OUTCOME_UNKNOWN && due[i].discard)

@@ -12,8 +12,8 @@ DECLARE
 	name text;
 BEGIN
 	FOREACH name IN ARRAY ARRAY['sync_kinds', 'sync_sessions', 'sync_session_accounts'] LOOP
-		IF to_regclass(format('%I.%I', '@extschema@', name)) IS NOT NULL THEN
-			RAISE EXCEPTION 'schema "%" already has a table "%"', '@extschema@', name
+		IF to_regclass('@extschema@.' || name) IS NOT NULL THEN
+			RAISE EXCEPTION 'schema % already has a table "%"', '@extschema@', name
 				USING ERRCODE = 'duplicate_table',
 				HINT = 'Install the extension into a schema of its own: CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync;';
 		END IF;
@@ -285,11 +285,14 @@ COMMENT ON FUNCTION sync_progress_clamp IS 'Internal: sums saturate at ±(2^53-1
 CREATE FUNCTION sync_counters_add(counters jsonb, more jsonb)
 RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (SELECT coalesce(jsonb_object_agg(name, n), '{}')
-	FROM (SELECT name, sync_progress_clamp(sum(value::numeric)) AS n
-		FROM (SELECT name, value, false AS new FROM jsonb_each_text(counters) AS c (name, value)
-			UNION ALL SELECT name, value, NOT counters ? name FROM jsonb_each_text(more) AS m (name, value)) AS both_
-		GROUP BY name ORDER BY bool_or(new), name LIMIT 64) AS kept);
-COMMENT ON FUNCTION sync_counters_add IS 'Internal: adds two flat objects of counters; names beyond the 64th are dropped';
+	FROM (SELECT name, n, row_number() OVER by_age AS place, sum(length(name) + length(n::text) + 6) OVER by_age AS bytes
+		FROM (SELECT name, sync_progress_clamp(sum(value::numeric)) AS n, bool_or(is_new) AS is_new
+			FROM (SELECT name, value, false AS is_new FROM jsonb_each_text(counters) AS c (name, value)
+				UNION ALL SELECT name, value, NOT counters ? name FROM jsonb_each_text(more) AS m (name, value)) AS each_name
+			GROUP BY name) AS sums
+		WINDOW by_age AS (ORDER BY is_new, name)) AS kept
+	WHERE place <= 64 AND bytes <= 2048);
+COMMENT ON FUNCTION sync_counters_add IS 'Internal: adds two flat objects of counters; new names beyond the 64th, or beyond 2 kB, are dropped';
 
 CREATE FUNCTION sync_counters_nested(counters jsonb)
 RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -340,7 +343,7 @@ CREATE VIEW sync_progress AS
 COMMENT ON VIEW sync_progress IS 'The exact state of every session now: increments not folded yet, and the caller''s own uncommitted ones, included';
 
 CREATE FUNCTION sync_progress(session_id bigint)
-RETURNS SETOF sync_progress LANGUAGE plpgsql STABLE SET search_path = @extschema@, pg_catalog, pg_temp ROWS 1 AS $$
+RETURNS SETOF sync_progress LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp ROWS 1 AS $$
 BEGIN
 	RETURN QUERY SELECT v.* FROM @extschema@.sync_progress AS v WHERE v.session_id = sync_progress.session_id;
 	IF NOT FOUND THEN
@@ -372,6 +375,9 @@ BEGIN
 	IF sync_session_start.owner_id IS NULL OR sync_session_start.owner_id = '' THEN
 		RAISE EXCEPTION 'owner_id must not be empty' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'Pass the id of the user whose sync this is: only a token with that id as its sub may watch it.';
+	ELSIF length(sync_session_start.owner_id) > 200 OR length(sync_session_start.source_id) > 200 OR sync_session_start.source_id = '' THEN
+		RAISE EXCEPTION 'owner_id and source_id must have 1 to 200 characters' USING ERRCODE = 'string_data_right_truncation',
+			HINT = 'They are ids of your application''s; leave source_id out where you have none.';
 	ELSIF sync_session_start.status IS NULL OR sync_session_start.status NOT IN ('pending', 'processing') THEN
 		RAISE EXCEPTION 'a session cannot start as "%"', coalesce(sync_session_start.status, 'NULL') USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'A session starts as pending or processing.';
@@ -388,7 +394,7 @@ BEGIN
 	INSERT INTO sync_sessions AS s (owner_id, kind, title, total_count, source_id, status)
 	VALUES (sync_session_start.owner_id, sync_session_start.kind, sync_session_start.title,
 		coalesce(sync_session_start.total_count,
-			(SELECT CASE WHEN bool_and(a ->> 'total_count' IS NOT NULL) THEN sum((a ->> 'total_count')::bigint) END
+			(SELECT CASE WHEN bool_and(a ->> 'total_count' IS NOT NULL) THEN sync_progress_clamp(sum((a ->> 'total_count')::bigint)) END
 			FROM jsonb_array_elements(nullif(sync_session_start.accounts, 'null')) AS a)),
 		sync_session_start.source_id, sync_session_start.status)
 	RETURNING s.id INTO new_id;
@@ -415,72 +421,40 @@ END
 $$;
 COMMENT ON FUNCTION sync_session_start IS 'Makes a run and returns its id. accounts: a JSON array of {"name","email","total_count"}; total_count defaults to their sum, source_id to the new id';
 
-CREATE FUNCTION sync_session_change(session_id bigint, target text, allowed text[], message text, error_message text, result_url text)
-RETURNS text LANGUAGE plpgsql VOLATILE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
-DECLARE
-	found_status text;
-BEGIN
-	UPDATE sync_sessions AS s SET status = target, message = coalesce(sync_session_change.message, s.message),
-		error_message = CASE WHEN target = 'failed' THEN sync_session_change.error_message ELSE s.error_message END,
-		result_url = coalesce(sync_session_change.result_url, s.result_url)
-	WHERE s.id = session_id AND s.status = ANY (allowed);
-	IF FOUND THEN
-		RETURN target;
-	END IF;
-	SELECT s.status INTO found_status FROM sync_sessions AS s WHERE s.id = session_id;
-	IF found_status IS NULL THEN
-		RAISE EXCEPTION 'sync session % does not exist', coalesce(session_id::text, 'NULL') USING ERRCODE = 'no_data_found',
-			HINT = 'Pass the id that sync_session_start returned.';
-	END IF;
-	RAISE EXCEPTION 'session % is %, it cannot become %', session_id, found_status, target USING ERRCODE = 'object_not_in_prerequisite_state',
-		HINT = format('Only a session that is %s can become %s.', array_to_string(allowed, ' or '), target);
-END
-$$;
+CREATE FUNCTION sync_session_change(session_id bigint, target text, message text, error_message text, result_url text)
+RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_session_change';
 COMMENT ON FUNCTION sync_session_change IS 'Internal: one change of status, or an error that names both states';
 
 CREATE FUNCTION sync_session_account_change(session_id bigint, account_id bigint, target text, error_message text)
-RETURNS text LANGUAGE plpgsql VOLATILE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
-DECLARE
-	result text;
-BEGIN
-	UPDATE sync_session_accounts AS a SET status = target, error_message = sync_session_account_change.error_message
-	WHERE a.id = account_id AND a.sync_session_id = session_id;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'account % does not belong to sync session %', account_id, coalesce(session_id::text, 'NULL') USING ERRCODE = 'no_data_found',
-			HINT = 'SELECT id, name FROM @extschema@.sync_session_accounts WHERE sync_session_id = …; lists a session''s accounts.';
-	END IF;
-	SELECT s.status INTO result FROM sync_sessions AS s WHERE s.id = session_id;
-	RETURN result;
-END
-$$;
+RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_session_account_change';
 COMMENT ON FUNCTION sync_session_account_change IS 'Internal: changes one account''s status; returns its session''s';
 
 CREATE FUNCTION sync_session_pause(session_id bigint, message text DEFAULT NULL)
 RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
-AS $$ SELECT sync_session_change(session_id, 'paused', '{pending,processing}', message, NULL, NULL) $$;
+AS $$ SELECT sync_session_change(session_id, 'paused', message, NULL, NULL) $$;
 COMMENT ON FUNCTION sync_session_pause IS 'Asks a run''s workers to pause: their next increment returns "paused". What they still count is counted';
 
 CREATE FUNCTION sync_session_resume(session_id bigint, message text DEFAULT NULL)
 RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
-AS $$ SELECT sync_session_change(session_id, 'processing', '{paused,pending}', message, NULL, NULL) $$;
+AS $$ SELECT sync_session_change(session_id, 'processing', message, NULL, NULL) $$;
 COMMENT ON FUNCTION sync_session_resume IS 'Lets a paused (or pending) run go on';
 
 CREATE FUNCTION sync_session_cancel(session_id bigint, message text DEFAULT NULL)
 RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
-AS $$ SELECT sync_session_change(session_id, 'cancelled', '{pending,processing,paused}', message, NULL, NULL) $$;
+AS $$ SELECT sync_session_change(session_id, 'cancelled', message, NULL, NULL) $$;
 COMMENT ON FUNCTION sync_session_cancel IS 'Ends a run as cancelled: its workers'' next increment returns "cancelled"';
 
 CREATE FUNCTION sync_session_complete(session_id bigint, account_id bigint DEFAULT NULL, message text DEFAULT NULL, result_url text DEFAULT NULL)
 RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
 AS $$ SELECT CASE WHEN account_id IS NULL
-	THEN sync_session_change(session_id, 'completed', '{pending,processing,paused}', message, NULL, result_url)
+	THEN sync_session_change(session_id, 'completed', message, NULL, result_url)
 	ELSE sync_session_account_change(session_id, account_id, 'completed', NULL) END $$;
 COMMENT ON FUNCTION sync_session_complete IS 'Ends a run as completed, or with account_id just that account. Returns the session''s status';
 
 CREATE FUNCTION sync_session_fail(session_id bigint, error_message text, account_id bigint DEFAULT NULL)
 RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
 AS $$ SELECT CASE WHEN account_id IS NULL
-	THEN sync_session_change(session_id, 'failed', '{pending,processing,paused}', NULL, error_message, NULL)
+	THEN sync_session_change(session_id, 'failed', NULL, error_message, NULL)
 	ELSE sync_session_account_change(session_id, account_id, 'failed', error_message) END $$;
 COMMENT ON FUNCTION sync_session_fail IS 'Ends a run as failed, or with account_id just that account. Returns the session''s status';
 
@@ -588,20 +562,28 @@ COMMENT ON FUNCTION sync_session_of IS 'Internal: the newest run of a source';
 
 CREATE FUNCTION sync_kinds_check() RETURNS trigger LANGUAGE plpgsql SET search_path = @extschema@, pg_catalog, pg_temp AS $$
 DECLARE
-	checked record;
+	payload oid;
+	authorize_ oid;
 BEGIN
-	FOR checked IN SELECT * FROM (VALUES ('payload_function', NEW.payload_function, '{bigint[]}'::regtype[], 'record'::regtype, true),
-			('authorize_function', NEW.authorize_function, '{bigint,jsonb}', 'boolean', false)) AS v (col, signature, args, result, many)
-	LOOP
-		PERFORM FROM pg_proc AS p WHERE p.oid = to_regprocedure(checked.signature) AND p.provolatile <> 'v'
-			AND p.proargtypes[0] = checked.args[1] AND p.pronargs = cardinality(checked.args)
-			AND (p.pronargs = 1 OR p.proargtypes[1] = checked.args[2]) AND p.prorettype = checked.result AND p.proretset = checked.many;
-		IF NOT FOUND THEN
-			RAISE EXCEPTION '% "%" of kind "%" is not a fitting function', checked.col, checked.signature, NEW.kind USING ERRCODE = 'undefined_function',
-				HINT = CASE WHEN checked.many THEN 'It is the schema-qualified signature of a STABLE function, e.g. app.payload(bigint[]), that returns TABLE(session_id bigint, payload json).'
-					ELSE 'It is the schema-qualified signature of a STABLE function, e.g. app.may_watch(bigint, jsonb), that returns boolean.' END;
-		END IF;
-	END LOOP;
+	BEGIN
+		payload := to_regprocedure(NEW.payload_function);
+		authorize_ := to_regprocedure(NEW.authorize_function);
+	EXCEPTION WHEN OTHERS THEN
+		NULL;  -- not even a signature: refused below
+	END;
+	IF NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = payload AND p.provolatile <> 'v' AND p.proretset
+		AND p.proargtypes[0] = 'bigint[]'::regtype AND p.pronargs = 1
+		AND (SELECT array_agg(a.name || ' ' || a.type::regtype ORDER BY a.n) FROM unnest(p.proargnames, p.proallargtypes, p.proargmodes)
+			WITH ORDINALITY AS a (name, type, mode, n) WHERE a.mode IN ('t', 'o')) IN ('{session_id bigint,payload json}', '{session_id bigint,payload jsonb}'))
+	THEN
+		RAISE EXCEPTION 'payload_function "%" of kind "%" is not a fitting function', NEW.payload_function, NEW.kind USING ERRCODE = 'undefined_function',
+			HINT = 'It is the schema-qualified signature of a STABLE function, e.g. app.payload(bigint[]), that returns TABLE(session_id bigint, payload json).';
+	ELSIF NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = authorize_ AND p.provolatile <> 'v' AND NOT p.proretset
+		AND p.proargtypes[0] = 'bigint'::regtype AND p.proargtypes[1] = 'jsonb'::regtype AND p.pronargs = 2 AND p.prorettype = 'boolean'::regtype)
+	THEN
+		RAISE EXCEPTION 'authorize_function "%" of kind "%" is not a fitting function', NEW.authorize_function, NEW.kind USING ERRCODE = 'undefined_function',
+			HINT = 'It is the schema-qualified signature of a STABLE function, e.g. app.may_watch(bigint, jsonb), that returns boolean.';
+	END IF;
 	-- a dump has the built-in kinds too: restoring it updates them
 	IF TG_OP = 'INSERT' AND EXISTS (SELECT FROM sync_kinds AS k WHERE k.kind = NEW.kind AND NEW.kind = 'sync') THEN
 		UPDATE sync_kinds AS k SET channel = NEW.channel, param = NEW.param, every_count = NEW.every_count, every_interval = NEW.every_interval,
@@ -625,16 +607,42 @@ LANGUAGE plpgsql STABLE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
-	SELECT s.id, s.kind || ':' || s.source_id,
+	SELECT DISTINCT ON (s.id) s.id, s.kind || ':' || s.source_id,
 		greatest(s.version, (SELECT max(a.version) FROM sync_session_accounts AS a WHERE a.sync_session_id = s.id)),
 		p.payload, s.status IN ('completed', 'failed', 'cancelled')
 	FROM (SELECT k.payload_function, array_agg(x.id) AS ids FROM sync_sessions AS x JOIN sync_kinds AS k USING (kind)
 		WHERE x.id = ANY (session_ids) GROUP BY k.payload_function) AS g
 	CROSS JOIN LATERAL sync_progress_payloads(g.payload_function, g.ids) AS p
-	JOIN sync_sessions AS s ON s.id = p.session_id;
+	JOIN sync_sessions AS s ON s.id = p.session_id AND s.id = ANY (g.ids);
 END
 $$;
 COMMENT ON FUNCTION sync_progress_states IS 'Internal: stream, version and payload of sessions, read in one snapshot';
+
+CREATE FUNCTION sync_progress_states_there_are(session_ids bigint[])
+RETURNS TABLE (session_id bigint, stream text, version bigint, payload json, final boolean)
+LANGUAGE plpgsql STABLE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	ids bigint[];
+	middle integer;
+BEGIN
+	-- one function's error must not take the others' states with it
+	FOR ids IN SELECT array_agg(s.id) FROM sync_sessions AS s WHERE s.id = ANY (session_ids) GROUP BY s.kind LOOP
+		BEGIN
+			RETURN QUERY SELECT * FROM sync_progress_states(ids);
+		EXCEPTION WHEN OTHERS THEN
+			IF cardinality(ids) = 1 THEN
+				RAISE WARNING 'could not make the payload of session %: %', ids[1], SQLERRM;
+			ELSE
+				middle := cardinality(ids) / 2;
+				RETURN QUERY SELECT * FROM sync_progress_states_there_are(ids[:middle]);
+				RETURN QUERY SELECT * FROM sync_progress_states_there_are(ids[middle + 1:]);
+			END IF;
+		END;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sync_progress_states_there_are IS 'Internal: likewise, without those whose payload function fails';
 
 CREATE FUNCTION sync_progress_subscribe(identifiers text[], claims jsonb[], who integer[])
 RETURNS TABLE (ord integer, stream text, version bigint, payload json, greeting jsonb, final boolean, refused text)
@@ -674,7 +682,7 @@ BEGIN
 	SELECT n::integer, st.stream, st.version, st.payload, NULL::jsonb, st.final,
 		CASE WHEN r IS NOT NULL THEN r WHEN st.session_id IS NULL THEN 'unavailable' END
 	FROM unnest(sessions, refusals) WITH ORDINALITY AS i (s, r, n)
-	LEFT JOIN sync_progress_states(ARRAY(SELECT DISTINCT x FROM unnest(sessions) AS x WHERE x IS NOT NULL)) AS st ON st.session_id = i.s
+	LEFT JOIN sync_progress_states_there_are(ARRAY(SELECT DISTINCT x FROM unnest(sessions) AS x WHERE x IS NOT NULL)) AS st ON st.session_id = i.s
 	ORDER BY n;
 END
 $$;
@@ -683,7 +691,7 @@ COMMENT ON FUNCTION sync_progress_subscribe IS 'For bridges: many subscriptions 
 CREATE FUNCTION sync_progress_snapshots(streams text[])
 RETURNS TABLE (stream text, version bigint, payload json, final boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp AS $$
-	SELECT st.stream, st.version, st.payload, st.final FROM sync_progress_states(ARRAY(
+	SELECT st.stream, st.version, st.payload, st.final FROM sync_progress_states_there_are(ARRAY(
 		SELECT sync_session_of(split_part(x, ':', 1), substr(x, position(':' IN x) + 1)) FROM unnest(streams) AS x WHERE position(':' IN x) > 0)) AS st
 $$;
 COMMENT ON FUNCTION sync_progress_snapshots IS 'For bridges: the state of many streams in one query, for catching up; unknown streams have no row';

@@ -49,23 +49,23 @@ struct accepts
  * "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" for all.
  */
 static struct addrinfo *
-parse_address(const char *text, const char **error)
+parse_address(const char *where, const char **error)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,.ai_flags = AI_PASSIVE};
 	struct addrinfo *info = NULL;
 	char		host[256];
-	const char *colon = strrchr(text, ':');
+	const char *colon = strrchr(where, ':');
 	char	   *end;
 	long		port;
 	int			code;
 
 	*error = "it must be of the form ADDRESS:PORT";
-	if (colon == NULL || colon[1] == '\0' || (size_t) (colon - text) >= sizeof(host))
+	if (colon == NULL || colon[1] == '\0' || (size_t) (colon - where) >= sizeof(host))
 		return NULL;
 	port = strtol(colon + 1, &end, 10);
 	if (*end != '\0' || port < 0 || port > 65535)
 		return NULL;
-	snprintf(host, sizeof(host), "%.*s", (int) (colon - text), text);
+	snprintf(host, sizeof(host), "%.*s", (int) (colon - where), where);
 	if (host[0] == '[' && host[strlen(host) - 1] == ']')
 	{
 		host[strlen(host) - 1] = '\0';
@@ -151,7 +151,7 @@ static void
 refuse(int fd)
 {
 	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-		"Retry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+	"Retry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 	char		request[4096];
 

@@ -23,7 +23,7 @@
 
 #define AUTH_KEYS_MAX		64
 #define AUTH_KID_MAX		256
-#define AUTH_LEEWAY_S		5		/* between two machines' clocks, for nbf */
+#define AUTH_LEEWAY_S		5	/* between two machines' clocks, for nbf */
 #define AUTH_SECRET_BITS	256
 
 struct auth_key
@@ -137,7 +137,10 @@ auth_keys_add(struct auth *auth, const char *kid, const char *alg, const char *j
 			cjose_jwk_release(key);
 		return false;
 	}
-	keys->items[keys->count++] = (struct auth_key) {mem_strdup(kid), mem_strdup(alg), key};
+	keys->items[keys->count++] = (struct auth_key)
+	{
+		mem_strdup(kid), mem_strdup(alg), key
+	};
 	return true;
 }
 
@@ -201,7 +204,7 @@ has_audience(const json_t *aud, const char *audience)
 		return strcmp(json_string_value(aud), audience) == 0;
 	json_array_foreach(aud, index, item)
 		if (json_is_string(item) && strcmp(json_string_value(item), audience) == 0)
-			return true;
+		return true;
 	return false;
 }
 
@@ -269,7 +272,7 @@ check_jws(const struct auth *auth, cjose_jws_t *jws, int64_t now,
 	if (result == AUTH_OK)
 	{
 		sub = json_object_get(root, "sub");
-		claims->text = intern_get(auth->intern, (const char *) payload, len);
+		claims->payload = intern_get(auth->intern, (const char *) payload, len);
 		if (sub)
 			claims->subject = intern_get(auth->intern, json_string_value(sub),
 										 json_string_length(sub));
@@ -308,7 +311,7 @@ auth_check(const struct auth *auth, const char *token, size_t len, int64_t now,
 void
 auth_claims_drop(struct auth_claims *claims)
 {
-	intern_drop(claims->text);
+	intern_drop(claims->payload);
 	intern_drop(claims->subject);
 	memset(claims, 0, sizeof(*claims));
 }

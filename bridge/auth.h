@@ -26,7 +26,7 @@ enum auth_result
 /* What a good token says.  The caller drops both texts. */
 struct auth_claims
 {
-	struct istr *text;			/* the whole payload, as it stands */
+	struct istr *payload;		/* the whole payload, as it stands */
 	struct istr *subject;		/* NULL: none */
 	int64_t		expires_at;		/* seconds since 1970; 0: never */
 };

@@ -130,7 +130,10 @@ bridge_open(struct bridge *bridge, const struct config *config,
 {
 	const char *error;
 
-	*bridge = (struct bridge) {.config = config,.conninfo = conninfo,.now_ms = loop_clock_ms()};
+	*bridge = (struct bridge)
+	{
+		.config = config,.conninfo = conninfo,.now_ms = loop_clock_ms()
+	};
 	bridge->intern = intern_create();
 	bridge->auth = auth_create(bridge->intern, config->audience);
 	bridge->hub = hub_create(BRIDGE_KEPT_MAX);

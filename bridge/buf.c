@@ -87,23 +87,23 @@ buf_printf(struct buf *buf, const char *fmt,...)
 }
 
 /*
- * Append "text", valid UTF-8, as a JSON string with its quotes.
+ * Append "bytes", valid UTF-8, as a JSON string with its quotes.
  *
  * Only what JSON demands is escaped: a parser gives back the same bytes.
  */
 void
-buf_add_json_string(struct buf *buf, const char *text, size_t len)
+buf_add_json_string(struct buf *buf, const char *bytes, size_t len)
 {
 	size_t		from = 0;
 
 	buf_add(buf, "\"", 1);
 	for (size_t i = 0; i < len; i++)
 	{
-		unsigned char c = (unsigned char) text[i];
+		unsigned char c = (unsigned char) bytes[i];
 
 		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
-		buf_add(buf, text + from, i - from);
+		buf_add(buf, bytes + from, i - from);
 		if (c < 0x20)
 			buf_printf(buf, "\\u%04x", c);
 		else
@@ -114,7 +114,7 @@ buf_add_json_string(struct buf *buf, const char *text, size_t len)
 		}
 		from = i + 1;
 	}
-	buf_add(buf, text + from, len - from);
+	buf_add(buf, bytes + from, len - from);
 	buf_add(buf, "\"", 1);
 }
 
@@ -122,7 +122,7 @@ buf_add_json_string(struct buf *buf, const char *text, size_t len)
  * Append one element to an array literal that was begun with "{".
  */
 void
-buf_add_array_item(struct buf *buf, const char *text, size_t len)
+buf_add_array_item(struct buf *buf, const char *bytes, size_t len)
 {
 	size_t		from = 0;
 
@@ -131,12 +131,12 @@ buf_add_array_item(struct buf *buf, const char *text, size_t len)
 	buf_add(buf, "\"", 1);
 	for (size_t i = 0; i < len; i++)
 	{
-		if (text[i] != '"' && text[i] != '\\')
+		if (bytes[i] != '"' && bytes[i] != '\\')
 			continue;
-		buf_add(buf, text + from, i - from);
+		buf_add(buf, bytes + from, i - from);
 		buf_add(buf, "\\", 1);
 		from = i;
 	}
-	buf_add(buf, text + from, len - from);
+	buf_add(buf, bytes + from, len - from);
 	buf_add(buf, "\"", 1);
 }

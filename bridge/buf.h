@@ -28,7 +28,7 @@ void		buf_reset(struct buf *buf);
 void		buf_add(struct buf *buf, const char *bytes, size_t len);
 void		buf_add_text(struct buf *buf, const char *text);
 void		buf_printf(struct buf *buf, const char *fmt,...) printf_like(2, 3);
-void		buf_add_json_string(struct buf *buf, const char *text, size_t len);
-void		buf_add_array_item(struct buf *buf, const char *text, size_t len);
+void		buf_add_json_string(struct buf *buf, const char *bytes, size_t len);
+void		buf_add_array_item(struct buf *buf, const char *bytes, size_t len);
 
 #endif							/* BUF_H */

@@ -35,7 +35,7 @@
 #define CABLE_PING_MS		3000
 #define CABLE_HOLD_MS		30000
 #define CABLE_CLOSE_MS		5000
-#define CABLE_WARN_S		30		/* before a token expires */
+#define CABLE_WARN_S		30	/* before a token expires */
 #define CABLE_ADMIN_CLAIMS	"{\"scope\":[\"admin\"]}"
 
 static void cable_send(void *client, struct buf *frame);
@@ -65,8 +65,8 @@ cable_create(struct conn *conn, const char *token)
 	cable->bridge = conns_bridge(conn->conns);
 	conn->cable = cable;
 	if (cable->bridge->config->auth == CONFIG_AUTH_NONE)
-		cable->claims.text = intern_get(cable->bridge->intern, CABLE_ADMIN_CLAIMS,
-										strlen(CABLE_ADMIN_CLAIMS));
+		cable->claims.payload = intern_get(cable->bridge->intern, CABLE_ADMIN_CLAIMS,
+										   strlen(CABLE_ADMIN_CLAIMS));
 	else
 		cable_identify(cable, token);
 }
@@ -89,7 +89,7 @@ cable_sub_add(struct cable *cable, const char *identifier, size_t len)
 	cable->subs_count++;
 	if (cable->is_open)
 	{
-		item->sub.claims = intern_hold(cable->claims.text);
+		item->sub.claims = intern_hold(cable->claims.payload);
 		ask_sub(cable->bridge->ask, &item->sub);
 	}
 }
@@ -258,7 +258,7 @@ cable_welcome(struct cable *cable)
 	conn_set_deadline(cable->conn, 0);
 	for (struct cable_sub *item = cable->subs; item; item = item->next)
 	{
-		item->sub.claims = intern_hold(cable->claims.text);
+		item->sub.claims = intern_hold(cable->claims.payload);
 		ask_sub(cable->bridge->ask, &item->sub);
 	}
 	cable_pump(cable);
@@ -331,7 +331,7 @@ cable_receive(struct cable *cable, struct lws *wsi, const char *in, size_t len)
 {
 	bool		is_first = lws_is_first_fragment(wsi);
 	bool		is_final = lws_is_final_fragment(wsi) &&
-		lws_remaining_packet_payload(wsi) == 0;
+	lws_remaining_packet_payload(wsi) == 0;
 
 	if (is_first && is_final)
 	{
@@ -374,7 +374,7 @@ cable_opened(struct conn *conn)
 		conn_set_deadline(conn, CABLE_CLOSE_MS);
 		conn_want_write(conn);
 	}
-	else if (cable->claims.text)
+	else if (cable->claims.payload)
 		cable_welcome(cable);
 	else
 		conn_set_deadline(conn, CABLE_HOLD_MS);

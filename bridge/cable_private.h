@@ -35,7 +35,7 @@ struct cable
 {
 	struct conn *conn;
 	struct bridge *bridge;
-	struct auth_claims claims;	/* text is NULL until somebody is let in */
+	struct auth_claims claims;	/* payload is NULL until somebody is let in */
 	char	   *held_token;		/* until the keys have been read */
 	int64_t		held_ms;
 	struct cable_sub *subs;

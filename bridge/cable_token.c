@@ -109,7 +109,7 @@ cable_refresh(struct cable *cable, const char *token)
 		if (item->sub.owes_reject)
 			continue;
 		intern_drop(item->sub.claims);
-		item->sub.claims = intern_hold(claims.text);
+		item->sub.claims = intern_hold(claims.payload);
 		ask_sub(cable->bridge->ask, &item->sub);
 	}
 	conn_rearm(cable->conn);
@@ -144,7 +144,7 @@ cable_keys_read(struct conn *conn, void *arg)
 				log_info("cable", "not let in: the token's key is not known");
 			cable_want_close(cable, CODE_UNAUTHORIZED, false);
 		}
-		if (cable->claims.text && conn->stage == CONN_CABLE)
+		if (cable->claims.payload && conn->stage == CONN_CABLE)
 			cable_welcome(cable);
 	}
 	explicit_bzero(token, strlen(token));

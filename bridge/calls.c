@@ -177,7 +177,10 @@ calls_keys(struct query *query, struct auth *auth, calls_keys_done done, void *a
 	if (!query_is_up(query))
 		return false;
 	call = mem_zalloc(sizeof(*call));
-	*call = (struct keys_call) {.auth = auth,.done = done,.arg = arg};
+	*call = (struct keys_call)
+	{
+		.auth = auth,.done = done,.arg = arg
+	};
 	buf_printf(&sql, "SELECT kid, alg, jwk FROM %s.sync_progress_keys()",
 			   query_schema(query));
 	sent = query_send(query, sql.data, 0, NULL, keys_done, call);

@@ -134,7 +134,7 @@ frame_of_type(struct buf *out, const char *identifier, size_t len, const char *t
 void
 frame_confirm(struct buf *out, const struct istr *identifier)
 {
-	frame_of_type(out, identifier->text, identifier->len, "confirm_subscription");
+	frame_of_type(out, identifier->bytes, identifier->len, "confirm_subscription");
 }
 
 void
@@ -146,7 +146,7 @@ frame_reject_text(struct buf *out, const char *identifier, size_t len)
 void
 frame_reject(struct buf *out, const struct istr *identifier)
 {
-	frame_reject_text(out, identifier->text, identifier->len);
+	frame_reject_text(out, identifier->bytes, identifier->len);
 }
 
 void
@@ -154,7 +154,7 @@ frame_message(struct buf *out, const struct istr *identifier, const struct msg *
 {
 	buf_reset(out);
 	buf_add_text(out, "{\"identifier\":");
-	buf_add_json_string(out, identifier->text, identifier->len);
+	buf_add_json_string(out, identifier->bytes, identifier->len);
 	buf_add_text(out, ",\"message\":");
 	buf_add(out, payload->bytes, payload->len);
 	buf_add_text(out, "}");

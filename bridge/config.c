@@ -159,6 +159,7 @@ set_text(char **target, const char *value, bool goes_on)
 	size_t		size = strlen(value) + (goes_on ? strlen(*target) + 1 : 0) + 1;
 
 	text = mem_alloc(size);
+
 	snprintf(text, size, "%s%s%s", goes_on ? *target : "", goes_on ? " " : "", value);
 	free(*target);
 	*target = text;
@@ -370,7 +371,10 @@ read_flags(struct loader *loader, int argc, char **argv, const char **file,
 	for (int i = 0; i < SETTINGS; i++)
 	{
 		flag_name(names[i], settings[i].key);
-		options[i] = (struct option) {names[i], required_argument, NULL, i + 1};
+		options[i] = (struct option)
+		{
+			names[i], required_argument, NULL, i + 1
+		};
 	}
 	memcpy(options + SETTINGS, fixed_flags, sizeof(fixed_flags));
 

@@ -148,16 +148,11 @@ conn_free(struct conn *conn)
 	free(conn);
 }
 
-/*
- * Take over an accepted socket.
- */
-void
-conns_adopt(struct conns *conns, int fd)
+static struct conn *
+conn_create(struct conns *conns)
 {
 	struct conn *conn = mem_zalloc(sizeof(*conn));
-	lws_adopt_desc_t info;
 
-	set_socket_options(conns, fd);
 	conn->conns = conns;
 	conn->next = conns->first;
 	if (conns->first)
@@ -165,7 +160,20 @@ conns_adopt(struct conns *conns, int fd)
 	conns->first = conn;
 	conns->count++;
 	conn_set_deadline(conn, CONN_HANDSHAKE_MS);
+	return conn;
+}
 
+/*
+ * Take over an accepted socket.
+ */
+void
+conns_adopt(struct conns *conns, int fd)
+{
+	struct conn *conn = conn_create(conns);
+	lws_adopt_desc_t info;
+	struct lws *wsi;
+
+	set_socket_options(conns, fd);
 	memset(&info, 0, sizeof(info));
 	info.vh = loop_vhost(conns->bridge->loop);
 	info.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP;
@@ -173,14 +181,18 @@ conns_adopt(struct conns *conns, int fd)
 	info.opaque = conn;
 
 	/*
-	 * When this fails the socket is closed, but whether we were told of the
-	 * destruction depends on how far it came.
+	 * When this fails the socket is closed.  Depending on how far it came we
+	 * have been told of the destruction, and the connection is gone, or not.
 	 */
 	conns->adopting = conn;
-	conn->wsi = lws_adopt_descriptor_vhost_via_info(&info);
-	if (conns->adopting && conn->wsi == NULL)
-		conn_free(conn);
+	wsi = lws_adopt_descriptor_vhost_via_info(&info);
+	if (conns->adopting == NULL)
+		return;
 	conns->adopting = NULL;
+	if (wsi)
+		conn->wsi = wsi;
+	else
+		conn_free(conn);
 }
 
 /* libwebsockets has destroyed its side: the one place where a connection goes. */

@@ -37,21 +37,21 @@ event_type_of(const char *name)
 }
 
 /*
- * The bytes of member "data" in "text", or a compact print of "data" where they
+ * The bytes of member "data" in "raw", or a compact print of "data" where they
  * cannot be told for sure.
  */
 static struct msg *
-event_payload(const char *text, size_t len, json_t *data)
+event_payload(const char *raw, size_t len, json_t *data)
 {
-	const char *key = strstr(text, EVENT_DATA_KEY);
+	const char *key = strstr(raw, EVENT_DATA_KEY);
 	struct msg *payload = NULL;
 	char	   *printed;
 
-	if (key && key > text && key[-1] != '\\')
+	if (key && key > raw && key[-1] != '\\')
 	{
 		const char *value = key + strlen(EVENT_DATA_KEY);
 		json_error_t error;
-		json_t	   *again = json_loadb(value, len - (size_t) (value - text),
+		json_t	   *again = json_loadb(value, len - (size_t) (value - raw),
 									   JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES,
 									   &error);
 
@@ -72,7 +72,7 @@ event_payload(const char *text, size_t len, json_t *data)
 
 /* Stream, version, final and data; the type is known already. */
 static bool
-event_parse_members(json_t *root, const char *text, size_t len,
+event_parse_members(json_t *root, const char *raw, size_t len,
 					struct event *event)
 {
 	json_t	   *stream = json_object_get(root, "stream");
@@ -98,7 +98,7 @@ event_parse_members(json_t *root, const char *text, size_t len,
 	{
 		if (!json_is_object(data))
 			return false;
-		event->payload = event_payload(text, len, data);
+		event->payload = event_payload(raw, len, data);
 		if (event->payload == NULL)
 			return false;
 	}
@@ -107,13 +107,13 @@ event_parse_members(json_t *root, const char *text, size_t len,
 }
 
 /*
- * Parse "text", which ends with a NUL at "len".  On true the caller clears the
+ * Parse "raw", which ends with a NUL at "len".  On true the caller clears the
  * event; on false there is nothing to clear.
  */
 bool
-event_parse(const char *text, size_t len, struct event *event)
+event_parse(const char *raw, size_t len, struct event *event)
 {
-	json_t	   *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	json_t	   *root = json_loadb(raw, len, JSON_REJECT_DUPLICATES, NULL);
 	json_t	   *type = json_object_get(root, "type");
 	bool		ok = false;
 
@@ -121,7 +121,7 @@ event_parse(const char *text, size_t len, struct event *event)
 	if (json_is_string(type))
 	{
 		event->type = event_type_of(json_string_value(type));
-		ok = event_parse_members(root, text, len, event);
+		ok = event_parse_members(root, raw, len, event);
 	}
 	if (!ok)
 		event_clear(event);

@@ -30,7 +30,7 @@ struct event
 	struct msg *payload;		/* NULL: left out, to be read */
 };
 
-bool		event_parse(const char *text, size_t len, struct event *event) must_check;
+bool		event_parse(const char *raw, size_t len, struct event *event) must_check;
 void		event_clear(struct event *event);
 
 #endif							/* EVENT_H */

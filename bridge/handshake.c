@@ -26,7 +26,7 @@
 #include "log.h"
 #include "origin.h"
 
-#define HANDSHAKE_OFFER_MAX		127	/* libwebsockets' buffer */
+#define HANDSHAKE_OFFER_MAX		127 /* libwebsockets' buffer */
 #define HANDSHAKE_ORIGIN_MAX	512
 
 static const struct handshake_refusal not_found = {404, "Page not found\n"};

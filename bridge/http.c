@@ -175,12 +175,12 @@ static int
 serve_ready(struct conn *conn, struct lws *wsi, bool is_head)
 {
 	const char *why;
-	char		text[600];
+	char		said[600];
 
 	if (bridge_is_ready(conns_bridge(conn->conns), &why))
 		return reply_text(conn, wsi, 200, "ready\n", is_head, false);
-	snprintf(text, sizeof(text), "not ready: %s\n", why);
-	return reply_text(conn, wsi, 503, text, is_head, false);
+	snprintf(said, sizeof(said), "not ready: %s\n", why);
+	return reply_text(conn, wsi, 503, said, is_head, false);
 }
 
 static int
@@ -243,8 +243,8 @@ check_upgrade(struct conn *conn, struct lws *wsi)
 	char		upgrade[32] = "";
 
 	/*
-	 * For an upgrade to something unknown libwebsockets answers 403, gives the
-	 * headers back, and asks here all the same: "in" may dangle by then.
+	 * For an upgrade to something unknown libwebsockets answers 403, gives
+	 * the headers back, and asks here all the same: "in" may dangle by then.
 	 */
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) == 0)
 		return -1;

@@ -26,13 +26,15 @@ istr_compare(const void *left, const void *right)
 
 	if (a->len != b->len)
 		return a->len < b->len ? -1 : 1;
-	return memcmp(a->text, b->text, a->len);
+	return memcmp(a->bytes, b->bytes, a->len);
 }
 
 struct intern *
 intern_create(void)
 {
-	return mem_zalloc(sizeof(struct intern));
+	struct intern *intern = mem_zalloc(sizeof(*intern));
+
+	return intern;
 }
 
 /* Everybody must have dropped what they held. */
@@ -43,9 +45,9 @@ intern_free(struct intern *intern)
 }
 
 struct istr *
-intern_find(struct intern *intern, const char *text, size_t len)
+intern_find(struct intern *intern, const char *bytes, size_t len)
 {
-	struct istr key = {.len = len,.text = text};
+	struct istr key = {.len = len,.bytes = bytes};
 	void	   *node = tfind(&key, &intern->root, istr_compare);
 
 	return node ? *(struct istr **) node : NULL;
@@ -55,9 +57,9 @@ intern_find(struct intern *intern, const char *text, size_t len)
  * The object for this text, held once more for the caller.
  */
 struct istr *
-intern_get(struct intern *intern, const char *text, size_t len)
+intern_get(struct intern *intern, const char *bytes, size_t len)
 {
-	struct istr *str = intern_find(intern, text, len);
+	struct istr *str = intern_find(intern, bytes, len);
 	char	   *copy;
 
 	if (str)
@@ -65,12 +67,12 @@ intern_get(struct intern *intern, const char *text, size_t len)
 
 	str = mem_alloc(sizeof(*str) + len + 1);
 	copy = (char *) (str + 1);
-	memcpy(copy, text, len);
+	memcpy(copy, bytes, len);
 	copy[len] = '\0';
 	str->home = intern;
 	str->refs = 1;
 	str->len = len;
-	str->text = copy;
+	str->bytes = copy;
 	if (tsearch(str, &intern->root, istr_compare) == NULL)
 		abort();
 	return str;

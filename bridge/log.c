@@ -37,13 +37,13 @@ static void
 log_write(enum log_level level, const char *module, const char *fmt,
 		  va_list args)
 {
-	char		text[1024];
-	char		line[2 * sizeof(text)];
+	char		message[1024];
+	char		line[2 * sizeof(message)];
 	int			at;
 
-	vsnprintf(text, sizeof(text), fmt, args);
+	vsnprintf(message, sizeof(message), fmt, args);
 	at = snprintf(line, sizeof(line), "%s %s: ", log_names[level], module);
-	for (const char *p = text; *p && at < (int) sizeof(line) - 8; p++)
+	for (const char *p = message; *p && at < (int) sizeof(line) - 8; p++)
 	{
 		unsigned char c = (unsigned char) *p;
 

@@ -130,9 +130,9 @@ pairs_write(const struct ask_pair *pairs, int count, struct pairs_text *text)
 		if (who == distinct_count)
 		{
 			distinct[distinct_count++] = pair->claims;
-			buf_add_array_item(&text->claims, pair->claims->text, pair->claims->len);
+			buf_add_array_item(&text->claims, pair->claims->bytes, pair->claims->len);
 		}
-		buf_add_array_item(&text->identifiers, pair->identifier->text,
+		buf_add_array_item(&text->identifiers, pair->identifier->bytes,
 						   pair->identifier->len);
 		buf_printf(&text->who, "%s%d", i > 0 ? "," : "", who + 1);
 	}

@@ -85,7 +85,7 @@ pg_is_up(const struct pg *pg)
 	return pg->state == PG_UP;
 }
 
-PGconn *
+PGconn	   *
 pg_conn(struct pg *pg)
 {
 	return pg->conn;
@@ -161,7 +161,7 @@ pg_arm_timer(struct pg *pg, double after_s)
 
 /* ---- life ---- */
 
-struct pg *
+struct pg  *
 pg_create(struct ev_loop *loop, const char *name, const struct conninfo *info,
 		  const struct pg_ops *ops, void *arg)
 {
@@ -172,7 +172,10 @@ pg_create(struct ev_loop *loop, const char *name, const struct conninfo *info,
 	pg->info = info;
 	pg->ops = ops;
 	pg->arg = arg;
-	pg->backoff = (struct backoff) {.first_s = PG_RETRY_FIRST_S,.max_s = PG_RETRY_MAX_S};
+	pg->backoff = (struct backoff)
+	{
+		.first_s = PG_RETRY_FIRST_S,.max_s = PG_RETRY_MAX_S
+	};
 	ev_io_init(&pg->io, pg_on_io, -1, 0);
 	pg->io.data = pg;
 	ev_timer_init(&pg->timer, pg_on_timer, 0.0, 0.0);
@@ -248,10 +251,10 @@ static void
 pg_on_notice(void *arg, const PGresult *notice)
 {
 	struct pg  *pg = arg;
-	char		text[512];
+	char		said[512];
 
-	pgerr_describe(notice, text, sizeof(text));
-	log_info(pg->name, "the server says: %s", text);
+	pgerr_describe(notice, said, sizeof(said));
+	log_info(pg->name, "the server says: %s", said);
 }
 
 /* ---- connecting ---- */

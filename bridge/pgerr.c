@@ -36,15 +36,15 @@ pgerr_hint(const char *why)
 
 /* Lines of libpq's messages become one. */
 void
-pgerr_one_line(char *text)
+pgerr_one_line(char *said)
 {
-	size_t		len = strlen(text);
+	size_t		len = strlen(said);
 
-	while (len > 0 && text[len - 1] == '\n')
-		text[--len] = '\0';
-	for (; *text; text++)
-		if (*text == '\n' || *text == '\t')
-			*text = ' ';
+	while (len > 0 && said[len - 1] == '\n')
+		said[--len] = '\0';
+	for (; *said; said++)
+		if (*said == '\n' || *said == '\t')
+			*said = ' ';
 }
 
 /* SQLSTATE, message and hint of a failed result, in one line. */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 const char *pgerr_hint(const char *why);
-void		pgerr_one_line(char *text);
+void		pgerr_one_line(char *said);
 void		pgerr_describe(const PGresult *result, char *out, size_t size);
 
 #endif							/* PGERR_H */

@@ -140,7 +140,10 @@ query_send(struct query *query, const char *sql, int count,
 		return false;
 	}
 	job = &query->jobs[(query->first + query->count) % QUERY_JOBS_MAX];
-	*job = (struct query_job) {.done = done,.arg = arg};
+	*job = (struct query_job)
+	{
+		.done = done,.arg = arg
+	};
 	if (query->count++ == 0)
 		query->due_ms = loop_clock_ms() + QUERY_ANSWER_MS;
 	pg_flush(query->pg);

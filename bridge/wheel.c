@@ -80,7 +80,7 @@ wheel_set(struct wheel *wheel, struct wheel_timer *timer, int64_t due_ms)
 {
 	int64_t		rel_ms = due_ms - wheel->start_ms;
 	uint64_t	due = rel_ms <= 0 ? 0 :
-		(uint64_t) ((rel_ms + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS);
+	(uint64_t) ((rel_ms + WHEEL_TICK_MS - 1) / WHEEL_TICK_MS);
 
 	wheel_clear(timer);
 

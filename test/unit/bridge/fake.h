@@ -58,19 +58,19 @@ static void
 fake_state(struct buf *out, const struct istr *identifier, const struct msg *payload)
 {
 	fake_states_built++;
-	buf_printf(out, "%s=%s", identifier->text, payload->bytes);
+	buf_printf(out, "%s=%s", identifier->bytes, payload->bytes);
 }
 
 static void
 fake_confirm(struct buf *out, const struct istr *identifier)
 {
-	buf_printf(out, "C:%s", identifier->text);
+	buf_printf(out, "C:%s", identifier->bytes);
 }
 
 static void
 fake_reject(struct buf *out, const struct istr *identifier)
 {
-	buf_printf(out, "R:%s", identifier->text);
+	buf_printf(out, "R:%s", identifier->bytes);
 }
 
 static const struct hub_transport fake_transport = {

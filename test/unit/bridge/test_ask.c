@@ -15,7 +15,7 @@
 static struct sent
 {
 	struct ask_batch *batch;
-	char		text[65536];
+	char		query[65536];
 }			sent[SENT_MAX];
 static int	sent_count;
 static bool refuses;
@@ -27,7 +27,7 @@ port_subscribe(void *arg, const char *identifiers, const char *claims, const cha
 	(void) arg;
 	if (refuses)
 		return false;
-	snprintf(sent[sent_count].text, sizeof(sent[0].text), "%s %s %s", identifiers, claims, who);
+	snprintf(sent[sent_count].query, sizeof(sent[0].query), "%s %s %s", identifiers, claims, who);
 	sent[sent_count++].batch = batch;
 	return true;
 }
@@ -38,7 +38,7 @@ port_snapshots(void *arg, const char *streams, struct ask_batch *batch)
 	(void) arg;
 	if (refuses)
 		return false;
-	snprintf(sent[sent_count].text, sizeof(sent[0].text), "snapshots %s", streams);
+	snprintf(sent[sent_count].query, sizeof(sent[0].query), "snapshots %s", streams);
 	sent[sent_count++].batch = batch;
 	return true;
 }
@@ -119,7 +119,7 @@ test_plain(void)
 	ask_sub(ask, &a.sub);
 	ask_flush(ask);
 	is_int(sent_count, 1, "the subscribes of one turn are one query");
-	is(sent[0].text, "{\"one\",\"two\"} {\"{}\",\"{\\\"sub\\\":\\\"c\\\"}\"} {1,2}",
+	is(sent[0].query, "{\"one\",\"two\"} {\"{}\",\"{\\\"sub\\\":\\\"c\\\"}\"} {1,2}",
 	   "with a row for each distinct pair of identifier and claims");
 	answer(0, 1, "sync:1", 10, "ten", NULL);
 	answer(0, 2, NULL, 0, NULL, "not_found");
@@ -182,7 +182,7 @@ test_between(void)
 	answer(2, 1, "sync:3", 10, "ten", NULL);
 	ask_done(sent[2].batch, ASK_ANSWERED);
 	ask_flush(ask);
-	is(sent[3].text, "snapshots {\"sync:3\"}", "one whose data was left out is read afterwards");
+	is(sent[3].query, "snapshots {\"sync:3\"}", "one whose data was left out is read afterwards");
 	answer(3, 0, "sync:3", 20, "twenty", NULL);
 	ask_done(sent[3].batch, ASK_ANSWERED);
 	is(b.log, "C:three three=ten three=twenty ", "and told");
@@ -196,7 +196,7 @@ test_between(void)
 	ask_done(sent[4].batch, ASK_ANSWERED);
 	is(b.log, "C:four four=ten ", "one that the worker did not send is not used");
 	ask_tick(ask, 2000);
-	is(sent[5].text, "snapshots {\"sync:4\"}", "but the stream is read again");
+	is(sent[5].query, "snapshots {\"sync:4\"}", "but the stream is read again");
 	ask_done(sent[5].batch, ASK_ANSWERED);
 	leave(&b);
 
@@ -273,11 +273,11 @@ test_outage(void)
 	ask_set_live(ask, true);
 	ask_flush(ask);
 	is_int(sent_count, 3, "afterwards everything is asked in one query");
-	ok(strstr(sent[2].text, "\"one\"") && strstr(sent[2].text, "\"two\"") &&
-	   strstr(sent[2].text, "\"three\""), "every subscription, new and old");
+	ok(strstr(sent[2].query, "\"one\"") && strstr(sent[2].query, "\"two\"") &&
+	   strstr(sent[2].query, "\"three\""), "every subscription, new and old");
 	for (int ord = 1; ord <= 3; ord++)
 	{
-		const char *at = sent[2].text + 1;
+		const char *at = sent[2].query + 1;
 
 		for (int i = 1; i < ord; i++)
 			at = strchr(at, ',') + 1;
@@ -320,7 +320,7 @@ test_failures(void)
 	ask_done(sent[0].batch, ASK_FAILED);
 	ask_flush(ask);
 	is_int(sent_count, 3, "a batch that failed is asked again in halves");
-	is(sent[1].text, "{\"id0\",\"id1\",\"id2\"} {\"{}\"} {1,1,1}", "the first");
+	is(sent[1].query, "{\"id0\",\"id1\",\"id2\"} {\"{}\"} {1,1,1}", "the first");
 	ask_done(sent[2].batch, ASK_FAILED);
 	ask_done(sent[1].batch, ASK_ANSWERED);
 	ask_flush(ask);
@@ -339,7 +339,7 @@ test_failures(void)
 	ask_tick(ask, 2001);
 	ask_flush(ask);
 	is_int(sent_count, 1, "but after a while");
-	ok(strstr(sent[0].text, "id4") != NULL, "it is");
+	ok(strstr(sent[0].query, "id4") != NULL, "it is");
 	ask_done(sent[0].batch, ASK_ANSWERED);
 	for (int i = 0; i < 5; i++)
 		leave(&clients[i]);

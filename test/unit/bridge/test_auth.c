@@ -98,11 +98,11 @@ test_claims(void)
 	const char *why;
 
 	ok(auth_check(auth, token, strlen(token), NOW, &claims, &why) == AUTH_OK && why == NULL, "a good token");
-	is(claims.text->text, payload, "its payload as it stands");
-	is(claims.subject->text, "alice", "its subject");
+	is(claims.payload->bytes, payload, "its payload as it stands");
+	is(claims.subject->bytes, "alice", "its subject");
 	is_int(claims.expires_at, 1800000060, "its end");
 	ok(auth_check(auth, token, strlen(token), NOW, &again, &why) == AUTH_OK &&
-	   again.text == claims.text, "the same claims are one object");
+	   again.payload == claims.payload, "the same claims are one object");
 	auth_claims_drop(&again);
 	auth_claims_drop(&claims);
 	ok(auth_check(auth, token, strlen(token), NOW + 60, &claims, &why) == AUTH_EXPIRED, "it ends at its exp");
@@ -188,10 +188,10 @@ test_public_keys(void)
 	check(sign(rsa_private, "RS256", "r", good), "ok", "RS256");
 	check(sign(secret, "HS256", "r", good), "bad", "a shared secret in place of a public key");
 	check(sign(secret, "HS256", "k1", good), "unknown key", "a key that is no longer told of is gone");
-	cjose_get_dealloc()(ec_private);
-	cjose_get_dealloc()(ec_public);
-	cjose_get_dealloc()(rsa_private);
-	cjose_get_dealloc()(rsa_public);
+	cjose_get_dealloc() (ec_private);
+	cjose_get_dealloc() (ec_public);
+	cjose_get_dealloc() (rsa_private);
+	cjose_get_dealloc() (rsa_public);
 	cjose_jwk_release(ec);
 	cjose_jwk_release(rsa);
 }

@@ -27,18 +27,18 @@ load(char **argv, char **envp)
 #define NO_ENV		((char *[]) {NULL})
 
 static void
-write_file(const char *text)
+write_file(const char *path_line)
 {
 	FILE	   *file = fopen(path, "w");
 
-	fputs(text, file);
+	fputs(path_line, file);
 	fclose(file);
 }
 
 int
 main(void)
 {
-	char		text[1024];
+	char		path_line[1024];
 
 	close(mkstemp(path));
 	ok(load(NO_ARGS, NO_ENV) == CONFIG_RUN, "no settings are needed");
@@ -77,12 +77,13 @@ main(void)
 	ok(load(ARGS("--config", "/nonexistent/file"), NO_ENV) == CONFIG_BAD, "a file that is not there");
 	write_file("cookie = a\nnonsense = b\n");
 	ok(load(ARGS("--config", path), NO_ENV) == CONFIG_BAD, "an unknown key");
-	snprintf(text, sizeof(text), "%s:2: unknown setting \"nonsense\"", path);
-	is(error, text, "is named with its line");
-	memset(text, 'x', 400);
-	memcpy(text, "db = ", 5);
-	text[400] = '\0';
-	write_file(text);
+	snprintf(path_line, sizeof(path_line), "%s:2: unknown setting \"nonsense\"", path);
+	is(error, path_line, "is named with its line");
+	memset(path_line, 'x', 400);
+	memcpy(path_line, "db = ", 5);
+	path_line[400] = '\0';
+
+	write_file(path_line);
 	ok(load(ARGS("--config", path), NO_ENV) == CONFIG_BAD && strstr(error, "longer than"), "a line that would be cut");
 	unlink(path);
 	config_free(&config);

@@ -4,20 +4,20 @@
 #include "tap.h"
 
 static bool
-refused(const char *text)
+refused(const char *raw)
 {
 	struct event event;
 
-	if (!event_parse(text, strlen(text), &event))
+	if (!event_parse(raw, strlen(raw), &event))
 		return true;
 	event_clear(&event);
 	return false;
 }
 
 static bool
-parse(const char *text, struct event *event)
+parse(const char *raw, struct event *event)
 {
-	return event_parse(text, strlen(text), event);
+	return event_parse(raw, strlen(raw), event);
 }
 
 int
@@ -25,7 +25,7 @@ main(void)
 {
 	struct event event;
 	char		name[1200];
-	char		text[1400];
+	char		raw[1400];
 
 	ok(parse("{\"stream\":\"sync:42\",\"version\":1763776000123456,\"type\":\"progress\","
 			 "\"final\":true,\"owner\":\"al\\\"data\\\":ice\",\"emitted_at\":1763776000.123456,"
@@ -86,7 +86,7 @@ main(void)
 	ok(refused("{\"type\":\"progress\",\"stream\":\"\xff\",\"version\":1}"), "refused: bytes that are no UTF-8");
 	memset(name, 'n', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	snprintf(text, sizeof(text), "{\"type\":\"progress\",\"stream\":\"%s\",\"version\":1}", name);
-	ok(refused(text), "refused: a name beyond bounds");
+	snprintf(raw, sizeof(raw), "{\"type\":\"progress\",\"stream\":\"%s\",\"version\":1}", name);
+	ok(refused(raw), "refused: a name beyond bounds");
 	return tap_done();
 }

@@ -98,22 +98,22 @@ test('what was revoked while the database was away is cut off when it is back', 
 })
 
 test('the extension\'s worker is terminated again and again: everything is told', async t => {
-  const session = await database.session('total_count => 60')
+  const session = await database.session('total_count => 40')
   const client = await watch(t, session)
-  for (let round = 1; round <= 6; round++) {
+  for (let round = 1; round <= 4; round++) {
     await database.sql(`SELECT sync.sync_progress_increment(${session}, 10);
       SELECT pg_terminate_backend(worker_pid) FROM sync.pg_stat_sync_progress WHERE worker_pid IS NOT NULL`)
     await client.message(identifierOf(session), is(round * 10))
   }
   await database.complete(session)
-  await client.message(identifierOf(session), is(60, 'completed'))
+  await client.message(identifierOf(session), is(40, 'completed'))
   assertGrowing(client.messages(identifierOf(session)))
 })
 
 test('the bridge\'s own connections are terminated: it comes back by itself', async t => {
   const session = await database.session()
   const client = await watch(t, session)
-  for (let round = 1; round <= 3; round++) {
+  for (let round = 1; round <= 2; round++) {
     const ended = await database.sql(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'bridge'`)
     assert.ok(Number(ended) >= 1)
     await database.increment(session, 1)

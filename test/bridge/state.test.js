@@ -256,7 +256,7 @@ test('a payload that takes for ever delays others only for seconds', async t => 
   const lock = await holdLock(t)
   client.subscribe(slow)
   client.subscribe(identifierOf(sound))
-  await client.message(identifierOf(sound), undefined, { ms: 12_000 })
+  await client.message(identifierOf(sound), undefined, { ms: 20_000 })
   assert.ok(!client.frames.all.some(frame => frame.identifier === slow), 'neither confirmed nor rejected')
   lock.release()
   await client.message(slow)

@@ -71,12 +71,12 @@ now_us(void)
 static int64_t
 query_bigint(struct latency *l, const char *sql, int64_t param)
 {
-	char		text[32];
-	const char *values[1] = {text};
+	char		param_text[32];
+	const char *values[1] = {param_text};
 	PGresult   *result;
 	int64_t		value = -1;
 
-	snprintf(text, sizeof(text), "%lld", (long long) param);
+	snprintf(param_text, sizeof(param_text), "%lld", (long long) param);
 	result = PQexecParams(l->conn, sql, 1, NULL, values, NULL, NULL, 0);
 	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
 		value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);

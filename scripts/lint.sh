@@ -29,7 +29,7 @@ step 'warnings: demo' make -s -C "$copy/demo" WERROR=1
 step 'cppcheck' cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
   --enable=warning,performance,portability --suppress=unknownMacro --suppress=nullPointerRedundantCheck \
   --suppress='*:/usr/include/*' -j2 extension bridge demo test/bench
-step 'layout' scripts/format.sh --check
+step 'layout' "$copy/scripts/format.sh" --check
 # shellcheck disable=SC2046 # no name here has a space
 step 'scripts' shellcheck -x $(find scripts demo .ci test -type f \( -name '*.sh' -o -name run \) ! -path '*/node_modules/*')
 [ -z "$failed" ] || die "failed:$failed"

@@ -71,9 +71,9 @@ query_bigint(PGconn *conn, const char *sql)
 
 /* Does a notification carry the sample's count? */
 static bool
-is_told(const struct sample *sample, const char *text)
+is_told(const struct sample *sample, const char *extra)
 {
-	json_t	   *message = json_loads(text, 0, NULL);
+	json_t	   *message = json_loads(extra, 0, NULL);
 	const char *stream = json_string_value(json_object_get(message, "stream"));
 	json_t	   *data = json_object_get(message, "data");
 	json_int_t	count = json_integer_value(json_object_get(data, "processed_count"));

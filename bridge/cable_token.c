@@ -124,29 +124,28 @@ cable_keys_read(struct conn *conn, void *arg)
 {
 	struct cable *cable = conn->cable;
 	struct bridge *bridge = arg;
+	int64_t		held_ms;
 	char	   *token;
 
 	if (cable == NULL || cable->held_token == NULL || cable->close != CLOSE_NO)
 		return;
 	token = cable->held_token;
+	held_ms = cable->held_ms;
 	cable->held_token = NULL;
 	if (cable->is_open)
 		cable_refresh(cable, token);
 	else
-	{
-		int64_t		held_ms = cable->held_ms;
-
 		cable_identify(cable, token);
-		if (cable->held_token && held_ms < bridge->keys_asked_ms)
-		{
-			cable_forget_token(cable);
-			if (log_rate_allows(&cable_rate, "cable"))
-				log_info("cable", "not let in: the token's key is not known");
+	if (cable->held_token && held_ms < bridge->keys_asked_ms)
+	{
+		cable_forget_token(cable);
+		if (log_rate_allows(&cable_rate, "cable"))
+			log_info("cable", "not taken: the token's key is not known");
+		if (!cable->is_open)
 			cable_want_close(cable, CODE_UNAUTHORIZED, false);
-		}
-		if (cable->claims.payload && conn->stage == CONN_CABLE)
-			cable_welcome(cable);
 	}
+	if (!cable->is_open && cable->claims.payload && conn->stage == CONN_CABLE)
+		cable_welcome(cable);
 	explicit_bzero(token, strlen(token));
 	free(token);
 }

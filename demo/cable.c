@@ -170,7 +170,7 @@ cable_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 }
 
 static const struct lws_protocols protocols[] = {
-	{.name = "actioncable-v1-json",.callback = cable_callback,.rx_buffer_size = 16384},
+	{.name = "actioncable-v1-json", .callback = cable_callback, .rx_buffer_size = 16384},
 	{.name = NULL}
 };
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Lay out the C code as PostgreSQL does.
 #
-#   scripts/format.sh           rewrite the files that need it
-#   scripts/format.sh --check   print what would change, and fail if anything
+#   scripts/format.sh [FILE]...           rewrite the files that need it
+#   scripts/format.sh --check [FILE]...   print what would change, and fail if
+#                                         anything would
 #
 # The options are those of PostgreSQL's own pgindent, and tidy() repairs what
 # pg_bsd_indent gets wrong, as pgindent does.
@@ -21,6 +22,11 @@ not_ascii() {
   LC_ALL=C tr -cd '\200-\377' | cksum
 }
 
+check=
+if [ "${1:-}" = --check ]; then
+  check=yes
+  shift
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 make -s
@@ -29,7 +35,11 @@ make -s -C demo
 scripts/typedefs.sh >"$work/typedefs"
 
 status=0
-find extension bridge demo test -name '*.[ch]' ! -path '*/node_modules/*' ! -path '*/build/*' | sort >"$work/files"
+if [ $# -gt 0 ]; then
+  printf '%s\n' "$@"
+else
+  find extension bridge demo test -name '*.[ch]' ! -path '*/node_modules/*' ! -path '*/build/*' | sort
+fi >"$work/files"
 while read -r file; do
   pg_bsd_indent -bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 \
     -l79 -lp -lpl -nip -npro -sac -tpg -ts4 -U"$work/typedefs" "$file" "$work/out" 2>"$work/err" || {
@@ -45,7 +55,7 @@ while read -r file; do
     continue
   fi
   if ! cmp -s "$file" "$work/tidy"; then
-    if [ "${1:-}" = --check ]; then
+    if [ -n "$check" ]; then
       diff -u --label "$file" --label "$file, laid out" "$file" "$work/tidy" || true
       status=1
     else

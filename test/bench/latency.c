@@ -118,8 +118,8 @@ static bool
 wait_for_input(PGconn *writer, PGconn *listener, int64_t deadline_us)
 {
 	struct pollfd fds[2] = {
-		{.fd = PQsocket(writer),.events = POLLIN},
-		{.fd = PQsocket(listener),.events = POLLIN}
+		{.fd = PQsocket(writer), .events = POLLIN},
+		{.fd = PQsocket(listener), .events = POLLIN}
 	};
 	int64_t		left_us = deadline_us - now_us();
 
@@ -133,7 +133,7 @@ wait_for_input(PGconn *writer, PGconn *listener, int64_t deadline_us)
 static double
 take_sample(PGconn *writer, PGconn *listener, int64_t session_id, int64_t count)
 {
-	struct sample sample = {.committed_at_us = NO_TIME,.told_at_us = NO_TIME,.count = count};
+	struct sample sample = {.committed_at_us = NO_TIME, .told_at_us = NO_TIME, .count = count};
 	int64_t		deadline_us = now_us() + LOST_US;
 	char		sql[128];
 

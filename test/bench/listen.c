@@ -87,7 +87,7 @@ main(int argc, char **argv)
 
 	while (!interrupted)
 	{
-		struct pollfd fd = {.fd = PQsocket(conn),.events = POLLIN};
+		struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
 
 		if (poll(&fd, 1, 1000) > 0 && !PQconsumeInput(conn))
 		{

@@ -16,6 +16,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "shared.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -129,6 +130,7 @@ sync_progress_payloads(PG_FUNCTION_ARGS)
 	Oid			types[1] = {INT8ARRAYOID};
 	Datum		args[1] = {PG_GETARG_DATUM(1)};
 
+	sp_shared_require();
 	InitMaterializedSRF(fcinfo, 0);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
@@ -163,6 +165,7 @@ sync_progress_authorized(PG_FUNCTION_ARGS)
 	bool		isnull;
 	bool		allowed;
 
+	sp_shared_require();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_BOOL(false);
 	args[0] = PG_GETARG_DATUM(1);

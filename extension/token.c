@@ -10,6 +10,7 @@
 #include "common/sha2.h"
 #include "compat.h"
 #include "fmgr.h"
+#include "shared.h"
 
 PG_FUNCTION_INFO_V1(sync_progress_sign);
 PG_FUNCTION_INFO_V1(sync_progress_random_key);
@@ -25,6 +26,7 @@ sync_progress_sign(PG_FUNCTION_ARGS)
 	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
 	pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
 
+	sp_shared_require();
 	if (VARSIZE_ANY_EXHDR(key) < KEY_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -372,6 +372,7 @@ DECLARE
 	new_id bigint;
 	violated text;
 BEGIN
+	PERFORM sync_progress_due('{}');  -- says so where the library is not preloaded
 	IF sync_session_start.owner_id IS NULL OR sync_session_start.owner_id = '' THEN
 		RAISE EXCEPTION 'owner_id must not be empty' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'Pass the id of the user whose sync this is: only a token with that id as its sub may watch it.';

@@ -105,9 +105,11 @@ ask_sub(struct ask *ask, struct hub_sub *sub)
 	pairs_push(&ask->waiting, sub);
 }
 
+/* Its right may have ended: it is told nothing more until that is answered. */
 static void
 ask_visit(struct hub_sub *sub, void *arg)
 {
+	sub->is_doubted = true;
 	ask_sub(arg, sub);
 }
 
@@ -316,7 +318,7 @@ ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
 		else
 		{
 			again |= ask_allow(batch, sub, row);
-			sub->ask_again = again;
+			sub->ask_again = sub->is_doubted = again;
 			pairs_push(&allowed, sub);
 		}
 	}

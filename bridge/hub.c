@@ -294,8 +294,8 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 
 		for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
 		{
-			if (!sub->is_confirmed || sub->owes_confirm || !hub_is_behind(sub) ||
-				!transport->is_idle(sub->client))
+			if (!sub->is_confirmed || sub->is_doubted || sub->owes_confirm ||
+				!hub_is_behind(sub) || !transport->is_idle(sub->client))
 				continue;
 			if (!is_built)
 			{
@@ -323,7 +323,7 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 		sub->transport->reject(out, sub->identifier);
 		return HUB_LAST_FRAME;
 	}
-	if (sub->group == NULL || !sub->is_confirmed)
+	if (sub->group == NULL || !sub->is_confirmed || sub->is_doubted)
 		return HUB_NOTHING;
 	if (sub->owes_confirm)
 	{
@@ -362,6 +362,18 @@ hub_state(struct hub *hub, const char *name, int64_t version, bool final,
 }
 
 /*
+ * Who watches the stream may have lost the right to: what comes after this is
+ * not for them before they have been asked about.
+ */
+static void
+hub_doubt(struct hub_stream *stream)
+{
+	for (struct hub_group *group = stream->groups; group; group = group->next)
+		for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
+			sub->is_doubted = true;
+}
+
+/*
  * A notification has come.
  *
  * One that the worker has not sent is a hint that something may have changed:
@@ -380,6 +392,8 @@ hub_take(struct hub *hub, const struct event *event, bool is_trusted)
 	if (is_revoked)
 	{
 		kept_note(hub->kept, KEPT_REVOKED, event->stream, 0, false, NULL);
+		if (stream && is_trusted)
+			hub_doubt(stream);
 		if (stream)
 			hub_want_stream(hub, stream, !is_trusted, true);
 		return;

@@ -118,14 +118,20 @@ main(void)
 	event(EVENT_REVOKED, "s", 0, NULL, true);
 	ok(hub_next_wanted(hub, false, &wanted, count_visit, NULL), "a revocation is seen to at once");
 	is_int(visited, 2, "for every subscription of the stream");
+	event(EVENT_PROGRESS, "s", 20, "secret", true);
+	ok(strstr(b.log, "secret") == NULL, "who may have lost the right is told nothing until asked about");
+	b.sub.is_doubted = c.sub.is_doubted = false;
+	fake_owed(&b, &b.sub);
+	ok(strstr(b.log, "id1=secret") != NULL, "and then what is newest");
 	event(EVENT_REVOKED, "s", 0, NULL, false);
+	ok(!b.sub.is_doubted, "a revocation that anybody sent silences nobody");
 	ok(hub_next_wanted(hub, true, &wanted, count_visit, NULL) && visited == 4, "one of anybody else in its turn");
 
 	visited = 0;
 	hub_each(hub, count_visit, NULL);
 	is_int(visited, 2, "all subscriptions can be visited");
 	hub_attach(hub, &b.sub, "other");
-	state("s", 18, "eighteen");
+	state("s", 28, "eighteen");
 	ok(strstr(b.log, "eighteen") == NULL, "a subscription can move to another stream");
 	state("other", 1, "first");
 	ok(strstr(b.log, "id1=first") != NULL, "whose versions are its own");

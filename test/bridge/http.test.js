@@ -3,24 +3,24 @@
  */
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
-import { onExit } from './lib/programs.js'
+import { guardDirectory } from './lib/programs.js'
 
 const SECRET = 'outside of the directory that is served'
 
 let dir
 let database
 let bridge
-let forget
+let guard
 
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'sync-progress-www.'))
-  forget = onExit(() => rmSync(dir, { recursive: true, force: true }))
+  guard = guardDirectory(dir)
   chmodSync(dir, 0o755)
   mkdirSync(join(dir, 'www/client'), { recursive: true })
   writeFileSync(join(dir, 'secret.txt'), SECRET)
@@ -36,8 +36,7 @@ before(async () => {
 after(async () => {
   await bridge?.stop()
   await database?.destroy()
-  forget?.()
-  rmSync(dir, { recursive: true, force: true })
+  await guard?.release()
 })
 
 const get = (path, options) => fetch(bridge.origin + path, options)

@@ -3,14 +3,14 @@
  * bridge, and Chromium.
  */
 import assert from 'node:assert/strict'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Bridge } from '../bridge/lib/bridge.js'
 import { Database } from '../bridge/lib/database.js'
-import { onExit } from '../bridge/lib/programs.js'
+import { guardDirectory } from '../bridge/lib/programs.js'
 import { until } from '../bridge/lib/recorder.js'
 import { field, fieldShows, launchChromium, openPage, pageHas, screenshot } from './lib/chromium.js'
 
@@ -25,7 +25,7 @@ const BANKS = [
 const TOTAL = 1500
 
 let www
-let forget
+let guard
 let database
 let bridge
 let browser
@@ -33,7 +33,7 @@ let open
 
 before(async () => {
   www = mkdtempSync(join(tmpdir(), 'sync-progress-www.'))
-  forget = onExit(() => rmSync(www, { recursive: true, force: true }))
+  guard = guardDirectory(www)
   chmodSync(www, 0o755)
   cpSync(join(ROOT, 'demo/www'), www, { recursive: true })
   mkdirSync(join(www, 'client'))
@@ -48,8 +48,7 @@ after(async () => {
   await browser?.close()
   await bridge?.stop()
   await database?.destroy()
-  forget?.()
-  rmSync(www, { recursive: true, force: true })
+  await guard?.release()
 })
 afterEach(() => open?.close())
 

@@ -63,14 +63,6 @@ export class Bridge {
     return until(async () => (await fetch(`${this.origin}/readyz`)).status, answer => answer === status, `/readyz answers ${status}`)
   }
 
-  ended() {
-    return within(this.#program.ended, 'the bridge ends')
-  }
-
-  signal(name) {
-    process.kill(this.#program.pid, name)
-  }
-
   /** Ends it; its exit status, or the signal's name. */
   stop(signal = 'SIGTERM') {
     return within(this.#program.end(signal), `the bridge ends after ${signal}`)

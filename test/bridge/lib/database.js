@@ -2,11 +2,11 @@
  * database.js: a private PostgreSQL with the extension in it, and two roles
  * with just the rights that an application and a bridge need.
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Program, onExit, run, signalProcess } from './programs.js'
+import { Program, guardDirectory, run, signalProcess } from './programs.js'
 import { until } from './recorder.js'
 
 const PG_SH = fileURLToPath(new URL('../../../scripts/pg.sh', import.meta.url))
@@ -32,30 +32,22 @@ export class Database {
   #dir
   #bindir
   #socketDir
-  #forget
+  #guard
 
-  /** extension: false leaves out what makes it a database of ours. */
-  static async start({ extension = true, throttled = false } = {}) {
+  /** throttled: tells as seldom as an installation does. */
+  static async start({ throttled = false } = {}) {
     const database = new Database()
     database.#dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
     chmodSync(database.#dir, 0o755)
-    database.#forget = onExit(() => {
-      const pid = database.postmaster()
-      if (pid) signalProcess(pid, 'SIGQUIT')
-      rmSync(database.#dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
-    })
+    database.#guard = guardDirectory(database.#dir, [PG_SH, 'stop', database.#dir])
     database.#bindir = (await run(process.env.PG_CONFIG ?? 'pg_config', ['--bindir'])).trim()
     await database.start()
     database.#socketDir = (await run(PG_SH, ['socket', database.#dir])).trim()
     await database.sql('CREATE ROLE app LOGIN; CREATE ROLE bridge LOGIN', { database: 'postgres' })
     await database.sql('CREATE DATABASE app', { database: 'postgres' })
-    if (extension) await database.createExtension()
-    if (extension && !throttled) await database.sql(UNTHROTTLED)
+    await database.sql(SETUP)
+    if (!throttled) await database.sql(UNTHROTTLED)
     return database
-  }
-
-  createExtension() {
-    return this.sql(SETUP)
   }
 
   start() {
@@ -74,10 +66,8 @@ export class Database {
     await this.start()
   }
 
-  async destroy() {
-    if (this.postmaster()) await this.stop('immediate')
-    this.#forget()
-    rmSync(this.#dir, { recursive: true, force: true })
+  destroy() {
+    return this.#guard.release()
   }
 
   /** The server's process id, null when it does not run. */
@@ -88,10 +78,6 @@ export class Database {
     } catch {
       return null
     }
-  }
-
-  get log() {
-    return readFileSync(join(this.#dir, 'server.log'), 'utf8')
   }
 
   conninfo(user = 'bridge', database = 'app') {

@@ -1,26 +1,30 @@
 /*
  * programs.js: programs that a test starts, and that end with it.
  *
- * What was started is ended by its process id, also when the test itself is
- * interrupted: a suite that is stopped must leave nothing behind.
+ * A suite that is interrupted, or killed, must leave nothing behind, so none of
+ * this is left to handlers of this process: the kernel ends its children, and a
+ * guard outlives it to clean up.
  */
 import { execFile, spawn } from 'node:child_process'
 import { Recorder } from './recorder.js'
 
-const endings = new Set()
-
-function endAll() {
-  for (const end of [...endings].reverse()) end()
-  endings.clear()
-}
-
-process.on('exit', endAll)
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1))
-
-/** Has a synchronous function called when this process ends, unless it is taken back. */
-export function onExit(end) {
-  endings.add(end)
-  return () => endings.delete(end)
+/**
+ * Has a directory removed, after a command, when it is released or when this
+ * process has ended, even by SIGKILL: the guard waits for the end of its stdin.
+ */
+export function guardDirectory(directory, command = ['true']) {
+  const script = 'cat >/dev/null; dir=$1; shift; "$@"; rm -rf "$dir"'
+  const guard = spawn('sh', ['-c', script, 'guard', directory, ...command], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  const ended = new Promise(resolve => guard.once('close', resolve))
+  guard.unref()
+  guard.stdin.unref()
+  return {
+    release() {
+      guard.ref()
+      guard.stdin.end()
+      return ended
+    }
+  }
 }
 
 /** Signals a process that may have ended already. */
@@ -33,9 +37,9 @@ export function signalProcess(pid, signal) {
 }
 
 /** Runs a program to its end; what it wrote to stdout, or an error with what it wrote to stderr. */
-export function run(program, args, { env = {} } = {}) {
+export function run(program, args) {
   return new Promise((resolve, reject) => {
-    execFile(program, args, { env: { ...process.env, ...env }, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    execFile(program, args, { maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${program}: ${stderr || error.message}`))
       else resolve(stdout)
     })
@@ -48,9 +52,9 @@ export class Program {
   stdout = ''
   #child
 
-  constructor(program, args, { env = {} } = {}) {
-    this.#child = spawn(program, args, { env: { ...process.env, ...env } })
-    const forget = onExit(() => signalProcess(this.#child.pid, 'SIGKILL'))
+  constructor(program, args) {
+    // becomes the program itself, which is killed when this process ends
+    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args])
     let rest = ''
     this.#child.stdout.setEncoding('utf8').on('data', text => { this.stdout += text })
     this.#child.stderr.setEncoding('utf8').on('data', text => {
@@ -62,10 +66,7 @@ export class Program {
     /** Its exit status, or the name of the signal that ended it. */
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', reject)
-      this.#child.once('close', (code, signal) => {
-        forget()
-        resolve(code ?? signal)
-      })
+      this.#child.once('close', (code, signal) => resolve(code ?? signal))
     })
   }
 

@@ -51,11 +51,6 @@ export class StockClient {
     return watcher
   }
 
-  /** A frame of that type, past or to come. */
-  frame(type, options) {
-    return this.frames.find(({ frame }) => frame.type === type, `a ${type} frame`, options)
-  }
-
   framesOf(type) {
     return this.frames.all.filter(({ frame }) => frame.type === type)
   }
@@ -75,7 +70,6 @@ class Watcher {
 
   constructor(client, params) {
     this.client = client
-    this.subscribedAt = performance.now()
     this.subscription = client.consumer.subscriptions.create(params, {
       connected: details => this.#happened('connected', details),
       disconnected: details => this.#happened('disconnected', details),

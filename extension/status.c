@@ -7,6 +7,11 @@
  * under REPEATABLE READ a plain UPDATE would fail for no reason of the
  * application's.  Hence the row's last version is locked first, whatever the
  * transaction's snapshot sees, and then updated under a fresh snapshot.
+ *
+ * The price: until it ends, such a transaction may see the row twice, as its
+ * snapshot has it and as it has changed it.  PostgreSQL's own answer, an error
+ * that asks to try again, would meet every try of a worker that takes longer
+ * than others' increments take to be folded.
  */
 #include "postgres.h"
 

@@ -345,7 +345,9 @@ COMMENT ON VIEW sync_progress IS 'The exact state of every session now: incremen
 CREATE FUNCTION sync_progress(session_id bigint)
 RETURNS SETOF sync_progress LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp ROWS 1 AS $$
 BEGIN
-	RETURN QUERY SELECT v.* FROM @extschema@.sync_progress AS v WHERE v.session_id = sync_progress.session_id;
+	-- the newest, where a REPEATABLE READ transaction that has changed the status sees two
+	RETURN QUERY SELECT v.* FROM @extschema@.sync_progress AS v WHERE v.session_id = sync_progress.session_id
+		ORDER BY v.version DESC LIMIT 1;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'sync session % does not exist', coalesce(sync_progress.session_id::text, 'NULL')
 			USING ERRCODE = 'no_data_found', HINT = 'SELECT session_id, title, status FROM @extschema@.sync_progress; lists them.';

@@ -36,7 +36,7 @@
 #define PG_COMPLAIN_EVERY_S		60.0
 
 #define PG_LOOK_SQL \
-	"SET statement_timeout = '5s'; " \
+	"SET statement_timeout = '2s'; " \
 	"SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid(), " \
 	"pg_catalog.current_setting('sync_progress.channel', true), " \
 	"(SELECT n.nspname FROM pg_catalog.pg_extension e " \

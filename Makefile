@@ -77,9 +77,9 @@ UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/ext
 unit: $(UNITS)
 	@mkdir -p build/unit
 
-build/unit/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h test/unit/*/*.h)
+build/unit/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h) test/unit/unit.h
 	@mkdir -p build/unit
-	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit/extension -Itest/unit/bridge -o $@ $< extension/$*.c -lcmocka -lm
+	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit -o $@ $< extension/$*.c -lcmocka -lm
 
 # The scripts call make again, once what it needs is installed.
 demo:

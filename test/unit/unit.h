@@ -1,6 +1,6 @@
 /*
  * unit.h
- *		What the unit tests of the extension's pure modules include.
+ *		What every unit test in C includes.
  */
 #ifndef UNIT_H
 #define UNIT_H

@@ -1,11 +1,15 @@
-/* No timer fires early, each fires once, and at most a tick late. */
+/*
+ * test_wheel.c
+ *		No timer fires early, each fires once, and at most a tick late.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit.h"
 #include "wheel.h"
 
-#include <stdlib.h>
-
-#include "tap.h"
-
-#define TIMERS 2000
+#define START_MS	123456
+#define TIMERS		2000
 
 struct probe
 {
@@ -26,7 +30,6 @@ fire(struct wheel_timer *timer, void *arg)
 {
 	struct probe *probe = (struct probe *) timer;
 
-	(void) arg;
 	probe->fired++;
 	probe->fired_ms = now_ms;
 	if (probe->clears)
@@ -36,6 +39,29 @@ fire(struct wheel_timer *timer, void *arg)
 		wheel_set(wheel, &probe->timer, now_ms + probe->again_ms);
 		probe->again_ms = 0;
 	}
+}
+
+static int
+begin(void **state)
+{
+	now_ms = START_MS;
+	wheel = wheel_create(now_ms, fire, NULL);
+	memset(probes, 0, sizeof(probes));
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	wheel_free(wheel);
+	return 0;
+}
+
+static void
+set(int index, int64_t due_ms)
+{
+	probes[index].due_ms = due_ms;
+	wheel_set(wheel, &probes[index].timer, due_ms);
 }
 
 static void
@@ -48,63 +74,163 @@ advance(int64_t to_ms, int64_t step_ms)
 	}
 }
 
-int
-main(void)
+/* Up to three turns of the wheel, the past included. */
+static void
+set_all(void)
 {
-	bool		once = true;
-	bool		early = false;
-	bool		late = false;
-
-	now_ms = 123456;
-	wheel = wheel_create(now_ms, fire, NULL);
 	srand(1);
 	for (int i = 0; i < TIMERS; i++)
-	{
-		/* Up to three turns of the wheel, the past included. */
-		probes[i].due_ms = now_ms - 500 + rand() % (WHEEL_SLOTS * WHEEL_TICK_MS * 3);
-		wheel_set(wheel, &probes[i].timer, probes[i].due_ms);
-	}
+		set(i, now_ms - 500 + rand() % (WHEEL_SLOTS * WHEEL_TICK_MS * 3));
+}
+
+static void
+every_timer_fires_once(void **state)
+{
+	set_all();
+	advance(now_ms + WHEEL_SLOTS * WHEEL_TICK_MS * 4, 37);
+	for (int i = 0; i < TIMERS; i++)
+		assert_int_equal(probes[i].fired, 1);
+}
+
+static void
+none_fires_early(void **state)
+{
+	set_all();
+	advance(now_ms + WHEEL_SLOTS * WHEEL_TICK_MS * 4, 37);
+	for (int i = 0; i < TIMERS; i++)
+		assert_true(probes[i].fired && probes[i].fired_ms >= probes[i].due_ms);
+}
+
+static void
+none_fires_late_by_more_than_a_tick_and_a_step(void **state)
+{
+	set_all();
 	advance(now_ms + WHEEL_SLOTS * WHEEL_TICK_MS * 4, 37);
 	for (int i = 0; i < TIMERS; i++)
 	{
-		once = once && probes[i].fired == 1;
-		early = early || probes[i].fired_ms < probes[i].due_ms;
-		late = late || probes[i].fired_ms > (probes[i].due_ms > 123456 ? probes[i].due_ms : 123456) +
-			2 * WHEEL_TICK_MS + 37;
+		/* What was due in the past fires in the first tick. */
+		int64_t		due_ms = probes[i].due_ms > START_MS ? probes[i].due_ms : START_MS;
+
+		assert_true(probes[i].fired && probes[i].fired_ms <= due_ms + WHEEL_TICK_MS + 37);
 	}
-	ok(once, "every timer fires once");
-	ok(!early, "none fires early");
-	ok(!late, "none fires late by more than a tick and a step");
+}
 
-	memset(probes, 0, sizeof(probes));
-	wheel_set(wheel, &probes[0].timer, now_ms + 300);
-	wheel_set(wheel, &probes[0].timer, now_ms + 5000);
-	wheel_set(wheel, &probes[1].timer, now_ms + 300);
-	wheel_clear(&probes[1].timer);
-	wheel_clear(&probes[1].timer);
+static void
+a_timer_that_was_moved_fires_at_its_new_time_only(void **state)
+{
+	set(0, now_ms + 300);
+	set(0, now_ms + 5000);
+	assert_true(wheel_is_set(&probes[0].timer));
 	advance(now_ms + 1000, 100);
-	is_int(probes[0].fired, 0, "a timer that was moved does not fire at its old time");
-	is_int(probes[1].fired, 0, "nor does one that was cleared, even twice");
-	ok(wheel_is_set(&probes[0].timer) && !wheel_is_set(&probes[1].timer), "is_set tells them apart");
+	assert_int_equal(probes[0].fired, 0);
+	assert_true(wheel_is_set(&probes[0].timer));
 	advance(now_ms + 5000, 100);
-	is_int(probes[0].fired, 1, "it fires at its new time");
+	assert_int_equal(probes[0].fired, 1);
+	assert_int_equal(probes[0].fired_ms, START_MS + 5000);
+	assert_false(wheel_is_set(&probes[0].timer));
+}
 
-	/* Two of the same slot, of which the first clears the second. */
-	wheel_set(wheel, &probes[2].timer, now_ms + 200);
-	wheel_set(wheel, &probes[3].timer, now_ms + 200);
+static void
+a_timer_that_was_cleared_does_not_fire(void **state)
+{
+	set(1, now_ms + 300);
+	wheel_clear(&probes[1].timer);
+	wheel_clear(&probes[1].timer);
+	assert_false(wheel_is_set(&probes[1].timer));
+	advance(now_ms + 1000, 100);
+	assert_int_equal(probes[1].fired, 0);
+}
+
+static void
+clearing_one_of_a_slot_leaves_the_others(void **state)
+{
+	for (int i = 0; i < 4; i++)
+		set(i, now_ms + 300);
+	wheel_clear(&probes[1].timer);
+	wheel_clear(&probes[3].timer);
+	advance(now_ms + 1000, 100);
+	assert_int_equal(probes[0].fired, 1);
+	assert_int_equal(probes[1].fired, 0);
+	assert_int_equal(probes[2].fired, 1);
+	assert_int_equal(probes[3].fired, 0);
+}
+
+/* Two of the same slot, of which the first clears the second. */
+static void
+a_timer_may_clear_one_that_is_due_in_the_same_slot(void **state)
+{
+	set(2, now_ms + 200);
+	set(3, now_ms + 200);
 	probes[2].clears = &probes[3];
+	advance(now_ms + 1000, 100);
+	assert_int_equal(probes[2].fired, 1);
+	assert_int_equal(probes[3].fired, 0);
+}
+
+static void
+a_timer_may_set_itself_anew(void **state)
+{
+	set(2, now_ms + 200);
 	probes[2].again_ms = 1;
 	advance(now_ms + 1000, 100);
-	is_int(probes[3].fired, 0, "a timer may clear one that is due in the same slot");
-	is_int(probes[2].fired, 2, "and set itself anew");
+	assert_int_equal(probes[2].fired, 2);
+	assert_int_equal(probes[2].fired_ms, START_MS + 300);
+}
 
-	wheel_set(wheel, &probes[4].timer, now_ms + 1000);
-	wheel_set(wheel, &probes[5].timer, now_ms + 100000000);
+static void
+after_a_long_sleep_what_was_due_fires_and_nothing_else(void **state)
+{
+	set(4, now_ms + 1000);
+	set(5, now_ms + 100000000);
 	now_ms += 3600 * 1000;
 	wheel_turn(wheel, now_ms);
-	is_int(probes[4].fired, 1, "after a long sleep what was due fires");
-	is_int(probes[5].fired, 0, "and what was not does not");
-	wheel_clear(&probes[5].timer);
-	wheel_free(wheel);
-	return tap_done();
+	assert_int_equal(probes[4].fired, 1);
+	assert_int_equal(probes[5].fired, 0);
+}
+
+static void
+after_a_long_sleep_every_slot_is_served(void **state)
+{
+	for (int i = 0; i < WHEEL_SLOTS; i++)
+		set(i, now_ms + (i + 1) * WHEEL_TICK_MS);
+	now_ms += 10 * WHEEL_SLOTS * WHEEL_TICK_MS;
+	wheel_turn(wheel, now_ms);
+	for (int i = 0; i < WHEEL_SLOTS; i++)
+		assert_int_equal(probes[i].fired, 1);
+}
+
+static void
+a_clock_that_goes_back_does_no_harm(void **state)
+{
+	advance(now_ms + 1000, 100);
+	set(0, now_ms + 300);
+	now_ms = START_MS - 5000;
+	wheel_turn(wheel, now_ms);
+	now_ms = START_MS + 500;
+	wheel_turn(wheel, now_ms);
+	assert_int_equal(probes[0].fired, 0);
+	advance(START_MS + 1300, 100);
+	assert_int_equal(probes[0].fired, 1);
+}
+
+#define wheel_test(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		wheel_test(every_timer_fires_once),
+		wheel_test(none_fires_early),
+		wheel_test(none_fires_late_by_more_than_a_tick_and_a_step),
+		wheel_test(a_timer_that_was_moved_fires_at_its_new_time_only),
+		wheel_test(a_timer_that_was_cleared_does_not_fire),
+		wheel_test(clearing_one_of_a_slot_leaves_the_others),
+		wheel_test(a_timer_may_clear_one_that_is_due_in_the_same_slot),
+		wheel_test(a_timer_may_set_itself_anew),
+		wheel_test(after_a_long_sleep_what_was_due_fires_and_nothing_else),
+		wheel_test(after_a_long_sleep_every_slot_is_served),
+		wheel_test(a_clock_that_goes_back_does_no_harm),
+	};
+
+	return run_units(tests);
 }

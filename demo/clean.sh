@@ -4,16 +4,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+. demo/parts.sh
 
-dir=${DEMO_DIR:-.demo}
-[ -d "$dir" ] || exit 0
+[ -d "${DEMO_DIR:-.demo}" ] || exit 0
+dir=$(cd "${DEMO_DIR:-.demo}" && pwd)
 pid=$(cat "$dir/demo.pid" 2>/dev/null || true)
-if [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q demo.sh; then
+if is_running_demo "$pid"; then
   die "the demo in $dir is running (pid $pid): end it first"
 fi
 base=$dir
 if [ -L "$dir/base" ]; then base=$(readlink "$dir/base"); fi
-[ ! -d "$base/pg" ] || scripts/pg.sh stop "$base/pg"
+end_what_was_left
 case $base in
 /var/tmp/sync-progress-demo.*) rm -rf "$base" ;;
 esac

@@ -39,6 +39,7 @@ trap 'exit 143' TERM HUP
 claim_directory
 scripts/packages.sh demo
 choose_base
+end_what_was_left
 build
 start_database
 load_messages

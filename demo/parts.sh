@@ -11,13 +11,17 @@ sql() {
   PGOPTIONS='-c client_min_messages=warning' "$bin/psql" -X -q -A -t -P pager=off -v ON_ERROR_STOP=1 "$@"
 }
 
+is_running_demo() {
+  [ -n "$1" ] && grep -qs demo.sh "/proc/$1/cmdline"
+}
+
 # Two demos in one directory would take each other's database away.
 claim_directory() {
   mkdir -p "${DEMO_DIR:-.demo}"
   local claimed other
   claimed=$(cd "${DEMO_DIR:-.demo}" && pwd)
   other=$(cat "$claimed/demo.pid" 2>/dev/null || true)
-  if [ -n "$other" ] && tr '\0' ' ' <"/proc/$other/cmdline" 2>/dev/null | grep -q demo.sh; then
+  if is_running_demo "$other"; then
     die "a demo is running in $claimed already (pid $other): end it, or set DEMO_DIR"
   fi
   dir=$claimed
@@ -59,7 +63,6 @@ build() {
 
 start_database() {
   say "Starting a private PostgreSQL in $base/pg$(! is_root || echo ", as user $(run_user)")"
-  scripts/pg.sh stop "$base/pg"
   rm -rf "$base/pg/data"
   scripts/pg.sh start "$base/pg" "$bin" track_functions=all
   PGHOST=$(scripts/pg.sh socket "$base/pg")
@@ -107,6 +110,17 @@ is_ready() {
   [[ ${answer:-} == *" 200"* ]]
 } 2>/dev/null
 
+# A demo that was killed outright could not end its servers.
+end_what_was_left() {
+  local pid
+  pid=$(cat "$dir/bridge.pid" 2>/dev/null || true)
+  if [ -n "$pid" ] && grep -qs "^$base/bin/sync-progress-bridge" "/proc/$pid/cmdline"; then
+    end_process "$pid"
+  fi
+  rm -f "$dir/bridge.pid"
+  if [ -d "$base/pg" ]; then scripts/pg.sh stop "$base/pg"; fi
+}
+
 # On the first free port: somebody else may take one between looking and
 # binding, hence also a bridge that ends at once is followed by the next port.
 start_bridge() {
@@ -117,6 +131,7 @@ start_bridge() {
       --db "host=$PGHOST user=bridge dbname=demo" --www "$base/www" \
       >"$dir/bridge.log" 2>&1 &
     bridge_pid=$!
+    echo "$bridge_pid" >"$dir/bridge.pid"
     deadline=$((SECONDS + 15))
     while kill -0 "$bridge_pid" 2>/dev/null && [ $SECONDS -lt $deadline ]; do
       if is_ready "$port"; then
@@ -250,6 +265,6 @@ stop_everything() {
   done
   if [ -n "${dir:-}" ]; then
     [ ! -d "${base:-$dir}/pg" ] || scripts/pg.sh stop "${base:-$dir}/pg"
-    rm -f "$dir/demo.pid"
+    rm -f "$dir/demo.pid" "$dir/bridge.pid"
   fi
 }

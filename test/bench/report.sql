@@ -3,7 +3,7 @@
 \pset format unaligned
 \pset fieldsep ' | '
 \pset tuples_only on
-\qecho '| load | clients | increments/s | UPDATE + NOTIFY trigger | UPDATE | bare INSERT | SELECT 1 | × trigger | × UPDATE | × INSERT | × SELECT 1 |'
+\qecho '| sessions | clients | increments/s | UPDATE + NOTIFY trigger | UPDATE | bare INSERT | SELECT 1 | × trigger | × UPDATE | × INSERT | × SELECT 1 |'
 \qecho '|-|-|-|-|-|-|-|-|-|-|-|'
 WITH per_round AS (
 	SELECT load, clients, round,
@@ -20,6 +20,6 @@ WITH per_round AS (
 		(6, 2, own / trigger), (7, 2, own / update), (8, 2, own / insert), (9, 2, own / select1)) AS v (place, digits, value)
 	GROUP BY load, clients, v.place, v.digits
 )
-SELECT format('| %s | %s | %s |', load, clients, string_agg(
+SELECT format('| %s | %s | %s |', CASE load WHEN 'hot' THEN 'one' ELSE '1,000' END, clients, string_agg(
 	format('%s [%s–%s]', round(q[2]::numeric, digits), round(q[1]::numeric, digits), round(q[3]::numeric, digits)), ' | ' ORDER BY place))
 FROM measured GROUP BY load, clients ORDER BY load, clients;

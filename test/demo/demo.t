@@ -129,13 +129,21 @@ kill TERM => $pid;
 is(end_of($pid), 143, 'SIGTERM ends it');
 is(left_of($pid, "$work/one"), '', 'and nothing is left running');
 
-# 5. The real input.
+# 5. Killed outright, it can end nothing; the next one does.
+$pid = start_demo("$work/one.out", %env);
+ok(wait_until('the job runs', sub { slurp("$work/one.out") =~ m{ \d+/300 } }), 'it runs a fourth time');
+kill KILL => $pid;
+is(end_of($pid), 'signal 9', 'it is killed');
+isnt(left_of($pid, "$work/one"), '', 'which leaves servers behind');
+
+# 6. The real input.
 delete $env{MBOX};
 $pid = start_demo("$work/one.out", %env, DEMO_RATE => 'max');
 is(end_of($pid), 0, 'the package index is synced') or diag(slurp("$work/one.out"));
 like(slurp("$work/one.out"), qr/equals the table/, 'to the message');
+is(left_of($pid, "$work/one"), '', 'and what was left is gone');
 
-# 6. Cleaning up.
+# 7. Cleaning up.
 $ENV{DEMO_DIR} = "$work/one";
 is(system("$top/demo/clean.sh >/dev/null"), 0, 'make demo-clean succeeds');
 ok(!-e "$work/one", 'and removes the directory');

@@ -7,6 +7,8 @@
 #ifndef FAKE_H
 #define FAKE_H
 
+#include <string.h>
+
 #include "hub.h"
 
 struct client

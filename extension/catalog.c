@@ -89,7 +89,7 @@ of_schema(Oid schema)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("tables of extension \"sync_progress\" are missing in schema \"%s\"",
 						get_namespace_name(schema)),
-				 errhint("Create the extension again: DROP EXTENSION sync_progress; CREATE EXTENSION sync_progress SCHEMA …;")));
+				 errhint("Create the extension again: DROP EXTENSION sync_progress; CREATE EXTENSION sync_progress SCHEMA sync;")));
 	return &cache;
 }
 

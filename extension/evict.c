@@ -14,7 +14,9 @@
 
 #include <signal.h>
 
+#include "access/htup_details.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
@@ -24,6 +26,7 @@
 #include "shared.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/syscache.h"
 
 static object_access_hook_type previous_access = NULL;
 static ProcessUtility_hook_type previous_utility = NULL;
@@ -87,6 +90,22 @@ string_option(List *options, const char *name)
 	return NULL;
 }
 
+/* Whether the user may create databases at all. */
+static bool
+may_create_databases(void)
+{
+	HeapTuple	tuple;
+	bool		may;
+
+	if (superuser())
+		return true;
+	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	may = HeapTupleIsValid(tuple) && ((Form_pg_authid) GETSTRUCT(tuple))->rolcreatedb;
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return may;
+}
+
 /* The database that the statement needs to itself; InvalidOid: none, or no right to it. */
 static Oid
 wanted_alone(Node *statement)
@@ -107,7 +126,7 @@ wanted_alone(Node *statement)
 	if (name == NULL)
 		return InvalidOid;
 	oid = get_database_oid(name, true);
-	if (!OidIsValid(oid) || !SpOwnsDatabase(oid) || (copies && !have_createdb_privilege()))
+	if (!OidIsValid(oid) || !SpOwnsDatabase(oid) || (copies && !may_create_databases()))
 		return InvalidOid;
 	return oid;
 }

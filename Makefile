@@ -20,6 +20,7 @@ WARNINGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare \
 	$(if $(WERROR),-Werror)
 PG_CPPFLAGS = -Iextension
 PG_CFLAGS = $(WARNINGS)
+SHLIB_LINK = -lm
 
 REGRESS = installcheck
 REGRESS_OPTS = --inputdir=test/installcheck --outputdir=build/installcheck

@@ -1,6 +1,6 @@
 /*
  * fake.h
- *		A client of the hub that writes down what it is sent.
+ *		A hub, and clients of it that write down what they are sent.
  *
  * Frames are short texts: "C:id" confirmed, "R:id" rejected, "id=payload" state.
  */
@@ -16,13 +16,14 @@ struct client
 	struct hub_sub sub;			/* first */
 	bool		is_busy;
 	bool		is_over;		/* its rejection was sent */
-	int			builds;			/* frames that were built for it alone */
 	char		log[4096];
 };
 
+static struct hub *hub;
+static struct intern *intern;
 static int	fake_states_built;
 
-static bool
+static inline bool
 fake_is_idle(void *arg)
 {
 	struct client *client = arg;
@@ -30,7 +31,7 @@ fake_is_idle(void *arg)
 	return !client->is_busy;
 }
 
-static void
+static inline void
 fake_send(void *arg, struct buf *frame)
 {
 	struct client *client = arg;
@@ -40,7 +41,7 @@ fake_send(void *arg, struct buf *frame)
 }
 
 /* Take what is owed, as a connection does that can write. */
-static void
+static inline void
 fake_owed(void *arg, struct hub_sub *sub)
 {
 	struct client *client = arg;
@@ -56,20 +57,20 @@ fake_owed(void *arg, struct hub_sub *sub)
 	buf_free(&out);
 }
 
-static void
+static inline void
 fake_state(struct buf *out, const struct istr *identifier, const struct msg *payload)
 {
 	fake_states_built++;
 	buf_printf(out, "%s=%s", identifier->bytes, payload->bytes);
 }
 
-static void
+static inline void
 fake_confirm(struct buf *out, const struct istr *identifier)
 {
 	buf_printf(out, "C:%s", identifier->bytes);
 }
 
-static void
+static inline void
 fake_reject(struct buf *out, const struct istr *identifier)
 {
 	buf_printf(out, "R:%s", identifier->bytes);
@@ -84,9 +85,8 @@ static const struct hub_transport fake_transport = {
 	.reject = fake_reject
 };
 
-static void
-fake_init(struct client *client, struct intern *intern, const char *identifier,
-		  const char *claims)
+static inline void
+fake_init(struct client *client, const char *identifier, const char *claims)
 {
 	memset(client, 0, sizeof(*client));
 	client->sub.transport = &fake_transport;
@@ -95,11 +95,26 @@ fake_init(struct client *client, struct intern *intern, const char *identifier,
 	client->sub.claims = intern_get(intern, claims, strlen(claims));
 }
 
-static void
+static inline void
 fake_done(struct client *client)
 {
 	intern_drop(client->sub.identifier);
 	intern_drop(client->sub.claims);
+}
+
+static inline void
+notify(enum event_type type, const char *stream, int64_t version, const char *payload,
+	   bool is_trusted)
+{
+	struct event event = {
+		.type = type,
+		.stream = (char *) (uintptr_t) stream,
+		.version = version,
+		.payload = payload ? msg_create(payload, strlen(payload)) : NULL
+	};
+
+	hub_take(hub, &event, is_trusted);
+	msg_drop(event.payload);
 }
 
 #endif							/* FAKE_H */

@@ -11,7 +11,7 @@
 static void
 the_first_wait_is_at_least_half_of_the_first_interval(void **state)
 {
-	struct backoff backoff = {.first_s = 0.2,.max_s = 5.0};
+	struct backoff backoff = {.first_s = 0.2, .max_s = 5.0};
 
 	assert_true(backoff_next(&backoff, 0.0) == 0.1);
 }
@@ -19,7 +19,7 @@ the_first_wait_is_at_least_half_of_the_first_interval(void **state)
 static void
 waits_double(void **state)
 {
-	struct backoff backoff = {.first_s = 0.2,.max_s = 5.0};
+	struct backoff backoff = {.first_s = 0.2, .max_s = 5.0};
 	double		last = backoff_next(&backoff, HIGHEST);
 
 	for (int i = 0; i < 4; i++)
@@ -34,7 +34,7 @@ waits_double(void **state)
 static void
 waits_are_capped(void **state)
 {
-	struct backoff backoff = {.first_s = 0.2,.max_s = 5.0};
+	struct backoff backoff = {.first_s = 0.2, .max_s = 5.0};
 	double		last = 0.0;
 
 	for (int i = 0; i < 105; i++)
@@ -46,7 +46,7 @@ waits_are_capped(void **state)
 static void
 a_reset_begins_anew(void **state)
 {
-	struct backoff backoff = {.first_s = 0.2,.max_s = 5.0};
+	struct backoff backoff = {.first_s = 0.2, .max_s = 5.0};
 
 	for (int i = 0; i < 100; i++)
 		backoff_next(&backoff, HIGHEST);

@@ -90,6 +90,13 @@ a_nested_member_of_the_same_name_is_not_taken_for_the_data(void **state)
 }
 
 static void
+a_name_that_ends_like_it_is_not_taken_for_the_data(void **state)
+{
+	assert_true(parse(progress(",\"stream\":\"s\",\"version\":1,\"x\\\"data\":{\"b\": 2},\"data\":{\"b\":  2}")));
+	assert_string_equal(event.payload->bytes, "{\"b\":2}");
+}
+
+static void
 an_escaped_name_is_the_same_name(void **state)
 {
 	assert_true(parse("{\"stream\":\"s\",\"version\":1,\"type\":\"progress\",\"d\\u0061ta\":{\"b\":2}}"));
@@ -248,6 +255,7 @@ main(void)
 		event_test(spaces_in_data_are_kept),
 		event_test(data_may_come_first),
 		event_test(a_nested_member_of_the_same_name_is_not_taken_for_the_data),
+		event_test(a_name_that_ends_like_it_is_not_taken_for_the_data),
 		event_test(an_escaped_name_is_the_same_name),
 		event_test(what_is_printed_keeps_its_order),
 		event_test(data_may_be_left_out),

@@ -87,6 +87,9 @@ what_is_not_newer_is_not_told(void **state)
 	tell("s", 11, "other");
 	tell("s", 10, "ten");
 	assert_string_equal(a.log, "id1=eleven ");
+	a.sub.owes_state = true;
+	fake_owed(&a, &a.sub);
+	assert_string_equal(a.log, "id1=eleven id1=eleven ");
 }
 
 static void

@@ -137,10 +137,14 @@ what_an_older_query_needs_stays_when_a_younger_one_ends(void **state)
 {
 	uint64_t	first = kept_begin(kept);
 	uint64_t	second;
+	uint64_t	third;
 
 	note("sync:1", 1, one);
 	second = kept_begin(kept);
 	note("sync:2", 1, one);
+	third = kept_begin(kept);
+	kept_end(kept, third);
+	assert_non_null(kept_find(kept, "sync:1"));
 	kept_end(kept, second);
 	assert_non_null(kept_find(kept, "sync:1"));
 	assert_non_null(kept_find(kept, "sync:2"));

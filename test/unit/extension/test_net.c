@@ -10,7 +10,9 @@
 static SpRow
 row(char op, int64_t amount, int64_t stamp, int64_t account)
 {
-	return (SpRow) {.session = 1, .op = op, .amount = amount, .stamp = stamp, .account = account};
+	SpRow		made = {.session = 1, .op = op, .amount = amount, .stamp = stamp, .account = account};
+
+	return made;
 }
 
 static void

@@ -137,6 +137,19 @@ who_left_while_it_was_asked_is_told_nothing(void **state)
 }
 
 static void
+who_watched_and_left_while_it_was_asked_again_is_told_nothing(void **state)
+{
+	ask_sub(ask, &a.sub);
+	asks(&b);
+	allow(0, "sync:1", 10, "ten");
+	asks(&b);
+	ask_forget(&b.sub);
+	hub_detach(hub, &b.sub);
+	allow(1, "sync:1", 11, "eleven");
+	assert_string_equal(b.log, "C:one one=ten ");
+}
+
+static void
 who_left_before_it_was_asked_is_not_asked_about(void **state)
 {
 	ask_sub(ask, &a.sub);
@@ -292,6 +305,7 @@ main(void)
 		ask_test(who_asks_for_an_update_gets_the_state_again_unconfirmed),
 		ask_test(who_asks_while_it_is_asked_about_is_asked_about_again),
 		ask_test(who_left_while_it_was_asked_is_told_nothing),
+		ask_test(who_watched_and_left_while_it_was_asked_again_is_told_nothing),
 		ask_test(who_left_before_it_was_asked_is_not_asked_about),
 		ask_test(an_update_meanwhile_is_not_lost),
 		ask_test(an_older_update_meanwhile_does_not_win_over_the_answer),

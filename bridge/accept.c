@@ -51,7 +51,7 @@ struct accepts
 static struct addrinfo *
 parse_address(const char *where, const char **error)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,.ai_flags = AI_PASSIVE};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *info = NULL;
 	char		host[256];
 	const char *colon = strrchr(where, ':');

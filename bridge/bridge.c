@@ -59,7 +59,7 @@ on_event(void *arg, const struct event *event, bool is_trusted)
 	hub_take(bridge->hub, event, is_trusted);
 }
 
-static const struct listen_ops listen_ops = {.live = on_live,.event = on_event};
+static const struct listen_ops listen_ops = {.live = on_live, .event = on_event};
 
 /* ---- keys ---- */
 
@@ -117,7 +117,7 @@ on_query_down(void *arg)
 	ask_set_live(bridge->ask, false);
 }
 
-static const struct query_ops query_ops = {.up = on_query_up,.down = on_query_down};
+static const struct query_ops query_ops = {.up = on_query_up, .down = on_query_down};
 
 /* ---- life ---- */
 
@@ -132,7 +132,7 @@ bridge_open(struct bridge *bridge, const struct config *config,
 
 	*bridge = (struct bridge)
 	{
-		.config = config,.conninfo = conninfo,.now_ms = loop_clock_ms()
+		.config = config, .conninfo = conninfo, .now_ms = loop_clock_ms()
 	};
 	bridge->intern = intern_create();
 	bridge->auth = auth_create(bridge->intern, config->audience);

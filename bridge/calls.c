@@ -135,7 +135,7 @@ snapshots(void *arg, const char *streams, struct ask_batch *batch)
 }
 
 const struct ask_port calls_ask_port = {
-	.subscribe = subscribe,.snapshots = snapshots
+	.subscribe = subscribe, .snapshots = snapshots
 };
 
 /* ---- keys ---- */
@@ -179,7 +179,7 @@ calls_keys(struct query *query, struct auth *auth, calls_keys_done done, void *a
 	call = mem_zalloc(sizeof(*call));
 	*call = (struct keys_call)
 	{
-		.auth = auth,.done = done,.arg = arg
+		.auth = auth, .done = done, .arg = arg
 	};
 	buf_printf(&sql, "SELECT kid, alg, jwk FROM %s.sync_progress_keys()",
 			   query_schema(query));

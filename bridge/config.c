@@ -281,7 +281,7 @@ read_line(char *line, int size, void *arg)
 static bool
 read_file(struct loader *loader, const char *path)
 {
-	struct file_reader reader = {.loader = loader,.file = fopen(path, "re")};
+	struct file_reader reader = {.loader = loader, .file = fopen(path, "re")};
 	char		why[512];
 	int			line;
 
@@ -415,7 +415,7 @@ enum config_action
 config_load(struct config *config, int argc, char **argv, char **envp,
 			char *error, int error_size)
 {
-	struct loader loader = {.config = config,.error = error,.error_size = error_size};
+	struct loader loader = {.config = config, .error = error, .error_size = error_size};
 	const char *file = NULL;
 	enum config_action action;
 

@@ -188,7 +188,7 @@ serve_file(struct conn *conn, struct lws *wsi, const char *path, bool is_head)
 {
 	struct www *www = conns_bridge(conn->conns)->www;
 	struct www_file file;
-	struct http_answer answer = {.status = 200,.is_head = is_head};
+	struct http_answer answer = {.status = 200, .is_head = is_head};
 	char		known[128];
 
 	if (www == NULL || !www_get(www, path, &file))

@@ -188,7 +188,7 @@ hub_stream_drop(struct hub *hub, struct hub_stream *stream)
 static struct hub_group *
 hub_group_for(struct hub_stream *stream, const struct hub_sub *sub)
 {
-	struct hub_group key = {.identifier = sub->identifier,.transport = sub->transport};
+	struct hub_group key = {.identifier = sub->identifier, .transport = sub->transport};
 	void	   *node = tfind(&key, &stream->group_tree, hub_compare_groups);
 	struct hub_group *group;
 
@@ -476,7 +476,7 @@ hub_each_stream(const void *node, VISIT order, void *arg)
 void
 hub_each(struct hub *hub, hub_visit visit, void *arg)
 {
-	struct hub_walk walk = {.visit = visit,.arg = arg};
+	struct hub_walk walk = {.visit = visit, .arg = arg};
 
 	twalk_r(hub->streams, hub_each_stream, &walk);
 }

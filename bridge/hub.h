@@ -50,7 +50,8 @@ struct hub_sub
 	struct hub_sub *next;
 	int64_t		sent_version;
 	bool		is_confirmed;
-	bool		is_doubted;		/* its right is being asked for: tell it nothing */
+	bool		is_doubted;		/* its right is being asked for: tell it
+								 * nothing */
 	bool		owes_confirm;
 	bool		owes_state;		/* even if the version was sent before */
 	bool		owes_reject;

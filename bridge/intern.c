@@ -47,7 +47,7 @@ intern_free(struct intern *intern)
 struct istr *
 intern_find(struct intern *intern, const char *bytes, size_t len)
 {
-	struct istr key = {.len = len,.bytes = bytes};
+	struct istr key = {.len = len, .bytes = bytes};
 	void	   *node = tfind(&key, &intern->root, istr_compare);
 
 	return node ? *(struct istr **) node : NULL;

@@ -48,12 +48,12 @@ struct loop
 
 /* The first one takes plain HTTP, and every refusal of an upgrade. */
 static const struct lws_protocols protocols[] = {
-	{.name = "http",.callback = http_callback,
-	.rx_buffer_size = LOOP_RX_BYTES,.tx_packet_size = LOOP_TX_BYTES},
-	{.name = CODE_CABLE_PROTOCOL,.callback = cable_callback,
-	.rx_buffer_size = LOOP_RX_BYTES,.tx_packet_size = LOOP_TX_BYTES},
-	{.name = CODE_CABLE_UNSUPPORTED,.callback = cable_unsupported_callback,
-	.rx_buffer_size = LOOP_RX_BYTES,.tx_packet_size = LOOP_TX_BYTES},
+	{.name = "http", .callback = http_callback,
+	.rx_buffer_size = LOOP_RX_BYTES, .tx_packet_size = LOOP_TX_BYTES},
+	{.name = CODE_CABLE_PROTOCOL, .callback = cable_callback,
+	.rx_buffer_size = LOOP_RX_BYTES, .tx_packet_size = LOOP_TX_BYTES},
+	{.name = CODE_CABLE_UNSUPPORTED, .callback = cable_unsupported_callback,
+	.rx_buffer_size = LOOP_RX_BYTES, .tx_packet_size = LOOP_TX_BYTES},
 	{.name = NULL}
 };
 

@@ -24,31 +24,31 @@ mem_check(void *ptr)
 	return ptr;
 }
 
-void	   *
+void *
 mem_alloc(size_t size)
 {
 	return mem_check(malloc(size));
 }
 
-void	   *
+void *
 mem_zalloc(size_t size)
 {
 	return mem_check(calloc(1, size));
 }
 
-void	   *
+void *
 mem_grow(void *old, size_t size)
 {
 	return mem_check(realloc(old, size));
 }
 
-char	   *
+char *
 mem_strdup(const char *text)
 {
 	return mem_check(strdup(text));
 }
 
-char	   *
+char *
 mem_strndup(const char *text, size_t len)
 {
 	char	   *copy = mem_alloc(len + 1);

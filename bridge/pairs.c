@@ -80,7 +80,7 @@ pairs_take(struct ask_pair *pairs, int max, struct ask_list *waiting)
 	while (waiting->first)
 	{
 		struct hub_sub *sub = waiting->first;
-		struct ask_pair key = {.identifier = sub->identifier,.claims = sub->claims};
+		struct ask_pair key = {.identifier = sub->identifier, .claims = sub->claims};
 		void	   *node = tfind(&key, &tree, pairs_compare);
 		struct ask_pair *pair;
 

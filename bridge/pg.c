@@ -85,7 +85,7 @@ pg_is_up(const struct pg *pg)
 	return pg->state == PG_UP;
 }
 
-PGconn	   *
+PGconn *
 pg_conn(struct pg *pg)
 {
 	return pg->conn;
@@ -174,7 +174,7 @@ pg_create(struct ev_loop *loop, const char *name, const struct conninfo *info,
 	pg->arg = arg;
 	pg->backoff = (struct backoff)
 	{
-		.first_s = PG_RETRY_FIRST_S,.max_s = PG_RETRY_MAX_S
+		.first_s = PG_RETRY_FIRST_S, .max_s = PG_RETRY_MAX_S
 	};
 	ev_io_init(&pg->io, pg_on_io, -1, 0);
 	pg->io.data = pg;

@@ -43,7 +43,7 @@ static void query_down(void *arg);
 static void query_readable(void *arg);
 
 static const struct pg_ops query_pg_ops = {
-	.up = query_up,.down = query_down,.readable = query_readable
+	.up = query_up, .down = query_down, .readable = query_readable
 };
 
 struct query *
@@ -142,7 +142,7 @@ query_send(struct query *query, const char *sql, int count,
 	job = &query->jobs[(query->first + query->count) % QUERY_JOBS_MAX];
 	*job = (struct query_job)
 	{
-		.done = done,.arg = arg
+		.done = done, .arg = arg
 	};
 	if (query->count++ == 0)
 		query->due_ms = loop_clock_ms() + QUERY_ANSWER_MS;

@@ -99,7 +99,7 @@ wheel_set(struct wheel *wheel, struct wheel_timer *timer, int64_t due_ms)
 static void
 wheel_serve_slot(struct wheel *wheel, struct wheel_timer *head)
 {
-	struct wheel_timer due = {.prev = &due,.next = &due};
+	struct wheel_timer due = {.prev = &due, .next = &due};
 
 	for (struct wheel_timer *timer = head->next, *next; timer != head; timer = next)
 	{

@@ -41,7 +41,7 @@ static void
 invalidate(Datum arg, Oid relation)
 {
 	bool		ours = relation == InvalidOid || relation == cache.sessions || relation == cache.sessions_pkey ||
-		relation == cache.accounts || relation == cache.accounts_pkey || relation == cache.kinds;
+	relation == cache.accounts || relation == cache.accounts_pkey || relation == cache.kinds;
 
 	for (int i = 0; i < SP_HEAPS && !ours; i++)
 		ours = relation == cache.ledger[i];

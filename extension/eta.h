@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define SP_ETA_BUCKET_US	INT64_C(30000000)	/* 30 s */
-#define SP_ETA_BUCKETS		11	/* ten whole ones make five minutes, and the current */
+#define SP_ETA_BUCKETS		11	/* five minutes, and the current one */
 
 /* Stored with the session: how much was processed in which half minute. */
 typedef struct SpPace

@@ -95,8 +95,11 @@ require_account(const SpCatalog *catalog, int64 account, int64 session)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("account " INT64_FORMAT " does not belong to sync session " INT64_FORMAT, account, session),
 				 errhint("Select its accounts' ids from sync_session_accounts by sync_session_id.")));
-	if (!own)
-		*place = (SpAccount) {account, session, catalog->accounts};
+	if (own)
+		return;					/* it may still be rolled back */
+	place->account = account;
+	place->session = session;
+	place->relation = catalog->accounts;
 }
 
 static void
@@ -250,8 +253,10 @@ parse_amount(const JsonbValue *value)
 
 	if (value->type == jbvNumeric)
 		text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value->val.numeric)));
+
 	errno = 0;
 	amount = text == NULL ? 0 : strtoi64(text, &end, 10);
+
 	if (text == NULL || *end != '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

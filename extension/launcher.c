@@ -32,7 +32,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#define RETRY_MS			10000	/* no free worker process: again so much later */
+#define RETRY_MS			10000	/* no free worker process: try again */
 #define RESTART_MS			1000	/* a worker that died at once: likewise */
 
 /* Databases to visit once, after the server's start. */

@@ -111,8 +111,8 @@ sp_ledger_insert(const SpCatalog *catalog, SpDatabase *database, const SpRow *ro
 
 	/*
 	 * The worker holds an exclusive lock while it truncates an empty heap,
-	 * and never the current one but for a moment after it moved on: try
-	 * again with the new current one rather than wait.
+	 * and never the current one but for a moment after it moved on: try again
+	 * with the new current one rather than wait.
 	 */
 	while (!ConditionalLockRelationOid(catalog->ledger[heap], RowExclusiveLock))
 	{
@@ -388,7 +388,11 @@ truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
 		return;
 	rel = table_open(catalog->ledger[heap], NoLock);
 	fold = pg_atomic_read_u32(&database->fold_xid[heap]);
-	/* no writer is left now, not even a prepared one, so the mark stands still */
+
+	/*
+	 * no writer is left now, not even a prepared one, so the mark stands
+	 * still
+	 */
 	if (pg_atomic_read_u32(&database->scan_file[heap]) == SpFileNumber(rel) &&
 		pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
 		(!TransactionIdIsValid(fold) || TransactionIdPrecedes(fold, GetOldestNonRemovableTransactionId(rel))))
@@ -398,7 +402,11 @@ truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
 		pg_atomic_write_u32(&database->fold_xid[heap], InvalidTransactionId);
 	}
 	table_close(rel, NoLock);
-	/* as VACUUM does: the truncation is not transactional, so neither is the lock */
+
+	/*
+	 * as VACUUM does: the truncation is not transactional, so neither is the
+	 * lock
+	 */
 	UnlockRelationOid(catalog->ledger[heap], AccessExclusiveLock);
 }
 

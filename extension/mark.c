@@ -20,7 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#define LINEAR_MARKS	16		/* up to here a look through the array is quicker */
+#define LINEAR_MARKS	16		/* more are found by a hash table */
 
 static SpMark *marks = NULL;
 static int	nmarks = 0;
@@ -97,7 +97,7 @@ sp_mark_session(const SpCatalog *catalog, SpDatabase *database, int64 session)
 	memset(mark, 0, sizeof(SpMark));
 	mark->session = session;
 	marked_database = database;
-	nmarks++;					/* counted before the pin, so that an error unpins */
+	nmarks++;					/* before the pin: an error unpins */
 	if (database != NULL)
 		mark->slot = sp_slot_pin(database, session);
 	return mark;
@@ -213,7 +213,7 @@ utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessU
 {
 	Node	   *statement = pstmt->utilityStmt;
 	bool		prepared = IsA(statement, TransactionStmt) &&
-		((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+	((TransactionStmt *) statement)->kind == TRANS_STMT_COMMIT_PREPARED;
 
 	if (previous_utility)
 		previous_utility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);

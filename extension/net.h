@@ -32,7 +32,7 @@ typedef struct SpRow
 	int64_t		session;
 	int64_t		account;		/* 0: none */
 	int64_t		amount;
-	int64_t		stamp;			/* when called: microseconds, grows in a backend */
+	int64_t		stamp;			/* time of the call, see ledger.c */
 	const char *label;			/* or NULL */
 	uint32_t	block;			/* where it lies: heap, block, offset */
 	uint16_t	offset;

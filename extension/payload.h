@@ -7,7 +7,7 @@
 
 #include "datatype/timestamp.h"
 
-#define SP_MESSAGE_MAX_BYTES	7999	/* NOTIFY's limit at the default block size */
+#define SP_MESSAGE_MAX_BYTES	7999	/* NOTIFY's limit */
 
 extern char *sp_payload_progress(const char *stream, int64 version, bool final, const char *owner,
 								 const char *data, TimestampTz now);

@@ -17,7 +17,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#define UNKNOWN_KEPT_US		INT64CONST(600000000)	/* a restore loads sessions late */
+#define UNKNOWN_KEPT_US		INT64CONST(600000000)	/* 10 min: for restores */
 #define UNKNOWN_RETRY_US	INT64CONST(5000000)
 #define BACKOFF_MIN_MS		50
 #define LOCKED_MAX_MS		1000
@@ -321,4 +321,3 @@ sp_queue_finish(SpDue *due, TimestampTz now)
 	pg_atomic_fetch_and_u32(&slot->flags, ~SP_SLOT_BUSY);
 	due->slot = NULL;
 }
-

@@ -75,7 +75,7 @@ typedef struct SpDatabase
 
 typedef struct SpShared
 {
-	LWLock	   *lock;			/* databases' identity, slots' hash and free list */
+	LWLock	   *lock;			/* who has which entry and slot */
 	pg_atomic_uint32 launcher_proc;
 	SpDatabase	databases[SP_MAX_DATABASES];
 } SpShared;

@@ -92,7 +92,9 @@ init_slot(SpSlot *slot)
 	pg_atomic_init_u64(&slot->marks, 0);
 	pg_atomic_init_u64(&slot->marked_at, 0);
 	pg_atomic_init_u64(&slot->used_at, 0);
-	slot->throttle = (SpThrottle) {100, 5 * USECS_PER_SEC, USECS_PER_SEC};
+	slot->throttle.every_count = 100;
+	slot->throttle.every_interval_us = 5 * USECS_PER_SEC;
+	slot->throttle.min_interval_us = USECS_PER_SEC;
 	slot->told_at = slot->urgent_at = slot->retry_at = slot->unknown_since = 0;
 	slot->backoff_ms = 0;
 }

@@ -29,7 +29,7 @@ sp_throttle_due_at(const SpPulse *pulse, const SpThrottle *throttle)
 	else
 	{
 		int64_t		wait_us = pulse->pending >= throttle->every_count
-			? throttle->min_interval_us : throttle->every_interval_us;
+		? throttle->min_interval_us : throttle->every_interval_us;
 
 		if (pulse->told_at + wait_us < due)
 			due = pulse->told_at + wait_us;

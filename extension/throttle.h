@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SP_URGENT_INTERVAL_US	INT64_C(200000) /* a change of status: 5 a second */
+#define SP_URGENT_INTERVAL_US	INT64_C(200000) /* five a second */
 
 /* How often a kind of session is told. */
 typedef struct SpThrottle

@@ -225,7 +225,10 @@ touch_rows(TriggerData *data, const SpCatalog *catalog, SpDatabase *database)
 			touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), flags);
 		else
 		{
-			/* who watches it must be asked whether they still may, or what instead */
+			/*
+			 * who watches it must be asked whether they still may, or what
+			 * instead
+			 */
 			if (sessions && update &&
 				(differs(old, new, column(desc, "owner_id"), true) ||
 				 differs(old, new, column(desc, "source_id"), true) ||

@@ -113,7 +113,7 @@ put_all(ReturnSetInfo *result, const SpRows *rows, SpCounts *sessions, int nsess
 		while (s < nsessions && sessions[s].id < id)
 			s++;
 		if (s == nsessions || sessions[s].id != id)
-			continue;			/* rows of a session that is gone, or not visible */
+			continue;			/* gone, or not visible */
 		for (int i = 0; i < naccounts; i++)
 		{
 			if (account_sessions[i] == id)

@@ -211,7 +211,10 @@ loop(MemoryContext context)
 		for (TimestampTz until = now + rest_ms * 1000; now < until; now = GetCurrentTimestamp())
 			rest((until - now + 999) / 1000);
 
-		/* resting has reset the latch, and marks were set since the turn began */
+		/*
+		 * resting has reset the latch, and marks were set since the turn
+		 * began
+		 */
 		next = Min(next, sp_queue_next(my_database));
 		now = GetCurrentTimestamp();
 		if (next > now)

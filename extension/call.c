@@ -136,7 +136,7 @@ sync_progress_payloads(PG_FUNCTION_ARGS)
 	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
 
 	SPI_connect();
-	call(function, owner, psprintf("SELECT session_id, payload::json FROM %s($1)", name), 1, types, args, NULL);
+	call(function, owner, psprintf("SELECT session_id::bigint, payload::json FROM %s($1)", name), 1, types, args, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		Datum		values[2];
@@ -175,7 +175,7 @@ sync_progress_authorized(PG_FUNCTION_ARGS)
 	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
 
 	SPI_connect();
-	call(function, owner, psprintf("SELECT %s($1, $2)", name), 2, types, args, nulls);
+	call(function, owner, psprintf("SELECT %s($1, $2)::boolean", name), 2, types, args, nulls);
 	allowed = SPI_processed == 1 &&
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) && !isnull;
 	SPI_finish();

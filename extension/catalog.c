@@ -149,8 +149,20 @@ read_column(Oid relation, Oid index, int64 id, AttrNumber column, Datum *value, 
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
 	rel = table_open(relation, AccessShareLock);
-	scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
-	tuple = systable_getnext(scan);
+
+	/*
+	 * A look with SnapshotSelf is not a snapshot: while somebody updates the
+	 * row it may see the new version as not committed yet, and then the old
+	 * one as replaced already.  Look again before believing that it is gone.
+	 */
+	for (int attempt = 0;; attempt++)
+	{
+		scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
+		tuple = systable_getnext(scan);
+		if (HeapTupleIsValid(tuple) || attempt == 2)
+			break;
+		systable_endscan(scan);
+	}
 	if (HeapTupleIsValid(tuple))
 	{
 		bool		isnull;

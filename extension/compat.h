@@ -35,6 +35,9 @@
 #define SpOwnsDatabase(oid)	pg_database_ownercheck((oid), GetUserId())
 #endif
 
+/* Its own macro for this is another one in each major version. */
+#define SP_NORETURN __attribute__((noreturn))
+
 #define SpProcLatch(procno)	(&ProcGlobal->allProcs[(procno)].procLatch)
 
 #if PG_VERSION_NUM >= 180000

@@ -206,6 +206,15 @@ explain_missing(Fold *fold, int first, int count)
 	}
 }
 
+static int
+compare_counts(const void *a, const void *b)
+{
+	int64		x = ((const SpCounts *) a)->id;
+	int64		y = ((const SpCounts *) b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
 /*
  * Locks the accounts that the sessions' rows name.  A session of which one
  * exists but is not free is put off.
@@ -265,10 +274,9 @@ lock_free_accounts(Fold *fold, Session *sessions, int nsessions, Account **accou
 	{
 		int64		id = sp_rows_int64(SPI_tuptable->vals[i], 1, NULL);
 		int64		session = sp_rows_int64(SPI_tuptable->vals[i], 2, NULL);
-		bool		locked = false;
+		SpCounts	key = {.id = id};
+		bool		locked = bsearch(&key, counts, *naccounts, sizeof(SpCounts), compare_counts) != NULL;
 
-		for (int n = 0; n < *naccounts && !locked; n++)
-			locked = counts[n].id == id;
 		for (int n = 0; n < nsessions && !locked; n++)
 		{
 			if (sessions[n].counts.id == session)
@@ -384,6 +392,8 @@ fold_session(Fold *fold, Session *session, SpCounts *counts, Account *accounts, 
 		write_account(fold, &own[i], places[i], now);
 	write_session(fold, session, before, now);
 	sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
+	pfree(own);
+	pfree(places);
 }
 
 /* The work of a range of the batch; an error undoes all of it. */

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "ledger.h"
 #include "mark.h"
@@ -39,7 +40,7 @@ require_writable(const char *function)
 	PreventCommandDuringRecovery(function);
 }
 
-static void pg_attribute_noreturn()
+static void SP_NORETURN
 unknown_session(int64 session)
 {
 	ereport(ERROR,

@@ -39,6 +39,7 @@ sp_isolate(SpWork work, SpFailed failed, void *state, int first, int count, int 
 		work(state, first, count);
 		if (timeout_ms > 0)
 			disable_timeout(STATEMENT_TIMEOUT, false);
+		QueryCancelPending = false; /* it may have come at the last moment */
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();

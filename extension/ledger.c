@@ -253,6 +253,7 @@ sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot 
 		{
 			TransactionId fold;
 
+			pg_read_barrier();
 			/* the mark first: it holds for folds up to the one read after it */
 			from = pg_atomic_read_u32(&database->scan_from[heap]);
 			pg_read_barrier();
@@ -279,6 +280,7 @@ start_of_scan(SpDatabase *database, int heap, Relation rel, BlockNumber blocks)
 	if (pg_atomic_read_u32(&database->scan_file[heap]) != SpFileNumber(rel))
 	{
 		pg_atomic_write_u32(&database->scan_from[heap], 0);
+		pg_write_barrier();
 		pg_atomic_write_u32(&database->scan_file[heap], SpFileNumber(rel));
 	}
 	lower_mark(database, heap, blocks);
@@ -324,10 +326,11 @@ sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 
 			continue;
 		if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessShareLock))
 		{
-			pg_atomic_write_u32(&database->sweep, 1);
+			result->skipped |= 1u << heap;
 			continue;
 		}
 		rel = table_open(catalog->ledger[heap], NoLock);
+		result->files[heap] = SpFileNumber(rel);
 		blocks = RelationGetNumberOfBlocks(rel);
 		from = dead_to = start_of_scan(database, heap, rel, blocks);
 		for (BlockNumber block = from; block < blocks; block++)
@@ -339,6 +342,28 @@ sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 
 			raise_mark(database, heap, rel, from, dead_to);
 		table_close(rel, AccessShareLock);
 	}
+}
+
+/*
+ * Whether a heap was rewritten (VACUUM FULL, CLUSTER) since its rows were read:
+ * they lie elsewhere now.  The caller holds locks on all heaps.
+ */
+bool
+sp_ledger_moved(const SpCatalog *catalog, const SpRows *rows)
+{
+	bool		moved = false;
+
+	for (int heap = 0; heap < SP_HEAPS && !moved; heap++)
+	{
+		Relation	rel;
+
+		if ((rows->heaps & (1u << heap)) == 0)
+			continue;
+		rel = table_open(catalog->ledger[heap], NoLock);
+		moved = SpFileNumber(rel) != rows->files[heap];
+		table_close(rel, NoLock);
+	}
+	return moved;
 }
 
 /*

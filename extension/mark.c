@@ -228,7 +228,7 @@ utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, ProcessU
 		if (database != NULL)
 		{
 			sp_slot_forget_all(database);
-			pg_atomic_write_u32(&database->sweep, 2);
+			pg_atomic_write_u32(&database->sweep, 1);
 			sp_shared_wake_worker(database);
 		}
 	}

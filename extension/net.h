@@ -23,7 +23,7 @@ typedef enum SpOp
 	SP_OP_SET_PROCESSED = 'P',	/* absolute value */
 	SP_OP_SET_TOTAL = 'T',
 	SP_OP_SET_MESSAGE = 'M',	/* label is the text */
-	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it */
+	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it; amount: slot flags */
 	SP_OP_REVOKED = 'X',		/* deleted, or another's: label is its stream */
 } SpOp;
 

@@ -78,7 +78,7 @@ take(SpQueue *queue, SpSlot *slot, int64 due_at)
 	SpDue	   *due = add_due(queue, slot->key.session);
 
 	due->slot = slot;
-	due->since = Max(due_at, (int64) pg_atomic_read_u64(&slot->marked_at));
+	due->since = Min(queue->now, Max(due_at, (int64) pg_atomic_read_u64(&slot->marked_at)));
 	due->flags = pg_atomic_exchange_u32(&slot->flags, SP_SLOT_BUSY) & ~SP_SLOT_BUSY;
 	due->pending = pg_atomic_exchange_u64(&slot->pending, 0);
 	due->marks = pg_atomic_exchange_u64(&slot->marks, 0);
@@ -211,9 +211,15 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 		else
 		{
 			int64		due_at;
+			uint32		flags = 0;
 
+			for (int i = first; i < last; i++)
+			{
+				if (rows[i].op == SP_OP_TOUCH || rows[i].op == SP_OP_REVOKED)
+					flags |= (uint32) rows[i].amount & SP_SLOT_URGENT;
+			}
 			if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_DIRTY) == 0)
-				(void) sp_slot_mark(slot, 0, last - first, queue->now);
+				(void) sp_slot_mark(slot, flags, last - first, queue->now);
 			due_at = slot_due_at(slot, queue->now);
 			if (queue->all || due_at <= queue->now)
 			{

@@ -120,12 +120,15 @@ sp_shared_database(Oid relation)
 
 		if (database->database == MyDatabaseId && database->relation == relation)
 			found = database;
-		else if (free_entry == NULL &&
-				 (database->database == InvalidOid ||
-				  (pg_atomic_read_u32(&database->wanted) == 0 &&
-				   pg_atomic_read_u32(&database->attached) == 0 &&
-				   pg_atomic_read_u32(&database->worker_proc) == SP_NO_PROC)))
-			free_entry = database;
+		else if (database->database == InvalidOid ||
+				 (free_entry == NULL && pg_atomic_read_u32(&database->wanted) == 0 &&
+				  pg_atomic_read_u32(&database->attached) == 0 &&
+				  pg_atomic_read_u32(&database->worker_proc) == SP_NO_PROC))
+		{
+			/* one that nobody uses now, but rather one that nobody ever did */
+			if (free_entry == NULL || free_entry->database != InvalidOid)
+				free_entry = database;
+		}
 	}
 	if (found == NULL && free_entry != NULL)
 	{

@@ -20,6 +20,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog.h"
+#include "compat.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -61,8 +62,15 @@ lock_row(Relation rel, Oid index, int64 id)
 	TM_Result	result = TM_Deleted;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
-	scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
-	tuple = systable_getnext(scan);
+	for (int attempt = 0;; attempt++)
+	{
+		/* as in catalog.c, it may be overlooked while it is updated */
+		scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
+		tuple = systable_getnext(scan);
+		if (HeapTupleIsValid(tuple) || attempt == 2)
+			break;
+		systable_endscan(scan);
+	}
 	if (HeapTupleIsValid(tuple))
 	{
 		ItemPointerData tid = tuple->t_self;
@@ -119,7 +127,7 @@ describe(uint32 statuses)
 	return text;
 }
 
-static void pg_attribute_noreturn()
+static void SP_NORETURN
 no_session(FunctionCallInfo fcinfo)
 {
 	ereport(ERROR,

@@ -142,7 +142,7 @@ sync_sessions_stamp(PG_FUNCTION_ARGS)
 static void
 touch(const SpCatalog *catalog, SpDatabase *database, int64 session, char op, const char *stream, uint32 flags)
 {
-	SpRow		row = {.session = session, .op = op, .label = stream, .stamp = sp_ledger_stamp(database)};
+	SpRow		row = {.session = session, .amount = flags, .op = op, .label = stream, .stamp = sp_ledger_stamp(database)};
 	int			heap = sp_ledger_insert(catalog, database, &row, 1);
 
 	if (database != NULL)

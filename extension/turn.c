@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "fold.h"
+#include "nodes/pg_list.h"
 #include "queue.h"
 #include "storage/lmgr.h"
 #include "turn.h"
@@ -15,6 +16,9 @@
 
 #define SWEEP_INTERVAL_US	INT64CONST(10000000)
 #define ROTATE_INTERVAL_US	INT64CONST(500000)
+#define LOCKED_RETRY_US		INT64CONST(200000)
+#define UNSENT_RETRY_US		INT64CONST(1000000)
+#define UNSENT_MAX			10000
 #define ALL_HEAPS			((1u << SP_HEAPS) - 1)
 
 typedef struct Turn
@@ -22,7 +26,14 @@ typedef struct Turn
 	const SpCatalog *catalog;
 	SpNotifier	notify;
 	SpQueue		queue;
+	SpRows		rows;
 } Turn;
+
+/*
+ * Revocations whose NOTIFY failed.  A state is told anew from its table; these
+ * are nowhere else.
+ */
+static List *unsent = NIL;
 
 static TimestampTz swept_at = 0;
 static TimestampTz rotated_at = 0;
@@ -48,15 +59,16 @@ lock_tables(const SpCatalog *catalog)
 
 /* Counts a batch, and says aloud once what went wrong. */
 static void
-account_for(Turn *turn, const SpDue *due, int ndue, int nmessages, TimestampTz start, TimestampTz end, const char *error)
+account_for(Turn *turn, const SpDue *due, int ndue, int nmessages, int64 fold_us, const char *error)
 {
 	SpStats    *stats = &turn->queue.database->stats;
+	TimestampTz now = GetCurrentTimestamp();
 	bool		news = false;
 
 	SpinLockAcquire(&turn->queue.database->stats_lock);
 	stats->folds++;
-	stats->last_fold_us = end - start;
-	stats->fold_us += end - start;
+	stats->last_fold_us = fold_us;
+	stats->fold_us += fold_us;
 	stats->notifications += nmessages;
 	for (int i = 0; i < ndue; i++)
 	{
@@ -67,7 +79,7 @@ account_for(Turn *turn, const SpDue *due, int ndue, int nmessages, TimestampTz s
 			stats->suppressed += due[i].marks > 1 ? (int64) due[i].marks - 1 : 0;
 			if (due[i].slot != NULL && due[i].slot->backoff_ms > 0)
 				stats->blocked_by = 0;	/* the one that was held up is through */
-			sp_shared_note_latency(stats, end - due[i].since);
+			sp_shared_note_latency(stats, now - due[i].since);
 		}
 		else if (due[i].outcome == SP_OUTCOME_UNKNOWN && due[i].discard)
 			stats->discarded += due[i].nrows;
@@ -118,6 +130,40 @@ send(Turn *turn, char **messages, int count, char *error)
 	return sent;
 }
 
+/* Keeps a revocation that could not be sent. */
+static void
+keep_unsent(const char *message)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	if (list_length(unsent) < UNSENT_MAX)
+		unsent = lappend(unsent, pstrdup(message));
+	MemoryContextSwitchTo(old);
+}
+
+/* Tries again to send what is kept. */
+static void
+send_unsent(Turn *turn)
+{
+	char		error[SP_ERROR_LENGTH];
+	char	  **messages;
+	int			count = 0;
+	ListCell   *cell;
+
+	if (unsent == NIL)
+		return;
+	messages = MemoryContextAlloc(turn->queue.context, list_length(unsent) * sizeof(char *));
+	foreach(cell, unsent)
+		messages[count++] = lfirst(cell);
+	if (send(turn, messages, count, error))
+	{
+		list_free_deep(unsent);
+		unsent = NIL;
+	}
+	else
+		turn->queue.next = Min(turn->queue.next, turn->queue.now + UNSENT_RETRY_US);
+}
+
 /* Folds a batch in one transaction and tells it in another. */
 static void
 do_batch(Turn *turn, SpDue *due, int ndue)
@@ -130,7 +176,7 @@ do_batch(Turn *turn, SpDue *due, int ndue)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	if (lock_tables(turn->catalog))
+	if (lock_tables(turn->catalog) && !sp_ledger_moved(turn->catalog, &turn->rows))
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(turn->queue.context);
@@ -159,10 +205,12 @@ do_batch(Turn *turn, SpDue *due, int ndue)
 		{
 			if (due[i].message != NULL)
 				due[i].outcome = SP_OUTCOME_UNTOLD;
+			if (due[i].revoked != NULL)
+				keep_unsent(due[i].revoked);
 		}
 		nmessages = 0;
 	}
-	account_for(turn, due, ndue, nmessages, start, folded, error);
+	account_for(turn, due, ndue, nmessages, folded - start, error);
 	for (int i = 0; i < ndue; i++)
 		sp_queue_finish(&due[i], folded);
 }
@@ -179,7 +227,6 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 {
 	Turn		turn = {catalog, notify, {.database = database, .context = context}};
 	SpQueue    *queue = &turn.queue;
-	SpRows		rows = {0};
 	uint64		flush = pg_atomic_read_u64(&database->flush_wanted);
 	uint32		sweep = pg_atomic_exchange_u32(&database->sweep, 0);
 	uint32		heaps;
@@ -187,10 +234,11 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 
 	queue->now = GetCurrentTimestamp();
 	queue->next = queue->now + SWEEP_INTERVAL_US;
-	queue->all = first || sweep > 1 || flush != pg_atomic_read_u64(&database->flush_done);
-	look = queue->all || sweep || queue->now - swept_at >= SWEEP_INTERVAL_US;
+	queue->all = first || flush != pg_atomic_read_u64(&database->flush_done);
+	look = queue->all || sweep || queue->now - swept_at >= SWEEP_INTERVAL_US || queue->now < swept_at;
 	if (first)
 		sp_queue_retell(queue, catalog);
+	send_unsent(&turn);
 	sp_queue_take(queue);
 	*next = queue->next;
 	if (queue->ndue == 0 && !look)
@@ -202,14 +250,19 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 		swept_at = queue->now;
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);
-	sp_ledger_read_committed(catalog, database, heaps, &rows);
+	sp_ledger_read_committed(catalog, database, heaps, &turn.rows);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
-	sp_queue_deal(queue, &rows);
+	if (turn.rows.skipped != 0)
+	{
+		swept_at = queue->now - SWEEP_INTERVAL_US + LOCKED_RETRY_US;
+		queue->next = Min(queue->next, queue->now + LOCKED_RETRY_US);
+	}
+	sp_queue_deal(queue, &turn.rows);
 	for (int i = 0; i < queue->ndue; i += SP_FOLD_BATCH)
 		do_batch(&turn, &queue->due[i], Min(SP_FOLD_BATCH, queue->ndue - i));
 
-	if (queue->now - rotated_at >= ROTATE_INTERVAL_US)
+	if (queue->now - rotated_at >= ROTATE_INTERVAL_US || queue->now < rotated_at)
 	{
 		rotated_at = queue->now;
 		StartTransactionCommand();

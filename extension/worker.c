@@ -50,6 +50,7 @@
 #define IDLE_EXIT_MS		300000
 
 static SpDatabase *my_database = NULL;
+static bool leaving_idle = false;
 
 /* The entry is free for a successor. */
 static void
@@ -59,6 +60,11 @@ resign(int code, Datum arg)
 		return;
 	pg_atomic_write_u32(&my_database->worker_pid, 0);
 	pg_atomic_write_u32(&my_database->worker_proc, SP_NO_PROC);
+	pg_memory_barrier();
+	/* a commit that came meanwhile has woken us, and nobody else */
+	if (leaving_idle && (sp_queue_next(my_database) != PG_INT64_MAX ||
+						 pg_atomic_read_u32(&my_database->dirty_heaps) != 0))
+		pg_atomic_write_u32(&my_database->wanted, 1);
 	ConditionVariableBroadcast(&my_database->flushed);
 	sp_shared_wake_launcher();
 }
@@ -143,7 +149,7 @@ my_catalog(void)
 }
 
 /* Leave for good: nobody is to start a successor until there is a need. */
-static void pg_attribute_noreturn()
+static void SP_NORETURN
 leave(const char *why)
 {
 	ereport(DEBUG1, (errmsg_internal("sync_progress worker leaves: %s", why)));
@@ -199,7 +205,8 @@ loop(MemoryContext context)
 		now = GetCurrentTimestamp();
 		if (now - active_at > (int64) IDLE_EXIT_MS * 1000)
 		{
-			if (nothing_open(catalog))
+			leaving_idle = nothing_open(catalog);
+			if (leaving_idle)
 				leave("nothing to do");
 			active_at = now;
 		}

@@ -18,6 +18,14 @@ BEGIN
 				HINT = 'Install the extension into a schema of its own: CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync;';
 		END IF;
 	END LOOP;
+	-- functions that run as their owner must not find what others put beside them
+	IF EXISTS (SELECT FROM pg_namespace AS n, aclexplode(n.nspacl) AS a
+		WHERE n.oid = '@extschema@'::regnamespace AND a.grantee = 0 AND a.privilege_type = 'CREATE')
+	THEN
+		RAISE EXCEPTION 'everybody may create objects in schema %', '@extschema@'
+			USING ERRCODE = 'insufficient_privilege',
+			HINT = 'Install the extension into a schema of its own: CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync;';
+	END IF;
 END
 $$;
 
@@ -343,7 +351,7 @@ CREATE VIEW sync_progress AS
 COMMENT ON VIEW sync_progress IS 'The exact state of every session now: increments not folded yet, and the caller''s own uncommitted ones, included';
 
 CREATE FUNCTION sync_progress(session_id bigint)
-RETURNS SETOF sync_progress LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp ROWS 1 AS $$
+RETURNS SETOF sync_progress LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp ROWS 1 AS $$
 BEGIN
 	-- the newest, where a REPEATABLE READ transaction that has changed the status sees two
 	RETURN QUERY SELECT v.* FROM @extschema@.sync_progress AS v WHERE v.session_id = sync_progress.session_id
@@ -368,7 +376,7 @@ COMMENT ON VIEW pg_stat_sync_progress IS 'What the worker of this database has d
 
 CREATE FUNCTION sync_session_start(owner_id text, kind text DEFAULT 'sync', title text DEFAULT NULL, total_count bigint DEFAULT NULL,
 	accounts jsonb DEFAULT NULL, source_id text DEFAULT NULL, status text DEFAULT 'processing')
-RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	new_id bigint;
@@ -433,29 +441,29 @@ RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_ses
 COMMENT ON FUNCTION sync_session_account_change IS 'Internal: changes one account''s status; returns its session''s';
 
 CREATE FUNCTION sync_session_pause(session_id bigint, message text DEFAULT NULL)
-RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
+RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$ SELECT sync_session_change(session_id, 'paused', message, NULL, NULL) $$;
 COMMENT ON FUNCTION sync_session_pause IS 'Asks a run''s workers to pause: their next increment returns "paused". What they still count is counted';
 
 CREATE FUNCTION sync_session_resume(session_id bigint, message text DEFAULT NULL)
-RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
+RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$ SELECT sync_session_change(session_id, 'processing', message, NULL, NULL) $$;
 COMMENT ON FUNCTION sync_session_resume IS 'Lets a paused (or pending) run go on';
 
 CREATE FUNCTION sync_session_cancel(session_id bigint, message text DEFAULT NULL)
-RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
+RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$ SELECT sync_session_change(session_id, 'cancelled', message, NULL, NULL) $$;
 COMMENT ON FUNCTION sync_session_cancel IS 'Ends a run as cancelled: its workers'' next increment returns "cancelled"';
 
 CREATE FUNCTION sync_session_complete(session_id bigint, account_id bigint DEFAULT NULL, message text DEFAULT NULL, result_url text DEFAULT NULL)
-RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
+RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$ SELECT CASE WHEN account_id IS NULL
 	THEN sync_session_change(session_id, 'completed', message, NULL, result_url)
 	ELSE sync_session_account_change(session_id, account_id, 'completed', NULL) END $$;
 COMMENT ON FUNCTION sync_session_complete IS 'Ends a run as completed, or with account_id just that account. Returns the session''s status';
 
 CREATE FUNCTION sync_session_fail(session_id bigint, error_message text, account_id bigint DEFAULT NULL)
-RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
+RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$ SELECT CASE WHEN account_id IS NULL
 	THEN sync_session_change(session_id, 'failed', NULL, error_message, NULL)
 	ELSE sync_session_account_change(session_id, account_id, 'failed', error_message) END $$;
@@ -471,7 +479,7 @@ RETURN rtrim(translate(encode(data, 'base64'), E'+/\n', '-_'), '=');
 COMMENT ON FUNCTION sync_base64url IS 'Internal: base64url without padding (RFC 7515)';
 
 CREATE FUNCTION sync_progress_mint(claims jsonb)
-RETURNS text LANGUAGE plpgsql VOLATILE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+RETURNS text LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
 	signer sync_keys;
 	input text;
@@ -490,7 +498,7 @@ $$;
 COMMENT ON FUNCTION sync_progress_mint IS 'Internal: a signed JWT of these claims';
 
 CREATE FUNCTION sync_progress_token(owner_id text, session_ids bigint[] DEFAULT NULL, ttl interval DEFAULT '1 hour', scope text[] DEFAULT '{read}')
-RETURNS text LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+RETURNS text LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 BEGIN
 	IF owner_id IS NULL OR owner_id = '' THEN
 		RAISE EXCEPTION 'owner_id must not be empty' USING ERRCODE = 'null_value_not_allowed',
@@ -509,7 +517,7 @@ $$;
 COMMENT ON FUNCTION sync_progress_token IS 'A JWT (HS256) for one user: lets a browser watch that owner''s sessions (only session_ids, when given) for ttl, up to a year. Scopes: read, control, admin';
 
 CREATE FUNCTION sync_progress_keys(OUT kid text, OUT alg text, OUT jwk jsonb)
-RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp
+RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp
 AS $$ SELECT kid, alg, jwk FROM sync_keys WHERE expires_at IS NULL OR expires_at > now() $$;
 COMMENT ON FUNCTION sync_progress_keys IS 'For bridges: the keys that tokens may be signed with now';
 
@@ -563,7 +571,7 @@ RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION sync_session_of IS 'Internal: the newest run of a source';
 
-CREATE FUNCTION sync_kinds_check() RETURNS trigger LANGUAGE plpgsql SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+CREATE FUNCTION sync_kinds_check() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 DECLARE
 	payload oid;
 	authorize_ oid;
@@ -606,7 +614,7 @@ VALUES ('sync', 'SyncStatusChannel', 'session_id', '@extschema@.sync_payload(big
 -- plpgsql, since it keeps its plans: the worker calls this for every message
 CREATE FUNCTION sync_progress_states(session_ids bigint[])
 RETURNS TABLE (session_id bigint, stream text, version bigint, payload json, final boolean)
-LANGUAGE plpgsql STABLE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
@@ -623,7 +631,7 @@ COMMENT ON FUNCTION sync_progress_states IS 'Internal: stream, version and paylo
 
 CREATE FUNCTION sync_progress_states_there_are(session_ids bigint[])
 RETURNS TABLE (session_id bigint, stream text, version bigint, payload json, final boolean)
-LANGUAGE plpgsql STABLE SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	ids bigint[];
@@ -649,7 +657,7 @@ COMMENT ON FUNCTION sync_progress_states_there_are IS 'Internal: likewise, witho
 
 CREATE FUNCTION sync_progress_subscribe(identifiers text[], claims jsonb[], who integer[])
 RETURNS TABLE (ord integer, stream text, version bigint, payload json, greeting jsonb, final boolean, refused text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	sessions bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(identifiers)]);
@@ -693,7 +701,7 @@ COMMENT ON FUNCTION sync_progress_subscribe IS 'For bridges: many subscriptions 
 
 CREATE FUNCTION sync_progress_snapshots(streams text[])
 RETURNS TABLE (stream text, version bigint, payload json, final boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = @extschema@, pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 	SELECT st.stream, st.version, st.payload, st.final FROM sync_progress_states_there_are(ARRAY(
 		SELECT sync_session_of(split_part(x, ':', 1), substr(x, position(':' IN x) + 1)) FROM unnest(streams) AS x WHERE position(':' IN x) > 0)) AS st
 $$;

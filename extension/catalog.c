@@ -36,6 +36,7 @@
 
 static SpCatalog cache;
 static bool cache_valid = false;
+static uint64 invalidations = 0;
 
 static void
 invalidate(Datum arg, Oid relation)
@@ -45,8 +46,10 @@ invalidate(Datum arg, Oid relation)
 
 	for (int i = 0; i < SP_HEAPS && !ours; i++)
 		ours = relation == cache.ledger[i];
-	if (ours)
-		cache_valid = false;
+	if (!ours)
+		return;
+	cache_valid = false;
+	invalidations++;
 }
 
 /* Returns whether all of the tables are there. */
@@ -54,6 +57,8 @@ static bool
 fill(Oid schema)
 {
 	static bool registered = false;
+	uint64		before = invalidations;
+	bool		complete;
 
 	if (!registered)
 	{
@@ -66,7 +71,7 @@ fill(Oid schema)
 	cache.accounts = get_relname_relid("sync_session_accounts", schema);
 	cache.accounts_pkey = get_relname_relid("sync_session_accounts_pkey", schema);
 	cache.kinds = get_relname_relid("sync_kinds", schema);
-	cache_valid = OidIsValid(cache.sessions) && OidIsValid(cache.sessions_pkey) &&
+	complete = OidIsValid(cache.sessions) && OidIsValid(cache.sessions_pkey) &&
 		OidIsValid(cache.accounts) && OidIsValid(cache.accounts_pkey) && OidIsValid(cache.kinds);
 	for (int i = 0; i < SP_HEAPS; i++)
 	{
@@ -74,9 +79,11 @@ fill(Oid schema)
 
 		snprintf(name, sizeof(name), "sync_progress_ledger_%d", i);
 		cache.ledger[i] = get_relname_relid(name, schema);
-		cache_valid = cache_valid && OidIsValid(cache.ledger[i]);
+		complete = complete && OidIsValid(cache.ledger[i]);
 	}
-	return cache_valid;
+	/* what was invalidated while we looked is good for this once only */
+	cache_valid = complete && invalidations == before;
+	return complete;
 }
 
 static const SpCatalog *

@@ -219,7 +219,10 @@ listen_attached(struct listen *listen, const PGresult *result)
 
 	if (pid != 0 && pid != listen->worker_pid)
 	{
-		/* its predecessor may have died with something untold, a revocation, say */
+		/*
+		 * its predecessor may have died with something untold, a revocation,
+		 * say
+		 */
 		listen_set_live(listen, false);
 		log_info("listen", "attached channel=%s worker_pid=%d heartbeat_ms=%d",
 				 channel, pid, listen->beat_ms);

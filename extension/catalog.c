@@ -142,35 +142,45 @@ sp_catalog_of_extension(void)
 }
 
 /*
+ * Find the row with this id in an open table by its primary key, as committed
+ * now or changed here; NULL: there is none.  The caller ends *scan.
+ *
+ * A look with SnapshotSelf is not a snapshot: while somebody updates the row it
+ * may see the new version as not committed yet, and then the old one as
+ * replaced already.  So look again before believing that it is gone.
+ */
+HeapTuple
+sp_catalog_find(Relation rel, Oid index, int64 id, SysScanDesc *scan)
+{
+	ScanKeyData key;
+	HeapTuple	tuple = NULL;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
+	for (int attempt = 0; attempt < 3; attempt++)
+	{
+		if (attempt > 0)
+			systable_endscan(*scan);
+		*scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
+		tuple = systable_getnext(*scan);
+		if (HeapTupleIsValid(tuple))
+			break;
+	}
+	return tuple;
+}
+
+/*
  * Read one column of the row with this id.  Returns whether there is one;
  * *own, whether this transaction wrote it, so that nobody else may know yet.
  */
 static bool
 read_column(Oid relation, Oid index, int64 id, AttrNumber column, Datum *value, bool *own)
 {
-	ScanKeyData key;
-	Relation	rel;
+	Relation	rel = table_open(relation, AccessShareLock);
 	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		found = false;
+	HeapTuple	tuple = sp_catalog_find(rel, index, id, &scan);
+	bool		found = HeapTupleIsValid(tuple);
 
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
-	rel = table_open(relation, AccessShareLock);
-
-	/*
-	 * A look with SnapshotSelf is not a snapshot: while somebody updates the
-	 * row it may see the new version as not committed yet, and then the old
-	 * one as replaced already.  Look again before believing that it is gone.
-	 */
-	for (int attempt = 0;; attempt++)
-	{
-		scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
-		tuple = systable_getnext(scan);
-		if (HeapTupleIsValid(tuple) || attempt == 2)
-			break;
-		systable_endscan(scan);
-	}
-	if (HeapTupleIsValid(tuple))
+	if (found)
 	{
 		bool		isnull;
 		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), column - 1);
@@ -180,7 +190,6 @@ read_column(Oid relation, Oid index, int64 id, AttrNumber column, Datum *value, 
 			elog(ERROR, "column %d of \"%s\" is null", column, RelationGetRelationName(rel));
 		*value = datumCopy(*value, att->attbyval, att->attlen);
 		*own = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
-		found = true;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

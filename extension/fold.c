@@ -71,9 +71,8 @@ typedef struct Statement
 } Statement;
 
 static Statement lock_sessions = {
-	"SELECT s.id, s.status, s.processed_count, s.detected_count, s.error_count, s.total_count, s.processed_set_at,"
-	" s.total_set_at, s.message_set_at, s.pace, s.started_at, s.owner_id, k.every_count,"
-	" (extract(epoch FROM k.every_interval) * 1000000)::bigint, (extract(epoch FROM k.min_interval) * 1000000)::bigint"
+	"SELECT " SP_SESSION_COUNTS ", status, pace, started_at, owner_id, every_count,"
+	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint"
 	" FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)"
 	" ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED", 1, {INT8ARRAYOID}
 };
@@ -81,7 +80,7 @@ static Statement find_sessions = {
 	"SELECT id, xmax::text::bigint FROM %s.sync_sessions WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
 };
 static Statement lock_accounts = {
-	"SELECT id, sync_session_id, status, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at"
+	"SELECT " SP_ACCOUNT_COUNTS ", sync_session_id, status"
 	" FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED", 1, {INT8ARRAYOID}
 };
 static Statement find_accounts = {
@@ -156,16 +155,8 @@ lock_free_sessions(Fold *fold, int first, int count, int *nsessions)
 		bool		isnull;
 		Datum		pace;
 
-		counts->id = sp_rows_int64(tuple, 1, NULL);
-		session->status = get_status(tuple, 2);
-		counts->processed = sp_rows_int64(tuple, 3, NULL);
-		counts->detected = sp_rows_int64(tuple, 4, NULL);
-		counts->error = sp_rows_int64(tuple, 5, NULL);
-		counts->total = sp_rows_int64(tuple, 6, &isnull);
-		counts->has_total = !isnull;
-		counts->processed_set_at = sp_rows_int64(tuple, 7, NULL);
-		counts->total_set_at = sp_rows_int64(tuple, 8, NULL);
-		counts->message_set_at = sp_rows_int64(tuple, 9, NULL);
+		sp_rows_counts(tuple, counts);
+		session->status = get_status(tuple, 9);
 		sp_ledger_raise_floor(fold->database, Max(counts->processed_set_at, Max(counts->total_set_at, counts->message_set_at)));
 		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 10, &isnull);
 		sp_pace_read(isnull ? NULL : DatumGetByteaPP(pace), &session->pace);
@@ -252,18 +243,10 @@ lock_free_accounts(Fold *fold, Session *sessions, int nsessions, Account **accou
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
-		bool		isnull;
 
-		counts[i].id = sp_rows_int64(tuple, 1, NULL);
-		(*accounts)[i].session = sp_rows_int64(tuple, 2, NULL);
-		(*accounts)[i].status = get_status(tuple, 3);
-		counts[i].processed = sp_rows_int64(tuple, 4, NULL);
-		counts[i].detected = sp_rows_int64(tuple, 5, NULL);
-		counts[i].error = sp_rows_int64(tuple, 6, NULL);
-		counts[i].total = sp_rows_int64(tuple, 7, &isnull);
-		counts[i].has_total = !isnull;
-		counts[i].processed_set_at = sp_rows_int64(tuple, 8, NULL);
-		counts[i].total_set_at = sp_rows_int64(tuple, 9, NULL);
+		sp_rows_counts(tuple, &counts[i]);
+		(*accounts)[i].session = sp_rows_int64(tuple, 9, NULL);
+		(*accounts)[i].status = get_status(tuple, 10);
 	}
 	*naccounts = (int) SPI_processed;
 	if (*naccounts == nids)

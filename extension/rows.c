@@ -27,6 +27,24 @@ sp_rows_text(HeapTuple tuple, int column)
 	return SPI_getvalue(tuple, SPI_tuptable->tupdesc, column);
 }
 
+/* Counts from a row's first eight columns, SP_SESSION_COUNTS or SP_ACCOUNT_COUNTS. */
+void
+sp_rows_counts(HeapTuple tuple, SpCounts *counts)
+{
+	bool		isnull;
+
+	counts->id = sp_rows_int64(tuple, 1, NULL);
+	counts->processed = sp_rows_int64(tuple, 2, NULL);
+	counts->detected = sp_rows_int64(tuple, 3, NULL);
+	counts->error = sp_rows_int64(tuple, 4, NULL);
+	counts->total = sp_rows_int64(tuple, 5, &isnull);
+	counts->has_total = !isnull;
+	counts->processed_set_at = sp_rows_int64(tuple, 6, NULL);
+	counts->total_set_at = sp_rows_int64(tuple, 7, NULL);
+	counts->message_set_at = sp_rows_int64(tuple, 8, NULL);
+	counts->message = NULL;
+}
+
 /* An argument bigint[]. */
 Datum
 sp_rows_ids(const int64 *ids, int count)

@@ -6,9 +6,15 @@
 #define SP_ROWS_H
 
 #include "executor/spi.h"
+#include "net.h"
+
+/* What sp_rows_counts() reads, of sessions and of accounts. */
+#define SP_SESSION_COUNTS	"id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at, message_set_at"
+#define SP_ACCOUNT_COUNTS	"id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at, 0::bigint"
 
 extern int64 sp_rows_int64(HeapTuple tuple, int column, bool *isnull);
 extern char *sp_rows_text(HeapTuple tuple, int column);
+extern void sp_rows_counts(HeapTuple tuple, SpCounts *counts);
 extern Datum sp_rows_ids(const int64 *ids, int count);
 
 #endif							/* SP_ROWS_H */

@@ -15,7 +15,6 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -27,7 +26,6 @@
 #include "fmgr.h"
 #include "storage/lockdefs.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -54,23 +52,12 @@ static const uint32 allowed_from[] = {
 static TupleTableSlot *
 lock_row(Relation rel, Oid index, int64 id)
 {
-	ScanKeyData key;
 	SysScanDesc scan;
-	HeapTuple	tuple;
+	HeapTuple	tuple = sp_catalog_find(rel, index, id, &scan);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	TM_FailureData failure;
 	TM_Result	result = TM_Deleted;
 
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
-	for (int attempt = 0;; attempt++)
-	{
-		/* as in catalog.c, it may be overlooked while it is updated */
-		scan = systable_beginscan(rel, index, true, SnapshotSelf, 1, &key);
-		tuple = systable_getnext(scan);
-		if (HeapTupleIsValid(tuple) || attempt == 2)
-			break;
-		systable_endscan(scan);
-	}
 	if (HeapTupleIsValid(tuple))
 	{
 		ItemPointerData tid = tuple->t_self;

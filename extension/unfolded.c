@@ -36,9 +36,8 @@ enum
 };
 
 /*
- * Reads counts of sessions or accounts by ids, ordered by id.  The columns:
- * id, processed, detected, error, total, processed_set_at, total_set_at,
- * message_set_at (0 for accounts), session.
+ * Reads counts of sessions or accounts by ids, ordered by id, and the session
+ * that each is or belongs to, which the query has in its ninth column.
  */
 static SpCounts *
 read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int *count)
@@ -54,19 +53,8 @@ read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int
 	*sessions = palloc0(Max(*count, 1) * sizeof(int64));
 	for (int i = 0; i < *count; i++)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		bool		isnull;
-
-		counts[i].id = sp_rows_int64(tuple, 1, NULL);
-		counts[i].processed = sp_rows_int64(tuple, 2, NULL);
-		counts[i].detected = sp_rows_int64(tuple, 3, NULL);
-		counts[i].error = sp_rows_int64(tuple, 4, NULL);
-		counts[i].total = sp_rows_int64(tuple, 5, &isnull);
-		counts[i].has_total = !isnull;
-		counts[i].processed_set_at = sp_rows_int64(tuple, 6, NULL);
-		counts[i].total_set_at = sp_rows_int64(tuple, 7, NULL);
-		counts[i].message_set_at = sp_rows_int64(tuple, 8, NULL);
-		(*sessions)[i] = sp_rows_int64(tuple, 9, NULL);
+		sp_rows_counts(SPI_tuptable->vals[i], &counts[i]);
+		(*sessions)[i] = sp_rows_int64(SPI_tuptable->vals[i], 9, NULL);
 	}
 	return counts;
 }
@@ -169,11 +157,9 @@ sync_progress_unfolded(PG_FUNCTION_ARGS)
 			account_ids[naccount_ids++] = row->account;
 	}
 	SPI_connect();
-	sessions = read_counts(psprintf("SELECT id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at,"
-									" message_set_at, id FROM %s.sync_sessions WHERE id = ANY ($1) ORDER BY id", schema),
+	sessions = read_counts(psprintf("SELECT " SP_SESSION_COUNTS ", id FROM %s.sync_sessions WHERE id = ANY ($1) ORDER BY id", schema),
 						   session_ids, nsession_ids, &ignored, &nsessions);
-	accounts = read_counts(psprintf("SELECT id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at,"
-									" 0::bigint, sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id", schema),
+	accounts = read_counts(psprintf("SELECT " SP_ACCOUNT_COUNTS ", sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id", schema),
 						   account_ids, naccount_ids, &account_sessions, &naccounts);
 	put_all(result, &rows, sessions, nsessions, accounts, account_sessions, naccounts);
 	SPI_finish();

@@ -184,7 +184,7 @@ bridge_is_ready(const struct bridge *bridge, const char **why)
 	*why = query_problem(bridge->query);
 	if (!query_is_up(bridge->query))
 		return false;
-	*why = "the keys have not been read yet";
+	*why = "the keys have not been read yet; if that lasts, the log says why";
 	return bridge->has_keys || bridge->config->auth == CONFIG_AUTH_NONE;
 }
 

@@ -15,6 +15,7 @@ export interface SyncPayload {
   detected_count: number
   error_count: number
   time_remaining: number | null
+  /** The four that follow: only from payload functions that give them. */
   eta_seconds?: number | null
   eta_low?: number | null
   eta_high?: number | null
@@ -46,7 +47,7 @@ export interface AccountPayload {
 }
 
 export type RunStatus = 'pending' | 'processing' | 'paused' | 'completed' | 'failed' | 'cancelled'
-export type AccountStatus = 'pending' | 'processing' | 'completed' | 'failed'
+export type AccountStatus = RunStatus
 
 export type ConnectionState = 'idle' | 'connecting' | 'live' | 'stale' | 'backoff' | 'closed' | 'rejected'
 

@@ -51,6 +51,7 @@ typedef struct Session
 	SpStatus	status;
 	SpPace		pace;
 	TimestampTz started_at;
+	int64		version;		/* that the fold gives it */
 	char	   *owner;
 	SpDue	   *due;
 } Session;
@@ -303,12 +304,12 @@ write_session(const Fold *fold, Session *session, int64 processed_before, Timest
 	nulls[10] = counters == NULL ? 'n' : ' ';
 	args[11] = PointerGetDatum(sp_pace_write(&session->pace));
 	args[12] = TimestampTzGetDatum(now);
-	args[13] = Int64GetDatum(sp_unix_us(now));
+	args[13] = Int64GetDatum(session->version);
 	run(fold, &update_session, args, nulls, SPI_OK_UPDATE);
 }
 
 static void
-write_account(const Fold *fold, const SpCounts *counts, Account *account, TimestampTz now)
+write_account(const Fold *fold, const SpCounts *counts, Account *account, int64 version)
 {
 	Datum		args[9];
 	char		nulls[9];
@@ -327,7 +328,7 @@ write_account(const Fold *fold, const SpCounts *counts, Account *account, Timest
 	args[5] = Int64GetDatum(counts->processed_set_at);
 	args[6] = Int64GetDatum(counts->total_set_at);
 	args[7] = CStringGetTextDatum(sp_status_name(account->status));
-	args[8] = Int64GetDatum(sp_unix_us(now));
+	args[8] = Int64GetDatum(version);
 	run(fold, &update_account, args, nulls, SPI_OK_UPDATE);
 }
 
@@ -372,7 +373,7 @@ fold_session(Fold *fold, Session *session, SpCounts *counts, Account *accounts, 
 	}
 	sp_net_apply(&session->counts, own, nown, due->rows, due->nrows);
 	for (int i = 0; i < nown; i++)
-		write_account(fold, &own[i], places[i], now);
+		write_account(fold, &own[i], places[i], session->version);
 	write_session(fold, session, before, now);
 	sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
 	pfree(own);
@@ -410,6 +411,12 @@ fold_range(void *state, int first, int count)
 
 		if (due->outcome == SP_OUTCOME_LOCKED)
 			continue;
+
+		/*
+		 * no two alike, in the order of ids: runs of one source share a
+		 * stream
+		 */
+		sessions[i].version = sp_unix_us(now) + i;
 		if (due->nrows > 0)
 			fold_session(fold, &sessions[i], counts, accounts, naccounts, now);
 		if (due->nrows > 0 || (due->flags & SP_SLOT_RETELL))

@@ -41,6 +41,7 @@ compose(void *state, int first, int count)
 	int64	   *ids = palloc(count * sizeof(int64));
 	Oid			types[1] = {INT8ARRAYOID};
 	Datum		args[1];
+	bool	   *found = palloc0(count * sizeof(bool));
 	TimestampTz now = GetCurrentTimestamp();
 
 	for (int i = 0; i < count; i++)
@@ -71,15 +72,20 @@ compose(void *state, int first, int count)
 		for (int i = first; i < first + count; i++)
 		{
 			MemoryContext old;
+			char	   *payload;
 
 			if (telling->told[i]->session != session)
 				continue;
+			payload = sp_rows_text(tuple, 4);
+			found[i - first] = true;
+			if (payload == NULL)
+				break;			/* it has a successor, which is told instead */
 			old = MemoryContextSwitchTo(telling->context);
 			telling->told[i]->message =
 				sp_payload_progress(sp_rows_text(tuple, 2),
 									sp_rows_int64(tuple, 3, NULL),
 									DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
-									telling->owners[i], sp_rows_text(tuple, 4), now);
+									telling->owners[i], payload, now);
 			MemoryContextSwitchTo(old);
 			break;
 		}
@@ -87,7 +93,7 @@ compose(void *state, int first, int count)
 	SPI_finish();
 	for (int i = first; i < first + count; i++)
 	{
-		if (telling->told[i]->message == NULL)
+		if (!found[i - first])
 			ereport(ERROR,
 					(errcode(ERRCODE_NO_DATA_FOUND),
 					 errmsg("the payload function gave nothing for session " INT64_FORMAT, telling->told[i]->session),

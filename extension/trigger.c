@@ -11,7 +11,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
@@ -22,7 +24,10 @@
 #include "rows.h"
 #include "trigger.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -188,6 +193,42 @@ stream_of(TupleTableSlot *slot, TupleDesc desc)
 }
 
 /*
+ * Whether the stream of a new session was another's before: who watches it
+ * was asked about that one.  Looked up in the index, whatever the user may read.
+ */
+static bool
+takes_over(TriggerData *data, const SpCatalog *catalog, TupleTableSlot *new)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	static const char *const columns[] = {"kind", "source_id"};
+	ScanKeyData keys[lengthof(columns)];
+	Oid			index = get_relname_relid("sync_sessions_source", catalog->schema);
+	int64		own = get_int64(new, column(desc, "id"));
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		int			number = column(desc, columns[i]);
+		bool		isnull;
+
+		ScanKeyEntryInitialize(&keys[i], 0, number, BTEqualStrategyNumber, InvalidOid,
+							   TupleDescAttr(desc, number - 1)->attcollation, F_TEXTEQ,
+							   slot_getattr(new, number, &isnull));
+	}
+	scan = systable_beginscan(data->tg_relation, index, true, SnapshotSelf, lengthof(columns), keys);
+	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool		isnull;
+
+		found = DatumGetInt64(heap_getattr(tuple, column(desc, "id"), desc, &isnull)) != own;
+	}
+	systable_endscan(scan);
+	return found;
+}
+
+/*
  * Touches the session of every row that the statement changed.  The old and
  * the new rows of an UPDATE come in the same order.
  */
@@ -234,6 +275,8 @@ touch_rows(TriggerData *data, const SpCatalog *catalog, SpDatabase *database)
 				 differs(old, new, column(desc, "source_id"), true) ||
 				 differs(old, new, column(desc, "kind"), true)))
 				touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), SP_SLOT_URGENT);
+			if (sessions && !update && takes_over(data, catalog, new))
+				touch(catalog, database, get_int64(new, id), SP_OP_REVOKED, stream_of(new, desc), SP_SLOT_URGENT);
 			touch(catalog, database, get_int64(gone ? old : new, id), SP_OP_TOUCH, NULL, flags);
 			if (update && differs(old, new, id, false))
 				touch(catalog, database, get_int64(old, id), SP_OP_TOUCH, NULL, flags);

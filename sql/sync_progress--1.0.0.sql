@@ -53,7 +53,7 @@ COMMENT ON COLUMN sync_kinds.param IS 'Name of the id in a subscription''s ident
 COMMENT ON COLUMN sync_kinds.every_count IS 'Tell after so many more items are processed, but not before min_interval has passed';
 COMMENT ON COLUMN sync_kinds.every_interval IS 'Tell at the latest so long after a change';
 COMMENT ON COLUMN sync_kinds.min_interval IS 'Tell progress at most once in this time; a change of status does not wait';
-COMMENT ON COLUMN sync_kinds.stall_after IS 'A run that has not moved for so long counts as stalled';
+COMMENT ON COLUMN sync_kinds.stall_after IS 'For payload functions: a run that has not moved for so long counts as stalled. The built-in one does not say so';
 COMMENT ON COLUMN sync_kinds.payload_function IS 'Signature of a STABLE function (session_ids bigint[]) returning TABLE(session_id bigint, payload json): what watchers are sent. Runs as its owner, restricted';
 COMMENT ON COLUMN sync_kinds.authorize_function IS 'Signature of a STABLE function (session_id bigint, claims jsonb) returning boolean: who may watch. NULL and false refuse. Runs as its owner, restricted';
 
@@ -97,6 +97,21 @@ CREATE INDEX sync_sessions_ended ON sync_sessions (completed_at)
 	WHERE status IN ('completed', 'failed', 'cancelled');
 
 COMMENT ON TABLE sync_sessions IS 'One row per run. Counts are current up to the last fold; the view sync_progress adds what is not folded yet';
+COMMENT ON COLUMN sync_sessions.id IS 'The session''s id, as sync_session_start returns it';
+COMMENT ON COLUMN sync_sessions.kind IS 'What kind of sync it is, see sync_kinds';
+COMMENT ON COLUMN sync_sessions.title IS 'What people read above the bar';
+COMMENT ON COLUMN sync_sessions.pinned IS 'Whether people keep it on top of lists';
+COMMENT ON COLUMN sync_sessions.status IS 'pending, processing, paused, completed, failed or cancelled';
+COMMENT ON COLUMN sync_sessions.message IS 'One line below the bar: what is being done';
+COMMENT ON COLUMN sync_sessions.error_message IS 'Why it failed';
+COMMENT ON COLUMN sync_sessions.result_url IS 'Where the result is';
+COMMENT ON COLUMN sync_sessions.processed_count IS 'Items done, up to the last fold';
+COMMENT ON COLUMN sync_sessions.detected_count IS 'Items found to be of interest, up to the last fold';
+COMMENT ON COLUMN sync_sessions.error_count IS 'Items that failed, up to the last fold';
+COMMENT ON COLUMN sync_sessions.started_at IS 'When it began to be processed';
+COMMENT ON COLUMN sync_sessions.completed_at IS 'When it ended, completed or not';
+COMMENT ON COLUMN sync_sessions.created_at IS 'When the row was made';
+COMMENT ON COLUMN sync_sessions.updated_at IS 'When it changed last';
 COMMENT ON COLUMN sync_sessions.job_id IS 'The run''s id for outside workers; never reused';
 COMMENT ON COLUMN sync_sessions.source_id IS 'The application''s own id for what is synced (defaults to the id); at most one run per kind and source has not ended';
 COMMENT ON COLUMN sync_sessions.owner_id IS 'Who may watch: compared with a token''s sub';
@@ -130,6 +145,18 @@ CREATE TABLE sync_session_accounts (
 CREATE INDEX sync_session_accounts_session ON sync_session_accounts (sync_session_id, position, id);
 
 COMMENT ON TABLE sync_session_accounts IS 'Parts of a run (mailboxes, folders, connectors). Incrementing one increments its session';
+COMMENT ON COLUMN sync_session_accounts.id IS 'What increments name as account_id';
+COMMENT ON COLUMN sync_session_accounts.sync_session_id IS 'The session that it is part of';
+COMMENT ON COLUMN sync_session_accounts.name IS 'What people read beside its bar';
+COMMENT ON COLUMN sync_session_accounts.email IS 'Its address, if it has one';
+COMMENT ON COLUMN sync_session_accounts.status IS 'pending, processing, paused, completed, failed or cancelled; it completes at its total';
+COMMENT ON COLUMN sync_session_accounts.total_count IS 'Items expected; NULL: unknown';
+COMMENT ON COLUMN sync_session_accounts.processed_count IS 'Items done, up to the last fold';
+COMMENT ON COLUMN sync_session_accounts.detected_count IS 'Items found to be of interest, up to the last fold';
+COMMENT ON COLUMN sync_session_accounts.error_count IS 'Items that failed, up to the last fold';
+COMMENT ON COLUMN sync_session_accounts.error_message IS 'Why it failed';
+COMMENT ON COLUMN sync_session_accounts.processed_set_at IS 'Internal: as in sync_sessions';
+COMMENT ON COLUMN sync_session_accounts.total_set_at IS 'Internal: as in sync_sessions';
 COMMENT ON COLUMN sync_session_accounts.position IS 'Order of display';
 COMMENT ON COLUMN sync_session_accounts.version IS 'Grows with every change, like a session''s';
 
@@ -365,10 +392,37 @@ $$;
 COMMENT ON FUNCTION sync_progress(bigint) IS 'The exact state of one session now; an error when there is none';
 
 CREATE VIEW pg_stat_sync_progress AS
-	SELECT s.*, (SELECT sum(pg_relation_size(c.oid)) FROM pg_class AS c
+	SELECT s.worker_pid, s.worker_beat, s.attached, s.folds, round(s.fold_ms::numeric, 3) AS fold_ms, round(s.last_fold_ms::numeric, 3) AS last_fold_ms,
+		s.increments_folded, s.notifications, s.suppressed, s.discarded, s.backed_off, s.last_error, s.blocked_by,
+		s.sessions_tracked, s.sessions_waiting, s.max_sessions, s.current_heap,
+		round(s.notify_p50_ms::numeric, 3) AS notify_p50_ms, round(s.notify_p95_ms::numeric, 3) AS notify_p95_ms,
+		round(s.notify_p99_ms::numeric, 3) AS notify_p99_ms, s.stats_reset, (SELECT sum(pg_relation_size(c.oid)) FROM pg_class AS c
 		WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relname ~ '^sync_progress_ledger_\d+$')::bigint AS ledger_bytes
 	FROM sync_progress_stat() AS s;
 COMMENT ON VIEW pg_stat_sync_progress IS 'What the worker of this database has done: folds, notifications, what the throttle suppressed, latency from commit to NOTIFY, who blocks, the worker''s last beat';
+
+COMMENT ON COLUMN pg_stat_sync_progress.worker_pid IS 'The worker; NULL when nothing is open and it has left, or when it could not be started';
+COMMENT ON COLUMN pg_stat_sync_progress.worker_beat IS 'When the worker began its last turn';
+COMMENT ON COLUMN pg_stat_sync_progress.attached IS 'Bridges that listen';
+COMMENT ON COLUMN pg_stat_sync_progress.folds IS 'Transactions that folded a batch of sessions';
+COMMENT ON COLUMN pg_stat_sync_progress.fold_ms IS 'Milliseconds in all of them';
+COMMENT ON COLUMN pg_stat_sync_progress.last_fold_ms IS 'Milliseconds of the last';
+COMMENT ON COLUMN pg_stat_sync_progress.increments_folded IS 'Ledger rows folded';
+COMMENT ON COLUMN pg_stat_sync_progress.notifications IS 'Notifications sent, heartbeats aside';
+COMMENT ON COLUMN pg_stat_sync_progress.suppressed IS 'Commits that the throttle gave no notification of their own';
+COMMENT ON COLUMN pg_stat_sync_progress.discarded IS 'Ledger rows of sessions that were deleted';
+COMMENT ON COLUMN pg_stat_sync_progress.backed_off IS 'Folds put off: a locked row, a failing function';
+COMMENT ON COLUMN pg_stat_sync_progress.last_error IS 'What failed last';
+COMMENT ON COLUMN pg_stat_sync_progress.blocked_by IS 'Pid of who holds a session''s row locked';
+COMMENT ON COLUMN pg_stat_sync_progress.sessions_tracked IS 'Sessions in shared memory';
+COMMENT ON COLUMN pg_stat_sync_progress.sessions_waiting IS 'Those that wait for their turn to be told';
+COMMENT ON COLUMN pg_stat_sync_progress.max_sessions IS 'Room for sessions in shared memory, all databases together';
+COMMENT ON COLUMN pg_stat_sync_progress.current_heap IS 'Heap of the ledger that is written to';
+COMMENT ON COLUMN pg_stat_sync_progress.notify_p50_ms IS 'Milliseconds from when a session became due to its notification: median, to a fifth';
+COMMENT ON COLUMN pg_stat_sync_progress.notify_p95_ms IS 'Likewise, 95 of 100';
+COMMENT ON COLUMN pg_stat_sync_progress.notify_p99_ms IS 'Likewise, 99 of 100';
+COMMENT ON COLUMN pg_stat_sync_progress.stats_reset IS 'Since when these are counted';
+COMMENT ON COLUMN pg_stat_sync_progress.ledger_bytes IS 'Size of the ledger';
 
 -- ---------------------------------------------------------------------------
 -- For applications: a run's life
@@ -402,13 +456,18 @@ BEGIN
 		RAISE EXCEPTION 'accounts must be a JSON array' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'For instance [{"name":"Inbox","email":"a@example.com","total_count":150}].';
 	END IF;
-	INSERT INTO sync_sessions AS s (owner_id, kind, title, total_count, source_id, status)
-	VALUES (sync_session_start.owner_id, sync_session_start.kind, sync_session_start.title,
+	LOOP
+		new_id := nextval('@extschema@.sync_sessions_id_seq');
+		-- an id that another run was given as its source_id would name that one's stream
+		EXIT WHEN sync_session_start.source_id IS NOT NULL
+			OR NOT EXISTS (SELECT FROM sync_sessions AS s WHERE s.kind = sync_session_start.kind AND s.source_id = new_id::text);
+	END LOOP;
+	INSERT INTO sync_sessions AS s (id, owner_id, kind, title, total_count, source_id, status)
+	VALUES (new_id, sync_session_start.owner_id, sync_session_start.kind, sync_session_start.title,
 		coalesce(sync_session_start.total_count,
 			(SELECT CASE WHEN bool_and(a ->> 'total_count' IS NOT NULL) THEN sync_progress_clamp(sum((a ->> 'total_count')::bigint)) END
 			FROM jsonb_array_elements(nullif(sync_session_start.accounts, 'null')) AS a)),
-		sync_session_start.source_id, sync_session_start.status)
-	RETURNING s.id INTO new_id;
+		sync_session_start.source_id, sync_session_start.status);
 	IF jsonb_typeof(sync_session_start.accounts) = 'array' AND sync_session_start.accounts <> '[]' THEN
 		INSERT INTO sync_session_accounts (sync_session_id, name, email, total_count, position)
 		SELECT new_id, coalesce(a ->> 'name', a ->> 'email'), a ->> 'email', (a ->> 'total_count')::bigint, n
@@ -620,14 +679,16 @@ BEGIN
 	RETURN QUERY
 	SELECT DISTINCT ON (s.id) s.id, s.kind || ':' || s.source_id,
 		greatest(s.version, (SELECT max(a.version) FROM sync_session_accounts AS a WHERE a.sync_session_id = s.id)),
-		p.payload, s.status IN ('completed', 'failed', 'cancelled')
+		-- a run that has a successor is nobody's state any more
+		CASE WHEN NOT EXISTS (SELECT FROM sync_sessions AS n WHERE n.kind = s.kind AND n.source_id = s.source_id AND n.id > s.id) THEN p.payload END,
+		s.status IN ('completed', 'failed', 'cancelled')
 	FROM (SELECT k.payload_function, array_agg(x.id) AS ids FROM sync_sessions AS x JOIN sync_kinds AS k USING (kind)
 		WHERE x.id = ANY (session_ids) GROUP BY k.payload_function) AS g
 	CROSS JOIN LATERAL sync_progress_payloads(g.payload_function, g.ids) AS p
 	JOIN sync_sessions AS s ON s.id = p.session_id AND s.id = ANY (g.ids);
 END
 $$;
-COMMENT ON FUNCTION sync_progress_states IS 'Internal: stream, version and payload of sessions, read in one snapshot';
+COMMENT ON FUNCTION sync_progress_states IS 'Internal: stream, version and payload of sessions, read in one snapshot; no payload for a run that has a successor';
 
 CREATE FUNCTION sync_progress_states_there_are(session_ids bigint[])
 RETURNS TABLE (session_id bigint, stream text, version bigint, payload json, final boolean)
@@ -665,6 +726,7 @@ DECLARE
 	parsed jsonb;
 	k sync_kinds;
 	session bigint;
+	source text;
 BEGIN
 	FOR i IN 1..cardinality(identifiers) LOOP
 		BEGIN
@@ -674,7 +736,12 @@ BEGIN
 				refusals[i] := 'not_found';
 				SELECT * INTO k FROM sync_kinds WHERE channel = parsed ->> 'channel';
 				IF FOUND AND jsonb_typeof(coalesce(parsed -> k.param, parsed -> 'id')) IN ('string', 'number') THEN
-					session := sync_session_of(k.kind, coalesce(parsed ->> k.param, parsed ->> 'id'));
+					source := coalesce(parsed ->> k.param, parsed ->> 'id');
+					session := sync_session_of(k.kind, source);
+					-- the id of a run that has a source_id serves as well
+					IF session IS NULL AND source ~ '^[0-9]{1,18}$' THEN
+						SELECT sync_session_of(s.kind, s.source_id) INTO session FROM sync_sessions AS s WHERE s.id = source::bigint AND s.kind = k.kind;
+					END IF;
 					IF session IS NOT NULL AND sync_progress_authorized(k.authorize_function, session, claims[who[i]]) THEN
 						refusals[i] := NULL;
 						sessions[i] := session;

@@ -290,6 +290,33 @@ test('a run that passes to another owner: its former owner is cut off, the new o
   await clientOf(t, await database.token('bob')).watch(session).event('connected')
 })
 
+test('a source that passes to another owner with its next run: the former owner sees nothing of it', async t => {
+  const first = await database.session(`source_id => 'inbox-of-two'`)
+  const client = clientOf(t)
+  const watcher = client.watch({ channel: 'SyncStatusChannel', session_id: 'inbox-of-two' })
+  await watcher.event('connected')
+  await database.complete(first)
+  await database.session(`title => 'secret', source_id => 'inbox-of-two'`, 'bob')
+  await watcher.event('rejected')
+  assert.ok(!client.frames.all.some(({ frame }) => JSON.stringify(frame).includes('secret')), 'not a frame has the other\'s title')
+})
+
+test('the next run of a source is followed by who may, and not by a token for the first run alone', async t => {
+  const first = await database.session(`source_id => 'inbox-of-one'`)
+  const identifier = { channel: 'SyncStatusChannel', session_id: 'inbox-of-one' }
+  const all = clientOf(t).watch(identifier)
+  const narrow = clientOf(t, await database.token('alice', `ARRAY[${first}]`)).watch(identifier)
+  await all.event('connected')
+  await narrow.event('connected')
+  await database.complete(first)
+  const second = await database.session(`source_id => 'inbox-of-one'`)
+  await narrow.event('rejected')
+  await all.state(state => state.session_id === second)
+  await database.increment(first) // late, and nobody's business any more
+  await database.increment(second, 3)
+  await all.state(state => state.session_id === second && state.processed_count === 3)
+})
+
 test('a ping each 3 seconds, with the time in seconds', async () => {
   await observer.frames.find(() => observer.framesOf('ping').length >= 3, 'three pings', { ms: 12_000 })
   const pings = observer.framesOf('ping')

@@ -31,6 +31,8 @@ void
 sp_eta_add(SpPace *pace, int64_t now_us, int64_t processed)
 {
 	advance(pace, now_us);
+	if (processed != 0)
+		pace->moved_at = now_us;
 	if (__builtin_add_overflow(pace->counts[0], processed, &pace->counts[0]))
 		pace->counts[0] = processed;
 }

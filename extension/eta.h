@@ -18,6 +18,7 @@ typedef struct SpPace
 {
 	int64_t		bucket;			/* number of the newest: time / 30 s */
 	int64_t		counts[SP_ETA_BUCKETS]; /* [0] is the newest */
+	int64_t		moved_at;		/* when something was processed last; 0: never */
 } SpPace;
 
 extern void sp_eta_add(SpPace *pace, int64_t now_us, int64_t processed);

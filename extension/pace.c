@@ -14,7 +14,7 @@
 #include "pace.h"
 #include "utils/timestamp.h"
 
-#define PACE_FORM	INT64CONST(0x5350000000000001)
+#define PACE_FORM	INT64CONST(0x5350000000000002)
 
 typedef struct StoredPace
 {
@@ -48,19 +48,21 @@ sp_pace_write(const SpPace *pace)
 	return stored;
 }
 
-/* sync_progress_pace(pace, processed_count, total_count, started_at, at) → (rate, time_remaining) */
+/* sync_progress_pace(pace, processed_count, total_count, started_at, at) → (rate, time_remaining, moved_at) */
 Datum
 sync_progress_pace(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
 	SpPace		pace;
-	Datum		values[2] = {0};
-	bool		nulls[2] = {true, true};
+	Datum		values[3] = {0};
+	bool		nulls[3] = {true, true, true};
 	int64		remaining = -1;
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	sp_pace_read(PG_ARGISNULL(0) ? NULL : PG_GETARG_BYTEA_PP(0), &pace);
+	values[2] = TimestampTzGetDatum(pace.moved_at);
+	nulls[2] = pace.moved_at == 0;
 	if (!PG_ARGISNULL(1) && !PG_ARGISNULL(3) && !PG_ARGISNULL(4))
 	{
 		int64		started = PG_GETARG_TIMESTAMPTZ(3);

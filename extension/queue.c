@@ -140,6 +140,7 @@ sp_queue_retell(SpQueue *queue, const SpCatalog *catalog)
 	int64	   *ids;
 	uint64		count;
 
+	SetCurrentStatementStartTimestamp();	/* now() is this */
 	StartTransactionCommand();
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());

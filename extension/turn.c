@@ -8,6 +8,7 @@
 #include "fold.h"
 #include "nodes/pg_list.h"
 #include "queue.h"
+#include "stall.h"
 #include "storage/lmgr.h"
 #include "turn.h"
 #include "utils/memutils.h"
@@ -238,6 +239,11 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 	look = queue->all || sweep || queue->now - swept_at >= SWEEP_INTERVAL_US || queue->now < swept_at;
 	if (first)
 		sp_queue_retell(queue, catalog);
+	if (look)
+	{
+		sp_stall_touch(catalog, database);
+		MemoryContextSwitchTo(context);
+	}
 	send_unsent(&turn);
 	sp_queue_take(queue);
 	*next = queue->next;

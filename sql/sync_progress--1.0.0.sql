@@ -53,7 +53,7 @@ COMMENT ON COLUMN sync_kinds.param IS 'Name of the id in a subscription''s ident
 COMMENT ON COLUMN sync_kinds.every_count IS 'Tell after so many more items are processed, but not before min_interval has passed';
 COMMENT ON COLUMN sync_kinds.every_interval IS 'Tell at the latest so long after a change';
 COMMENT ON COLUMN sync_kinds.min_interval IS 'Tell progress at most once in this time; a change of status does not wait';
-COMMENT ON COLUMN sync_kinds.stall_after IS 'For payload functions: a run that has not moved for so long counts as stalled. The built-in one does not say so';
+COMMENT ON COLUMN sync_kinds.stall_after IS 'A run that has not moved for so long counts as stalled, and is told so once, within ten seconds';
 COMMENT ON COLUMN sync_kinds.payload_function IS 'Signature of a STABLE function (session_ids bigint[]) returning TABLE(session_id bigint, payload json): what watchers are sent. Runs as its owner, restricted';
 COMMENT ON COLUMN sync_kinds.authorize_function IS 'Signature of a STABLE function (session_id bigint, claims jsonb) returning boolean: who may watch. NULL and false refuse. Runs as its owner, restricted';
 
@@ -230,9 +230,9 @@ RETURNS SETOF record LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME',
 COMMENT ON FUNCTION sync_progress_unfolded IS 'Internal: the counts of each session and account that the ledger holds something for, with that added, as the caller''s snapshot sees it; counters: only what is to be added';
 
 CREATE FUNCTION sync_progress_pace(pace bytea, processed_count bigint, total_count bigint, started_at timestamptz, at timestamptz,
-	OUT rate double precision, OUT time_remaining bigint)
+	OUT rate double precision, OUT time_remaining bigint, OUT moved_at timestamptz)
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_pace';
-COMMENT ON FUNCTION sync_progress_pace IS 'Internal: items a second over the last five minutes, and seconds remaining by 0.7 x that + 0.3 x the overall rate (NULL until something was processed or without a total)';
+COMMENT ON FUNCTION sync_progress_pace IS 'Internal: items a second over the last five minutes, and seconds remaining by 0.7 x that + 0.3 x the overall rate (NULL until something was processed or without a total); and when something was processed last';
 
 CREATE FUNCTION sync_progress_payloads(signature text, session_ids bigint[], OUT session_id bigint, OUT payload json)
 RETURNS SETOF record LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_payloads';
@@ -595,12 +595,16 @@ RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE ROWS 100 AS 
 		'message', s.message, 'error_message', s.error_message,
 		'progress_percentage', @extschema@.sync_progress_percentage(s.processed_count, s.total_count, s.status),
 		'processed_count', s.processed_count, 'total_count', s.total_count, 'detected_count', s.detected_count, 'error_count', s.error_count,
-		'time_remaining', CASE WHEN s.status = 'processing' THEN p.time_remaining END, 'rate', round(p.rate::numeric, 1),
+		'time_remaining', CASE WHEN s.status = 'processing' THEN p.time_remaining END,
+		'eta_state', CASE WHEN s.status <> 'processing' THEN 'none' WHEN coalesce(p.moved_at, s.started_at) <= s.updated_at - k.stall_after THEN 'stalled'
+			WHEN p.time_remaining IS NULL THEN 'estimating' ELSE 'steady' END,
+		'rate', round(p.rate::numeric, 1),
 		'counters', CASE WHEN s.counters = '{}' THEN s.counters ELSE @extschema@.sync_counters_nested(s.counters) END,
 		'accounts', coalesce(a.list, '[]'), 'result_url', s.result_url,
 		'started_at', s.started_at, 'completed_at', s.completed_at, 'updated_at', s.updated_at,
 		'version', greatest(s.version, a.version), 'lock_version', s.lock_version)
 	FROM @extschema@.sync_sessions AS s
+	JOIN @extschema@.sync_kinds AS k USING (kind)
 	LEFT JOIN (
 		SELECT x.sync_session_id, max(x.version) AS version, json_agg(json_build_object(
 			'id', x.id, 'name', x.name, 'email', x.email, 'status', x.status,

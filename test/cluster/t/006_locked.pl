@@ -99,5 +99,17 @@ is($seen && "$seen->{data}{who} " . ($seen->{data}{keys} ? 'may' : 'may not') . 
 is($seen && $seen->{data}{path}, 'pg_catalog, pg_temp', 'with a fixed search_path');
 
 $app->quit;
+# A run that stands still is told so, once, and when it moves again.
+sql("UPDATE sync.sync_kinds SET stall_after = '1 second' WHERE kind = 'quick'");
+my $still = new_session($node, "kind => 'quick', total_count => 100");
+increment($node, $still, 10);
+$told = $listener->wait_for("quick:$still", sub { $_->{data}{eta_state} eq 'stalled' }, 15);
+is($told && $told->{data}{processed_count}, 10, 'a run that has not moved for stall_after is told as stalled');
+increment($node, $still, 5);
+$told = $listener->wait_for("quick:$still", sub { $_->{data}{processed_count} == 15 }, 5);
+is($told && $told->{data}{eta_state}, 'steady', 'and when it moves again');
+sql('SELECT sync.sync_progress_flush()');    # a flush sweeps
+is(scalar(grep { $_->{data}{eta_state} eq 'stalled' } $listener->of("quick:$still")), 1, 'stalled once');
+
 $listener->quit;
 done_testing();

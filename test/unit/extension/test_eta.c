@@ -84,6 +84,16 @@ the_first_instant_divides_by_no_zero(void **state)
 }
 
 static void
+what_moves_nothing_does_not_count_as_movement(void **state)
+{
+	SpPace		pace = steady(10, 10);
+
+	assert_int_equal(pace.moved_at, START + 10 * SECOND);
+	sp_eta_add(&pace, START + 20 * SECOND, 0);
+	assert_int_equal(pace.moved_at, START + 10 * SECOND);
+}
+
+static void
 done_is_zero(void **state)
 {
 	SpPace		pace = steady(10, 10);
@@ -124,6 +134,7 @@ main(void)
 		cmocka_unit_test(a_window_without_progress_falls_back_to_overall),
 		cmocka_unit_test(old_progress_leaves_the_window),
 		cmocka_unit_test(the_first_instant_divides_by_no_zero),
+		cmocka_unit_test(what_moves_nothing_does_not_count_as_movement),
 		cmocka_unit_test(done_is_zero),
 		cmocka_unit_test(a_clock_that_goes_back_does_no_harm),
 		cmocka_unit_test(huge_numbers_stay_in_range),

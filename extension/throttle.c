@@ -24,9 +24,9 @@ sp_throttle_due_at(const SpPulse *pulse, const SpThrottle *throttle)
 		return -1;
 	if (pulse->urgent)
 		due = pulse->urgent_at == 0 ? 0 : pulse->urgent_at + SP_URGENT_INTERVAL_US;
-	if (pulse->told_at == 0)
+	if (pulse->told_at == 0 && !pulse->urgent)
 		due = 0;
-	else
+	else if (pulse->told_at != 0)
 	{
 		int64_t		wait_us = pulse->pending >= throttle->every_count
 		? throttle->min_interval_us : throttle->every_interval_us;

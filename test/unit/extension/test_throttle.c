@@ -66,6 +66,15 @@ changes_of_status_come_five_a_second(void **state)
 	assert_int_equal(sp_throttle_due_at(&pulse, &throttle), NOW + SECOND / 5);
 }
 
+/* Its changes of status are all that was ever told of it. */
+static void
+nor_do_they_come_faster_before_any_progress(void **state)
+{
+	SpPulse		pulse = {.dirty = true, .urgent = true, .urgent_at = NOW};
+
+	assert_int_equal(sp_throttle_due_at(&pulse, &throttle), NOW + SECOND / 5);
+}
+
 static void
 what_is_urgent_never_delays_what_is_due(void **state)
 {
@@ -124,6 +133,7 @@ main(void)
 		cmocka_unit_test(after_quiet_is_at_once_again),
 		cmocka_unit_test(a_change_of_status_does_not_wait),
 		cmocka_unit_test(changes_of_status_come_five_a_second),
+		cmocka_unit_test(nor_do_they_come_faster_before_any_progress),
 		cmocka_unit_test(what_is_urgent_never_delays_what_is_due),
 		cmocka_unit_test(a_retry_waits_even_when_urgent),
 		cmocka_unit_test(a_busy_session_is_told_once_a_second),

@@ -15,7 +15,7 @@ export interface SyncPayload {
   detected_count: number
   error_count: number
   time_remaining: number | null
-  /** The four that follow: only from payload functions that give them. */
+  /** The three that follow: only from payload functions that give them. */
   eta_seconds?: number | null
   eta_low?: number | null
   eta_high?: number | null

@@ -22,6 +22,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -139,6 +140,25 @@ sp_catalog_of_extension(void)
 	systable_endscan(scan);
 	table_close(extensions, AccessShareLock);
 	return OidIsValid(schema) && fill(schema) ? &cache : NULL;
+}
+
+/*
+ * Locks the tables against being dropped, in one fixed order and without
+ * waiting: DROP EXTENSION, which wants them all, must not deadlock with us.
+ */
+bool
+sp_catalog_lock(const SpCatalog *catalog)
+{
+	if (!ConditionalLockRelationOid(catalog->sessions, RowExclusiveLock) ||
+		!ConditionalLockRelationOid(catalog->accounts, RowExclusiveLock) ||
+		!ConditionalLockRelationOid(catalog->kinds, RowShareLock))
+		return false;
+	for (int i = 0; i < SP_HEAPS; i++)
+	{
+		if (!ConditionalLockRelationOid(catalog->ledger[i], RowExclusiveLock))
+			return false;
+	}
+	return true;
 }
 
 /*

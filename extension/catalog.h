@@ -23,6 +23,7 @@ typedef struct SpCatalog
 extern const SpCatalog *sp_catalog_of_function(Oid function);
 extern const SpCatalog *sp_catalog_of_table(Oid relation);
 extern const SpCatalog *sp_catalog_of_extension(void);
+extern bool sp_catalog_lock(const SpCatalog *catalog);
 extern HeapTuple sp_catalog_find(Relation rel, Oid index, int64 id, SysScanDesc *scan);
 extern bool sp_catalog_session(const SpCatalog *catalog, int64 session, SpStatus *status, bool *own);
 extern int64 sp_catalog_account_session(const SpCatalog *catalog, int64 account, bool *own);

@@ -40,7 +40,7 @@ sp_guc_define(void)
 	{
 		DefineCustomIntVariable("sync_progress.max_sessions",
 								"Sessions that are tracked in shared memory at a time.",
-								"Sessions beyond it are counted as exactly, but told by a slower sweep. About 250 bytes each.",
+								"Sessions beyond it are counted as exactly, but told by a slower sweep. About 200 bytes each.",
 								&sp_max_sessions, 10000, 16, 1000000, PGC_POSTMASTER, 0,
 								NULL, NULL, NULL);
 		DefineCustomStringVariable("sync_progress.channel",

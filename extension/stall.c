@@ -25,6 +25,11 @@ sp_stall_touch(const SpCatalog *catalog, SpDatabase *database)
 {
 	SetCurrentStatementStartTimestamp();	/* now() is this */
 	StartTransactionCommand();
+	if (!sp_catalog_lock(catalog))
+	{
+		CommitTransactionCommand();
+		return;					/* they are being dropped, say: next time */
+	}
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute(psprintf("SELECT s.id FROM %1$s.sync_sessions AS s JOIN %1$s.sync_kinds AS k USING (kind)"

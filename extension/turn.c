@@ -39,25 +39,6 @@ static List *unsent = NIL;
 static TimestampTz swept_at = 0;
 static TimestampTz rotated_at = 0;
 
-/*
- * Locks the tables against being dropped, in one fixed order and without
- * waiting: DROP EXTENSION, which wants them all, must not deadlock with us.
- */
-static bool
-lock_tables(const SpCatalog *catalog)
-{
-	if (!ConditionalLockRelationOid(catalog->sessions, RowExclusiveLock) ||
-		!ConditionalLockRelationOid(catalog->accounts, RowExclusiveLock) ||
-		!ConditionalLockRelationOid(catalog->kinds, RowShareLock))
-		return false;
-	for (int i = 0; i < SP_HEAPS; i++)
-	{
-		if (!ConditionalLockRelationOid(catalog->ledger[i], RowExclusiveLock))
-			return false;
-	}
-	return true;
-}
-
 /* Counts a batch, and says aloud once what went wrong. */
 static void
 account_for(Turn *turn, const SpDue *due, int ndue, int nmessages, int64 fold_us, const char *error)
@@ -177,7 +158,7 @@ do_batch(Turn *turn, SpDue *due, int ndue)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	if (lock_tables(turn->catalog) && !sp_ledger_moved(turn->catalog, &turn->rows))
+	if (sp_catalog_lock(turn->catalog) && !sp_ledger_moved(turn->catalog, &turn->rows))
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(turn->queue.context);

@@ -8,7 +8,11 @@
 EXTENSION = sync_progress
 MODULE_big = sync_progress
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
-DATA = $(wildcard sql/sync_progress--*.sql)
+# A version's script is put together from its parts, one subject each.
+EXTVERSION = 1.0.0
+SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA_built = $(SCRIPT)
+DATA = $(filter-out $(SCRIPT),$(wildcard sql/$(EXTENSION)--*.sql))
 PGFILEDESC = "sync_progress - exact, live progress of long-running jobs"
 
 # PostgreSQL's own headers do not survive -Wextra whole.  Warnings are errors
@@ -44,6 +48,10 @@ include $(PGXS)
 
 # PGXS tracks no headers: any of them rebuilds all, and so does another server.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*.h) Makefile build/pg_version
+
+$(SCRIPT): $(wildcard sql/$(EXTVERSION)/*.sql) Makefile
+	cat $(sort $(filter %.sql,$^)) >$@.tmp
+	mv $@.tmp $@
 
 clean: clean-programs
 

@@ -1,0 +1,296 @@
+/*
+ * held.c
+ *		The rows of sessions and accounts that a fold has locked.
+ *
+ * Read and locked in the same query, without waiting for whoever has them, and
+ * written by id.  The queries are prepared once and named by schema.  Within
+ * SPI, in the fold's transaction.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "counters.h"
+#include "executor/spi.h"
+#include "held.h"
+#include "pace.h"
+#include "rows.h"
+#include "storage/procarray.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+typedef struct Statement
+{
+	const char *text;			/* %s: the schema */
+	int			nargs;
+	Oid			args[14];
+	SPIPlanPtr	plan;
+} Statement;
+
+static Statement lock_sessions = {
+	"SELECT " SP_SESSION_COUNTS ", status, pace, started_at, owner_id, every_count,"
+	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint"
+	" FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)"
+	" ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED", 1, {INT8ARRAYOID}
+};
+static Statement find_sessions = {
+	"SELECT id, xmax::text::bigint FROM %s.sync_sessions WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
+};
+static Statement lock_accounts = {
+	"SELECT " SP_ACCOUNT_COUNTS ", sync_session_id, status"
+	" FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED", 1, {INT8ARRAYOID}
+};
+static Statement find_accounts = {
+	"SELECT id, sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
+};
+static Statement update_session = {
+	"UPDATE %s.sync_sessions SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
+	" processed_set_at = $6, total_set_at = $7, message_set_at = $8, message = coalesce($9, message), status = $10,"
+	" counters = CASE WHEN $11 IS NULL THEN counters ELSE %s.sync_counters_add(counters, $11::jsonb) END, pace = $12,"
+	" started_at = CASE WHEN $10 = 'processing' THEN coalesce(started_at, $13) ELSE started_at END,"
+	" updated_at = $13, version = greatest(version + 1, $14) WHERE id = $1", 14,
+	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID}
+};
+static Statement update_account = {
+	"UPDATE %s.sync_session_accounts SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
+	" processed_set_at = $6, total_set_at = $7, status = $8, version = greatest(version + 1, $9) WHERE id = $1", 9,
+	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID}
+};
+
+static void
+run(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, int expected)
+{
+	int			result;
+
+	if (query->plan == NULL)
+	{
+		const char *schema = quote_identifier(get_namespace_name(catalog->schema));
+
+		query->plan = SPI_prepare(psprintf(query->text, schema, schema), query->nargs, query->args);
+		if (query->plan == NULL || SPI_keepplan(query->plan) != 0)
+			elog(ERROR, "could not prepare \"%s\"", query->text);
+	}
+	result = SPI_execute_plan(query->plan, args, nulls, false, 0);
+	if (result != expected)
+		elog(ERROR, "unexpected result %d of \"%s\"", result, query->text);
+}
+
+static SpStatus
+get_status(HeapTuple tuple, int column)
+{
+	return sp_status_parse(sp_rows_text(tuple, column));
+}
+
+static SpDue *
+find_due(SpDue *due, int ndue, int64 session)
+{
+	for (int i = 0; i < ndue; i++)
+	{
+		if (due[i].session == session)
+			return &due[i];
+	}
+	elog(ERROR, "session " INT64_FORMAT " was not asked for", session);
+}
+
+/* Those that could not be locked: somebody has them, or they do not exist. */
+static void
+explain_missing(const SpCatalog *catalog, SpDue *due, int ndue)
+{
+	int64	   *ids = palloc(ndue * sizeof(int64));
+	int			missing = 0;
+	Datum		args[1];
+
+	for (int i = 0; i < ndue; i++)
+	{
+		if (due[i].outcome == SP_OUTCOME_UNKNOWN)
+			ids[missing++] = due[i].session;
+	}
+	if (missing == 0)
+		return;
+	args[0] = sp_rows_ids(ids, missing);
+	run(catalog, &find_sessions, args, NULL, SPI_OK_SELECT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		SpDue	   *blocked = find_due(due, ndue, sp_rows_int64(SPI_tuptable->vals[i], 1, NULL));
+
+		blocked->outcome = SP_OUTCOME_LOCKED;
+		blocked->blocked_by = BackendXidGetPid((TransactionId) sp_rows_int64(SPI_tuptable->vals[i], 2, NULL));
+	}
+}
+
+/*
+ * Lock what is free.  Returns the sessions, ordered by id; those that are not
+ * free become SP_OUTCOME_LOCKED, those that do not exist stay what they are.
+ */
+SpHeldSession *
+sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int ndue, int *nsessions)
+{
+	int64	   *ids = palloc(ndue * sizeof(int64));
+	SpHeldSession *sessions = palloc0(ndue * sizeof(SpHeldSession));
+	Datum		args[1];
+
+	for (int i = 0; i < ndue; i++)
+		ids[i] = due[i].session;
+	args[0] = sp_rows_ids(ids, ndue);
+	run(catalog, &lock_sessions, args, NULL, SPI_OK_SELECT);
+	*nsessions = (int) SPI_processed;
+	for (int i = 0; i < *nsessions; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		SpHeldSession *session = &sessions[i];
+		SpCounts   *counts = &session->counts;
+		bool		isnull;
+		Datum		pace;
+
+		sp_rows_counts(tuple, counts);
+		session->status = get_status(tuple, 9);
+		sp_ledger_raise_floor(database, Max(counts->processed_set_at, Max(counts->total_set_at, counts->message_set_at)));
+		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 10, &isnull);
+		sp_pace_read(isnull ? NULL : DatumGetByteaPP(pace), &session->pace);
+		session->started_at = (TimestampTz) sp_rows_int64(tuple, 11, NULL);
+		session->owner = sp_rows_text(tuple, 12);
+		session->due = find_due(due, ndue, counts->id);
+		session->due->outcome = SP_OUTCOME_NOTHING;
+		session->due->throttle.every_count = sp_rows_int64(tuple, 13, NULL);
+		session->due->throttle.every_interval_us = sp_rows_int64(tuple, 14, NULL);
+		session->due->throttle.min_interval_us = sp_rows_int64(tuple, 15, NULL);
+	}
+	explain_missing(catalog, due, ndue);
+	return sessions;
+}
+
+static int
+compare_counts(const void *a, const void *b)
+{
+	int64		x = ((const SpCounts *) a)->id;
+	int64		y = ((const SpCounts *) b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Lock the accounts that the sessions' rows name.  A session of which one
+ * exists but is not free becomes SP_OUTCOME_LOCKED.
+ */
+SpCounts *
+sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions,
+				 SpHeldAccount **accounts, int *naccounts)
+{
+	int64	   *ids;
+	int			nids = 0;
+	int			most = 1;
+	SpCounts   *counts;
+	Datum		args[1];
+
+	for (int i = 0; i < nsessions; i++)
+		most += sessions[i].due->nrows;
+	ids = palloc(most * sizeof(int64));
+	for (int i = 0; i < nsessions; i++)
+	{
+		const SpDue *due = sessions[i].due;
+
+		for (int n = 0; n < due->nrows; n++)
+		{
+			if (due->rows[n].account != 0 && (nids == 0 || ids[nids - 1] != due->rows[n].account))
+				ids[nids++] = due->rows[n].account;
+		}
+	}
+	*naccounts = 0;
+	if (nids == 0)
+		return NULL;
+
+	args[0] = sp_rows_ids(ids, nids);
+	run(catalog, &lock_accounts, args, NULL, SPI_OK_SELECT);
+	counts = palloc0(Max(SPI_processed, 1) * sizeof(SpCounts));
+	*accounts = palloc0(Max(SPI_processed, 1) * sizeof(SpHeldAccount));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+
+		sp_rows_counts(tuple, &counts[i]);
+		(*accounts)[i].session = sp_rows_int64(tuple, 9, NULL);
+		(*accounts)[i].status = get_status(tuple, 10);
+	}
+	*naccounts = (int) SPI_processed;
+	if (*naccounts == nids)
+		return counts;
+
+	run(catalog, &find_accounts, args, NULL, SPI_OK_SELECT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int64		id = sp_rows_int64(SPI_tuptable->vals[i], 1, NULL);
+		int64		session = sp_rows_int64(SPI_tuptable->vals[i], 2, NULL);
+		SpCounts	key = {.id = id};
+		bool		locked = bsearch(&key, counts, *naccounts, sizeof(SpCounts), compare_counts) != NULL;
+
+		for (int n = 0; n < nsessions && !locked; n++)
+		{
+			if (sessions[n].counts.id == session)
+				sessions[n].due->outcome = SP_OUTCOME_LOCKED;
+		}
+	}
+	return counts;
+}
+
+/* Write a session's new counts, and what they make of its status and pace. */
+void
+sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session, int64 processed_before, TimestampTz now)
+{
+	SpCounts   *counts = &session->counts;
+	SpDue	   *due = session->due;
+	const char *counters;
+	Datum		args[14];
+	char		nulls[14];
+
+	memset(nulls, ' ', sizeof(nulls));
+	if (session->status == SP_STATUS_PENDING && due->progressed)
+	{
+		session->status = SP_STATUS_PROCESSING;
+		due->restatus = true;
+	}
+	if (counts->processed != processed_before)
+		sp_eta_add(&session->pace, now, counts->processed - processed_before);
+	args[0] = Int64GetDatum(counts->id);
+	args[1] = Int64GetDatum(counts->processed);
+	args[2] = Int64GetDatum(counts->detected);
+	args[3] = Int64GetDatum(counts->error);
+	args[4] = Int64GetDatum(counts->total);
+	nulls[4] = counts->has_total ? ' ' : 'n';
+	args[5] = Int64GetDatum(counts->processed_set_at);
+	args[6] = Int64GetDatum(counts->total_set_at);
+	args[7] = Int64GetDatum(counts->message_set_at);
+	args[8] = counts->message == NULL ? (Datum) 0 : CStringGetTextDatum(counts->message);
+	nulls[8] = counts->message == NULL ? 'n' : ' ';
+	args[9] = CStringGetTextDatum(sp_status_name(session->status));
+	counters = sp_counters_sum(due->rows, due->nrows);
+	args[10] = counters == NULL ? (Datum) 0 : CStringGetTextDatum(counters);
+	nulls[10] = counters == NULL ? 'n' : ' ';
+	args[11] = PointerGetDatum(sp_pace_write(&session->pace));
+	args[12] = TimestampTzGetDatum(now);
+	args[13] = Int64GetDatum(session->version);
+	run(catalog, &update_session, args, nulls, SPI_OK_UPDATE);
+}
+
+/* Write an account's new counts, and what they make of its status. */
+void
+sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccount *account, int64 version)
+{
+	Datum		args[9];
+	char		nulls[9];
+
+	memset(nulls, ' ', sizeof(nulls));
+	if (account->status == SP_STATUS_PENDING)
+		account->status = SP_STATUS_PROCESSING;
+	if (account->status == SP_STATUS_PROCESSING && counts->has_total && counts->processed >= counts->total)
+		account->status = SP_STATUS_COMPLETED;
+	args[0] = Int64GetDatum(counts->id);
+	args[1] = Int64GetDatum(counts->processed);
+	args[2] = Int64GetDatum(counts->detected);
+	args[3] = Int64GetDatum(counts->error);
+	args[4] = Int64GetDatum(counts->total);
+	nulls[4] = counts->has_total ? ' ' : 'n';
+	args[5] = Int64GetDatum(counts->processed_set_at);
+	args[6] = Int64GetDatum(counts->total_set_at);
+	args[7] = CStringGetTextDatum(sp_status_name(account->status));
+	args[8] = Int64GetDatum(version);
+	run(catalog, &update_account, args, nulls, SPI_OK_UPDATE);
+}

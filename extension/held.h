@@ -1,0 +1,39 @@
+/*
+ * held.h
+ *		The rows of sessions and accounts that a fold has locked.
+ */
+#ifndef SP_HELD_H
+#define SP_HELD_H
+
+#include "eta.h"
+#include "fold.h"
+
+/* A session's row, locked. */
+typedef struct SpHeldSession
+{
+	SpCounts	counts;
+	SpStatus	status;
+	SpPace		pace;
+	TimestampTz started_at;
+	int64		version;		/* that the fold gives it */
+	char	   *owner;
+	SpDue	   *due;
+} SpHeldSession;
+
+/* What else is known of an account's row, locked. */
+typedef struct SpHeldAccount
+{
+	int64		session;
+	SpStatus	status;
+} SpHeldAccount;
+
+extern SpHeldSession *sp_held_sessions(const SpCatalog *catalog, SpDatabase *database,
+									   SpDue *due, int ndue, int *nsessions);
+extern SpCounts *sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions,
+								  SpHeldAccount **accounts, int *naccounts);
+extern void sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session,
+								  int64 processed_before, TimestampTz now);
+extern void sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts,
+								  SpHeldAccount *account, int64 version);
+
+#endif							/* SP_HELD_H */

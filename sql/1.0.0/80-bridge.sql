@@ -55,6 +55,47 @@ END
 $$;
 COMMENT ON FUNCTION sync_progress_states_there_are IS 'Internal: likewise, without those whose payload function fails';
 
+CREATE FUNCTION sync_session_identified(identifier text, claims jsonb, OUT session_id bigint, OUT refused text)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	parsed jsonb;
+	k sync_kinds;
+	source text;
+	found_id bigint;
+BEGIN
+	refused := 'malformed';
+	parsed := identifier::jsonb;
+	IF jsonb_typeof(parsed) IS DISTINCT FROM 'object' OR jsonb_typeof(parsed -> 'channel') IS DISTINCT FROM 'string' THEN
+		RETURN;
+	END IF;
+	refused := 'not_found';
+	SELECT * INTO k FROM sync_kinds WHERE channel = parsed ->> 'channel';
+	IF NOT FOUND OR jsonb_typeof(coalesce(parsed -> k.param, parsed -> 'id')) NOT IN ('string', 'number') THEN
+		RETURN;
+	END IF;
+	source := coalesce(parsed ->> k.param, parsed ->> 'id');
+	found_id := sync_session_of(k.kind, source);
+	-- the id of a run that has a source_id serves as well
+	IF found_id IS NULL AND source ~ '^[0-9]{1,18}$' THEN
+		SELECT sync_session_of(s.kind, s.source_id) INTO found_id FROM sync_sessions AS s WHERE s.id = source::bigint AND s.kind = k.kind;
+	END IF;
+	-- what a worker reports with is no token to look with, whatever a kind's function says
+	IF found_id IS NOT NULL AND NOT coalesce(claims -> 'aud' ? 'callback', false)
+		AND sync_progress_authorized(k.authorize_function, found_id, claims)
+	THEN
+		session_id := found_id;
+		refused := NULL;
+	END IF;
+EXCEPTION WHEN OTHERS THEN
+	-- bad JSON refuses its own row only, and so does an authorize function that fails
+	IF refused <> 'malformed' THEN
+		RAISE WARNING 'could not authorize %: %', left(identifier, 200), SQLERRM;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION sync_session_identified IS 'Internal: the session that an identifier leads to, if whoever has these claims may watch it; else why not, unknown and forbidden alike';
+
 CREATE FUNCTION sync_progress_subscribe(identifiers text[], claims jsonb[], who integer[])
 RETURNS TABLE (ord integer, stream text, version bigint, payload json, greeting jsonb, final boolean, refused text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -62,37 +103,12 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extsch
 DECLARE
 	sessions bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(identifiers)]);
 	refusals text[] := array_fill(NULL::text, ARRAY[cardinality(identifiers)]);
-	parsed jsonb;
-	k sync_kinds;
-	session bigint;
-	source text;
+	found record;
 BEGIN
 	FOR i IN 1..cardinality(identifiers) LOOP
-		BEGIN
-			refusals[i] := 'malformed';
-			parsed := identifiers[i]::jsonb;
-			IF jsonb_typeof(parsed) = 'object' AND jsonb_typeof(parsed -> 'channel') = 'string' THEN
-				refusals[i] := 'not_found';
-				SELECT * INTO k FROM sync_kinds WHERE channel = parsed ->> 'channel';
-				IF FOUND AND jsonb_typeof(coalesce(parsed -> k.param, parsed -> 'id')) IN ('string', 'number') THEN
-					source := coalesce(parsed ->> k.param, parsed ->> 'id');
-					session := sync_session_of(k.kind, source);
-					-- the id of a run that has a source_id serves as well
-					IF session IS NULL AND source ~ '^[0-9]{1,18}$' THEN
-						SELECT sync_session_of(s.kind, s.source_id) INTO session FROM sync_sessions AS s WHERE s.id = source::bigint AND s.kind = k.kind;
-					END IF;
-					IF session IS NOT NULL AND sync_progress_authorized(k.authorize_function, session, claims[who[i]]) THEN
-						refusals[i] := NULL;
-						sessions[i] := session;
-					END IF;
-				END IF;
-			END IF;
-		EXCEPTION WHEN OTHERS THEN
-			-- bad JSON refuses its own row only, and so does an authorize function that fails
-			IF refusals[i] <> 'malformed' THEN
-				RAISE WARNING 'could not authorize %: %', left(identifiers[i], 200), SQLERRM;
-			END IF;
-		END;
+		found := sync_session_identified(identifiers[i], claims[who[i]]);
+		sessions[i] := found.session_id;
+		refusals[i] := found.refused;
 	END LOOP;
 	PERFORM sync_progress_due(ARRAY(SELECT DISTINCT x FROM unnest(sessions) AS x WHERE x IS NOT NULL));
 	RETURN QUERY

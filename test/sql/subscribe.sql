@@ -1,7 +1,7 @@
 -- sync_progress_subscribe and sync_progress_snapshots: who may watch what,
 -- exactly one row an identifier, nothing that one bad identifier spoils.
 \ir include/helpers.psql
-SELECT plan(50);
+SELECT plan(54);
 
 SELECT sync.sync_session_start('sub-alice', title => 'A', total_count => 10) AS a \gset
 SELECT sync.sync_session_start('sub-alice') AS b \gset
@@ -51,6 +51,10 @@ FROM (VALUES
 	('{"sub":"sub-alice","sessions":[1,2]}', '1 not_found', 'a token for other sessions may not'),
 	(format('{"sub":"sub-alice","sessions":[1,%s]}', :a)::jsonb, '1 sync:' || :'a', 'one that names the session may'),
 	(format('{"sub":"sub-bob","sessions":[%s]}', :a)::jsonb, '1 not_found', 'unless it is a stranger''s'),
+	('{"sub":"sub-alice","aud":"callback"}', '1 not_found', 'what a worker reports with may not'),
+	('{"sub":"sub-alice","scope":["admin"],"aud":["web","callback"]}', '1 not_found', 'whatever else it says'),
+	('{"aud":"callback","job_id":"00000000-0000-0000-0000-000000000000"}', '1 not_found', 'nor without a subject'),
+	('{"sub":"sub-alice","aud":["web"]}', '1 sync:' || :'a', 'another audience is the bridge''s to judge'),
 	('{"sub":"sub-alice","sessions":[]}', '1 not_found', 'naming none allows none')) AS v (claims, expected, what);
 
 -- bad identifiers

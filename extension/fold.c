@@ -18,7 +18,6 @@
 #include "fold.h"
 #include "held.h"
 #include "isolate.h"
-#include "payload.h"
 #include "tell.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -36,23 +35,6 @@ typedef struct Fold
 	size_t		error_size;
 	char	   *owners[SP_FOLD_BATCH];	/* of due[i], when folded */
 } Fold;
-
-/* A stream whose session was deleted or given away: its watchers are asked for their right again. */
-static void
-note_revoked(Fold *fold, SpDue *due, TimestampTz now)
-{
-	for (int i = 0; i < due->nrows; i++)
-	{
-		MemoryContext old;
-
-		if (due->rows[i].op != SP_OP_REVOKED || due->rows[i].label == NULL)
-			continue;
-		old = MemoryContextSwitchTo(fold->context);
-		due->revoked = sp_payload_revoked(due->rows[i].label, now);
-		MemoryContextSwitchTo(old);
-		due->discard = true;	/* if it is unknown, we know why */
-	}
-}
 
 /* Applies one session's rows and writes it and its accounts. */
 static void
@@ -73,7 +55,7 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 	}
 	for (int i = 0; i < due->nrows; i++)
 	{
-		if (due->rows[i].op != SP_OP_TOUCH && due->rows[i].op != SP_OP_REVOKED)
+		if (due->rows[i].op != SP_OP_TOUCH)
 			due->progressed = true;
 	}
 	sp_net_apply(&session->counts, own, nown, due->rows, due->nrows);
@@ -102,9 +84,8 @@ fold_range(void *state, int first, int count)
 		SpDue	   *due = &fold->due[i];
 
 		due->outcome = SP_OUTCOME_UNKNOWN;
-		due->message = due->revoked = NULL;
+		due->message = NULL;
 		due->progressed = due->restatus = false;
-		note_revoked(fold, due, now);
 	}
 	SPI_connect();
 	sessions = sp_held_sessions(fold->catalog, fold->database, &fold->due[first], count, &nsessions);

@@ -29,7 +29,7 @@ typedef struct SpDue
 	uint64		pending;
 	uint64		marks;
 	TimestampTz since;			/* when it became due */
-	bool		discard;		/* unknown for so long that its rows go */
+	bool		discard;		/* deleted, or unknown for long: its rows go */
 
 	const SpRow *rows;			/* its rows, in the order of sp_net_compare() */
 	int			nrows;
@@ -39,7 +39,6 @@ typedef struct SpDue
 	bool		restatus;		/* the fold changed its status */
 	SpThrottle	throttle;		/* of its kind; every_count 0: not known */
 	char	   *message;		/* for NOTIFY, or NULL */
-	char	   *revoked;		/* likewise, that its stream is gone */
 	int			blocked_by;		/* LOCKED: the holder's pid, or 0 */
 } SpDue;
 

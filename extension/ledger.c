@@ -22,6 +22,10 @@
  * A reader whose snapshot is older than the last fold in a heap (fold_xid) may
  * still see rows before the mark and reads the heap from its start.
  *
+ * Order.  A fold reads as of one snapshot: what was committed while it reads
+ * waits for the next one, or of two rows that were written one after the other
+ * (under a row lock, say) it could see the second without the first.
+ *
  * Space.  When the current heap is large, writers are sent to an empty one; a
  * heap that is dead to every snapshot is truncated, under a lock that is taken
  * only if it is free.  No lock is waited for here but by writers for each
@@ -184,27 +188,28 @@ append(SpRows *result, Relation rel, HeapTuple tuple, int heap)
 }
 
 /*
- * Read one block.  With a snapshot: append the rows that it sees.  Without:
- * append those that are committed and not deleted, and return whether every
- * row in the block is dead to all snapshots from now on.
+ * Read one block: append the rows that the snapshot sees (NULL: none).  With
+ * "dead", only those that nobody is deleting; *dead gets whether every row in
+ * the block is dead to all snapshots from now on.
  *
  * Done by hand, not by a table scan, which in SERIALIZABLE would lock the
  * whole heap against the increments of others.
  */
-static bool
-read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 session, SpRows *result)
+static void
+read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 session, SpRows *result, bool *dead)
 {
 	Buffer		buffer = ReadBuffer(rel, block);
 	Page		page;
-	bool		dead = true;
 
+	if (dead != NULL)
+		*dead = true;
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
 	for (OffsetNumber n = FirstOffsetNumber; n <= PageGetMaxOffsetNumber(page); n = OffsetNumberNext(n))
 	{
 		ItemId		item = PageGetItemId(page, n);
 		HeapTupleData tuple;
-		bool		wanted;
+		bool		wanted = snapshot != NULL;
 
 		if (!ItemIdIsNormal(item))
 			continue;
@@ -212,18 +217,16 @@ read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 s
 		tuple.t_len = ItemIdGetLength(item);
 		tuple.t_tableOid = RelationGetRelid(rel);
 		ItemPointerSet(&tuple.t_self, block, n);
-		if (snapshot != NULL)
-			wanted = HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer);
-		else
+		if (dead != NULL)
 		{
 			TransactionId dead_after;
 			HTSV_Result state = HeapTupleSatisfiesVacuumHorizon(&tuple, buffer, &dead_after);
 
-			wanted = state == HEAPTUPLE_LIVE;
+			wanted = wanted && state == HEAPTUPLE_LIVE;
 			if (state != HEAPTUPLE_DEAD && state != HEAPTUPLE_RECENTLY_DEAD)
-				dead = false;
+				*dead = false;
 		}
-		if (wanted && result != NULL)
+		if (wanted && HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer))
 		{
 			append(result, rel, &tuple, heap);
 			if (session != 0 && result->rows[result->count - 1].session != session)
@@ -231,7 +234,6 @@ read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 s
 		}
 	}
 	UnlockReleaseBuffer(buffer);
-	return dead;
 }
 
 /*
@@ -264,7 +266,7 @@ sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot 
 		for (BlockNumber block = from; block < blocks; block++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			read_block(rel, heap, block, snapshot, session, result);
+			read_block(rel, heap, block, snapshot, session, result, NULL);
 		}
 		table_close(rel, NoLock);
 	}
@@ -298,7 +300,10 @@ raise_mark(SpDatabase *database, int heap, Relation rel, BlockNumber from, Block
 	pg_memory_barrier();
 	for (BlockNumber block = from; block < to; block++)
 	{
-		if (!read_block(rel, heap, block, NULL, 0, NULL))
+		bool		dead;
+
+		read_block(rel, heap, block, NULL, 0, NULL, &dead);
+		if (!dead)
 		{
 			lower_mark(database, heap, block);
 			pg_atomic_fetch_or_u32(&database->dirty_heaps, 1u << heap);
@@ -308,13 +313,15 @@ raise_mark(SpDatabase *database, int heap, Relation rel, BlockNumber from, Block
 }
 
 /*
- * Append the committed rows of the given heaps and move their marks on over
- * what is dead.  Worker only.  A heap that somebody has locked is left for the
- * sweep.
+ * Append the committed rows of the given heaps, as of one snapshot, and move
+ * their marks on over what is dead.  Worker only, in a transaction.  A heap
+ * that somebody has locked is left for the sweep.
  */
 void
 sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 heaps, SpRows *result)
 {
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+
 	for (int heap = 0; heap < SP_HEAPS; heap++)
 	{
 		Relation	rel;
@@ -335,13 +342,33 @@ sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 
 		from = dead_to = start_of_scan(database, heap, rel, blocks);
 		for (BlockNumber block = from; block < blocks; block++)
 		{
-			if (read_block(rel, heap, block, NULL, 0, result) && dead_to == block)
+			bool		dead;
+
+			read_block(rel, heap, block, snapshot, 0, result, &dead);
+			if (dead && dead_to == block)
 				dead_to = block + 1;
 		}
 		if (dead_to > from)
 			raise_mark(database, heap, rel, from, dead_to);
 		table_close(rel, AccessShareLock);
 	}
+	UnregisterSnapshot(snapshot);
+}
+
+/*
+ * Lock the given heaps for sp_ledger_delete(), without waiting.  False: one is
+ * locked by somebody, or was rewritten since the rows were read.
+ */
+bool
+sp_ledger_lock(const SpCatalog *catalog, const SpRows *rows)
+{
+	for (int heap = 0; heap < SP_HEAPS; heap++)
+	{
+		if ((rows->heaps & (1u << heap)) != 0 &&
+			!ConditionalLockRelationOid(catalog->ledger[heap], RowExclusiveLock))
+			return false;
+	}
+	return !sp_ledger_moved(catalog, rows);
 }
 
 /*

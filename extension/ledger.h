@@ -26,6 +26,7 @@ extern int	sp_ledger_insert(const SpCatalog *catalog, SpDatabase *database, cons
 extern void sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot snapshot,
 								   int64 session, SpRows *result);
 extern void sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 heaps, SpRows *result);
+extern bool sp_ledger_lock(const SpCatalog *catalog, const SpRows *rows);
 extern bool sp_ledger_moved(const SpCatalog *catalog, const SpRows *rows);
 extern void sp_ledger_delete(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows);
 extern void sp_ledger_rotate(const SpCatalog *catalog, SpDatabase *database);

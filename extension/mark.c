@@ -29,6 +29,7 @@ static HTAB *index_of = NULL;	/* session → place, when there are many */
 static SpDatabase *marked_database = NULL;
 static uint32 marked_heaps = 0;
 static bool marked_truncated = false;
+static bool marked_message = false;
 
 static ProcessUtility_hook_type previous_utility = NULL;
 
@@ -119,6 +120,14 @@ sp_mark_heap(SpDatabase *database, int heap)
 	marked_heaps |= 1u << heap;
 }
 
+/* The transaction leaves messages in the ledger (told.c). */
+void
+sp_mark_message(SpDatabase *database)
+{
+	marked_database = database;
+	marked_message = true;
+}
+
 /* Every session is gone when this commits. */
 void
 sp_mark_truncated(SpDatabase *database)
@@ -146,7 +155,7 @@ clear(void)
 	index_of = NULL;			/* its memory goes with the transaction */
 	marked_database = NULL;
 	marked_heaps = 0;
-	marked_truncated = false;
+	marked_truncated = marked_message = false;
 }
 
 /* After commit, visible to all: nothing in here may fail. */
@@ -165,6 +174,8 @@ tell(void)
 		sp_slot_forget_all(marked_database);
 		wake = true;
 	}
+	if (marked_message && pg_atomic_exchange_u32(&marked_database->messages, 1) == 0)
+		wake = true;
 	for (int i = 0; i < nmarks; i++)
 	{
 		SpMark	   *mark = &marks[i];

@@ -21,6 +21,7 @@ typedef struct SpMark
 extern void sp_mark_init(void);
 extern SpMark *sp_mark_session(const SpCatalog *catalog, SpDatabase *database, int64 session);
 extern void sp_mark_heap(SpDatabase *database, int heap);
+extern void sp_mark_message(SpDatabase *database);
 extern void sp_mark_truncated(SpDatabase *database);
 extern void sp_mark_changed(SpMark *mark, uint32 flags);
 

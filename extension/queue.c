@@ -120,7 +120,7 @@ sp_queue_next(SpDatabase *database)
 	TimestampTz next = PG_INT64_MAX;
 	SpSlot	   *slot;
 
-	if (pg_atomic_read_u32(&database->sweep) != 0 ||
+	if (pg_atomic_read_u32(&database->sweep) != 0 || pg_atomic_read_u32(&database->messages) != 0 ||
 		pg_atomic_read_u64(&database->flush_wanted) != pg_atomic_read_u64(&database->flush_done))
 		return 0;
 	while ((slot = sp_slot_next(database, &position)) != NULL)
@@ -216,7 +216,7 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 
 			for (int i = first; i < last; i++)
 			{
-				if (rows[i].op == SP_OP_TOUCH || rows[i].op == SP_OP_REVOKED)
+				if (rows[i].op == SP_OP_TOUCH)
 					flags |= (uint32) rows[i].amount & SP_SLOT_URGENT;
 			}
 			if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_DIRTY) == 0)

@@ -57,6 +57,7 @@ typedef struct SpDatabase
 	pg_atomic_uint32 current_heap;
 	pg_atomic_uint32 dirty_heaps;	/* bit per heap with rows committed */
 	pg_atomic_uint32 sweep;		/* look everywhere: a mark may have been lost */
+	pg_atomic_uint32 messages;	/* rows that are messages are committed */
 	pg_atomic_uint64 beat;		/* the worker's last turn */
 	pg_atomic_uint64 stamp_floor;	/* newest stamp of an absolute value */
 

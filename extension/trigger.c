@@ -147,12 +147,18 @@ sync_sessions_stamp(PG_FUNCTION_ARGS)
 static void
 touch(const SpCatalog *catalog, SpDatabase *database, int64 session, char op, const char *stream, uint32 flags)
 {
-	SpRow		row = {.session = session, .amount = flags, .op = op, .label = stream, .stamp = sp_ledger_stamp(database)};
-	int			heap = sp_ledger_insert(catalog, database, &row, 1);
+	SpRow		row = {.session = session, .amount = flags, .op = op, .label = stream};
+	int			heap;
 
+	row.stamp = sp_ledger_stamp(database);
+	if (op == SP_OP_REVOKED)
+		row.stamp = sp_unix_us(row.stamp);	/* comparable with versions */
+	heap = sp_ledger_insert(catalog, database, &row, 1);
 	if (database != NULL)
 	{
 		sp_mark_heap(database, heap);
+		if (op == SP_OP_REVOKED)
+			sp_mark_message(database);
 		sp_mark_changed(sp_mark_session(catalog, database, session), flags);
 	}
 }

@@ -6,10 +6,10 @@
 
 #include "access/xact.h"
 #include "fold.h"
-#include "nodes/pg_list.h"
 #include "queue.h"
 #include "stall.h"
 #include "storage/lmgr.h"
+#include "told.h"
 #include "turn.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -18,8 +18,7 @@
 #define SWEEP_INTERVAL_US	INT64CONST(10000000)
 #define ROTATE_INTERVAL_US	INT64CONST(500000)
 #define LOCKED_RETRY_US		INT64CONST(200000)
-#define UNSENT_RETRY_US		INT64CONST(1000000)
-#define UNSENT_MAX			10000
+#define UNTOLD_RETRY_US		INT64CONST(1000000)
 #define ALL_HEAPS			((1u << SP_HEAPS) - 1)
 
 typedef struct Turn
@@ -28,30 +27,46 @@ typedef struct Turn
 	SpNotifier	notify;
 	SpQueue		queue;
 	SpRows		rows;
+	SpRows		told;			/* those that are messages */
 } Turn;
-
-/*
- * Revocations whose NOTIFY failed.  A state is told anew from its table; these
- * are nowhere else.
- */
-static List *unsent = NIL;
 
 static TimestampTz swept_at = 0;
 static TimestampTz rotated_at = 0;
+static TimestampTz untold_at = 0;	/* when to try again; 0: nothing to */
 
-/* Counts a batch, and says aloud once what went wrong. */
+/* Counts messages, and says aloud once what went wrong. */
 static void
-account_for(Turn *turn, const SpDue *due, int ndue, int nmessages, int64 fold_us, const char *error)
+account_for_messages(Turn *turn, int nmessages, const char *error)
+{
+	SpStats    *stats = &turn->queue.database->stats;
+	bool		news = false;
+
+	SpinLockAcquire(&turn->queue.database->stats_lock);
+	stats->notifications += nmessages;
+	if (error[0] != '\0' && strcmp(error, stats->last_error) != 0)
+	{
+		strlcpy(stats->last_error, error, SP_ERROR_LENGTH);
+		news = true;
+	}
+	SpinLockRelease(&turn->queue.database->stats_lock);
+	if (news)
+		ereport(WARNING,
+				(errmsg("sync_progress: %s", error),
+				 errdetail("The session is put off and tried again; the others go on."),
+				 errhint("See last_error in pg_stat_sync_progress.")));
+}
+
+/* Counts a batch. */
+static void
+account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 {
 	SpStats    *stats = &turn->queue.database->stats;
 	TimestampTz now = GetCurrentTimestamp();
-	bool		news = false;
 
 	SpinLockAcquire(&turn->queue.database->stats_lock);
 	stats->folds++;
 	stats->last_fold_us = fold_us;
 	stats->fold_us += fold_us;
-	stats->notifications += nmessages;
 	for (int i = 0; i < ndue; i++)
 	{
 		if (due[i].outcome == SP_OUTCOME_FOLDED || due[i].outcome == SP_OUTCOME_UNTOLD)
@@ -70,80 +85,7 @@ account_for(Turn *turn, const SpDue *due, int ndue, int nmessages, int64 fold_us
 		if (due[i].outcome == SP_OUTCOME_LOCKED)
 			stats->blocked_by = due[i].blocked_by;
 	}
-	if (error[0] != '\0' && strcmp(error, stats->last_error) != 0)
-	{
-		strlcpy(stats->last_error, error, SP_ERROR_LENGTH);
-		news = true;
-	}
 	SpinLockRelease(&turn->queue.database->stats_lock);
-	if (news)
-		ereport(WARNING,
-				(errmsg("sync_progress: %s", error),
-				 errdetail("The session is put off and tried again; the others go on."),
-				 errhint("See last_error in pg_stat_sync_progress.")));
-}
-
-/* Sends a batch's messages.  Returns false, with *error, when that failed. */
-static bool
-send(Turn *turn, char **messages, int count, char *error)
-{
-	MemoryContext context = CurrentMemoryContext;
-	volatile bool sent = true;
-
-	if (count == 0)
-		return true;
-	PG_TRY();
-	{
-		turn->notify(messages, count);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *data;
-
-		MemoryContextSwitchTo(context);
-		data = CopyErrorData();
-		FlushErrorState();
-		AbortCurrentTransaction();
-		snprintf(error, SP_ERROR_LENGTH, "notify: %s", data->message);
-		sent = false;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	return sent;
-}
-
-/* Keeps a revocation that could not be sent. */
-static void
-keep_unsent(const char *message)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-	if (list_length(unsent) < UNSENT_MAX)
-		unsent = lappend(unsent, pstrdup(message));
-	MemoryContextSwitchTo(old);
-}
-
-/* Tries again to send what is kept. */
-static void
-send_unsent(Turn *turn)
-{
-	char		error[SP_ERROR_LENGTH];
-	char	  **messages;
-	int			count = 0;
-	ListCell   *cell;
-
-	if (unsent == NIL)
-		return;
-	messages = MemoryContextAlloc(turn->queue.context, list_length(unsent) * sizeof(char *));
-	foreach(cell, unsent)
-		messages[count++] = lfirst(cell);
-	if (send(turn, messages, count, error))
-	{
-		list_free_deep(unsent);
-		unsent = NIL;
-	}
-	else
-		turn->queue.next = Min(turn->queue.next, turn->queue.now + UNSENT_RETRY_US);
 }
 
 /* Folds a batch in one transaction and tells it in another. */
@@ -151,7 +93,7 @@ static void
 do_batch(Turn *turn, SpDue *due, int ndue)
 {
 	char		error[SP_ERROR_LENGTH] = "";
-	char	  **messages = palloc(2 * ndue * sizeof(char *));
+	char	  **messages = palloc(ndue * sizeof(char *));
 	int			nmessages = 0;
 	TimestampTz start = GetCurrentTimestamp();
 	TimestampTz folded;
@@ -176,25 +118,52 @@ do_batch(Turn *turn, SpDue *due, int ndue)
 
 	for (int i = 0; i < ndue; i++)
 	{
-		if (due[i].revoked != NULL)
-			messages[nmessages++] = due[i].revoked;
 		if (due[i].message != NULL)
 			messages[nmessages++] = due[i].message;
 	}
-	if (!send(turn, messages, nmessages, error))
+	if (!sp_send(turn->notify, messages, nmessages, error))
 	{
 		for (int i = 0; i < ndue; i++)
 		{
 			if (due[i].message != NULL)
 				due[i].outcome = SP_OUTCOME_UNTOLD;
-			if (due[i].revoked != NULL)
-				keep_unsent(due[i].revoked);
 		}
 		nmessages = 0;
 	}
-	account_for(turn, due, ndue, nmessages, folded - start, error);
+	account_for(turn, due, ndue, folded - start);
+	account_for_messages(turn, nmessages, error);
 	for (int i = 0; i < ndue; i++)
 		sp_queue_finish(&due[i], folded);
+}
+
+/* Tells the rows that are messages; what cannot be told now, later. */
+static void
+tell_messages(Turn *turn)
+{
+	char		error[SP_ERROR_LENGTH] = "";
+	int			told = sp_told_tell(turn->catalog, turn->queue.database, &turn->told, turn->notify, error);
+
+	account_for_messages(turn, told, error);
+	untold_at = told == turn->told.count ? 0 : GetCurrentTimestamp() + UNTOLD_RETRY_US;
+}
+
+/* Reads the ledger, in a transaction that ends before anything is locked. */
+static void
+read_ledger(Turn *turn, uint32 heaps)
+{
+	SpQueue    *queue = &turn->queue;
+
+	StartTransactionCommand();
+	MemoryContextSwitchTo(queue->context);
+	sp_ledger_read_committed(turn->catalog, queue->database, heaps, &turn->rows);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(queue->context);
+	sp_told_take(&turn->rows, &turn->told);
+	if (turn->rows.skipped != 0)
+	{
+		swept_at = queue->now - SWEEP_INTERVAL_US + LOCKED_RETRY_US;
+		queue->next = Min(queue->next, queue->now + LOCKED_RETRY_US);
+	}
 }
 
 /*
@@ -211,8 +180,10 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 	SpQueue    *queue = &turn.queue;
 	uint64		flush = pg_atomic_read_u64(&database->flush_wanted);
 	uint32		sweep = pg_atomic_exchange_u32(&database->sweep, 0);
+	uint32		messages = pg_atomic_exchange_u32(&database->messages, 0);
 	uint32		heaps;
 	bool		look;
+	bool		tell;
 
 	queue->now = GetCurrentTimestamp();
 	queue->next = queue->now + SWEEP_INTERVAL_US;
@@ -225,27 +196,25 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 		sp_stall_touch(catalog, database);
 		MemoryContextSwitchTo(context);
 	}
-	send_unsent(&turn);
 	sp_queue_take(queue);
-	*next = queue->next;
-	if (queue->ndue == 0 && !look)
+	tell = look || messages != 0 || (untold_at != 0 && queue->now >= untold_at);
+	if (queue->ndue == 0 && !tell)
+	{
+		*next = queue->next;
 		return false;
+	}
 
 	/* after the flags, which are set after these bits */
-	heaps = pg_atomic_exchange_u32(&database->dirty_heaps, 0) | sp_queue_leftover() | (look ? ALL_HEAPS : 0);
+	heaps = pg_atomic_exchange_u32(&database->dirty_heaps, 0) | sp_queue_leftover() | (tell ? ALL_HEAPS : 0);
 	if (look)
 		swept_at = queue->now;
-	StartTransactionCommand();
-	MemoryContextSwitchTo(context);
-	sp_ledger_read_committed(catalog, database, heaps, &turn.rows);
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(context);
-	if (turn.rows.skipped != 0)
-	{
-		swept_at = queue->now - SWEEP_INTERVAL_US + LOCKED_RETRY_US;
-		queue->next = Min(queue->next, queue->now + LOCKED_RETRY_US);
-	}
+	read_ledger(&turn, heaps);
 	sp_queue_deal(queue, &turn.rows);
+	for (int i = 0; i < queue->ndue; i++)
+		queue->due[i].discard |= queue->due[i].nrows > 0 && sp_told_revoked(&turn.told, queue->due[i].session);
+	/* those of a heap that was not read might have to go first */
+	if (tell && turn.rows.skipped == 0)
+		tell_messages(&turn);
 	for (int i = 0; i < queue->ndue; i += SP_FOLD_BATCH)
 		do_batch(&turn, &queue->due[i], Min(SP_FOLD_BATCH, queue->ndue - i));
 
@@ -262,6 +231,6 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 		pg_atomic_write_u64(&database->flush_done, flush);
 		ConditionVariableBroadcast(&database->flushed);
 	}
-	*next = queue->next;
-	return queue->ndue > 0;
+	*next = untold_at == 0 ? queue->next : Min(queue->next, untold_at);
+	return queue->ndue > 0 || turn.told.count > 0;
 }

@@ -6,9 +6,7 @@
 #define SP_TURN_H
 
 #include "catalog.h"
-
-/* Sends messages in a transaction of its own; may raise an error. */
-typedef void (*SpNotifier) (char **messages, int count);
+#include "send.h"
 
 extern bool sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 					SpNotifier notify, bool first, TimestampTz *next);

@@ -145,9 +145,10 @@ BEGIN
 				amount bigint NOT NULL,
 				stamp bigint NOT NULL,
 				op "char" NOT NULL,
-				account_id bigint,
-				label varchar(480)
+				account_id bigint
 			) WITH (autovacuum_enabled = off)$ddl$, i);
+		-- in one statement, so that no TOAST table is made for it
+		EXECUTE format('ALTER TABLE sync_progress_ledger_%s ADD COLUMN label text, ALTER COLUMN label SET STORAGE PLAIN', i);
 		EXECUTE format('COMMENT ON TABLE sync_progress_ledger_%s IS %L', i,
 			'Increments not folded yet, heap ' || i || ' of 16; internal, written by the library only');
 	END LOOP;

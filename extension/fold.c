@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "fold.h"
+#include "follow.h"
 #include "held.h"
 #include "isolate.h"
 #include "tell.h"
@@ -23,6 +24,9 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+
+/* Telling is all that these rows ask for; a pending run is not begun by them. */
+#define OPS_WITHOUT_PROGRESS	"xXSAK"
 
 /* What a batch has in hand. */
 typedef struct Fold
@@ -36,8 +40,12 @@ typedef struct Fold
 	char	   *owners[SP_FOLD_BATCH];	/* of due[i], when folded */
 } Fold;
 
-/* Applies one session's rows and writes it and its accounts. */
-static void
+/*
+ * Applies one session's rows and writes it and its accounts.  Returns false
+ * when it is not there to be told: it was deleted, or is to be and somebody
+ * holds it.
+ */
+static bool
 fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount *accounts, int naccounts, TimestampTz now)
 {
 	SpDue	   *due = session->due;
@@ -45,6 +53,7 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 	SpHeldAccount **places = palloc(Max(naccounts, 1) * sizeof(SpHeldAccount *));
 	int			nown = 0;
 	int64		before = session->counts.processed;
+	bool		locked = false;
 
 	for (int i = 0; i < naccounts; i++)
 	{
@@ -59,12 +68,33 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 			due->progressed = true;
 	}
 	sp_net_apply(&session->counts, own, nown, due->rows, due->nrows);
+	if (session->counts.gone && sp_follow_delete_session(fold->catalog, fold->database, session))
+	{
+		sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
+		due->outcome = SP_OUTCOME_NOTHING;
+		due->restatus = true;
+		return false;
+	}
 	for (int i = 0; i < nown; i++)
+		locked = locked || (own[i].gone && !sp_follow_delete_account(fold->catalog, own[i].id));
+	if (session->counts.gone || locked)
+	{
+		due->outcome = SP_OUTCOME_LOCKED;
+		return false;
+	}
+	sp_follow_session(fold->catalog, fold->database, session);
+	for (int i = 0; i < nown; i++)
+	{
+		if (own[i].gone)
+			continue;
+		sp_follow_account(fold->catalog, &own[i], places[i], due->rows, due->nrows);
 		sp_held_write_account(fold->catalog, &own[i], places[i], session->version);
+	}
 	sp_held_write_session(fold->catalog, session, before, now);
 	sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
 	pfree(own);
 	pfree(places);
+	return true;
 }
 
 /* The work of a range of the batch; an error undoes all of it. */
@@ -102,8 +132,8 @@ fold_range(void *state, int first, int count)
 		 * stream
 		 */
 		sessions[i].version = sp_unix_us(now) + i;
-		if (due->nrows > 0)
-			fold_session(fold, &sessions[i], counts, accounts, naccounts, now);
+		if (due->nrows > 0 && !fold_session(fold, &sessions[i], counts, accounts, naccounts, now))
+			continue;
 		if (due->nrows > 0 || (due->flags & SP_SLOT_RETELL))
 		{
 			due->outcome = SP_OUTCOME_FOLDED;

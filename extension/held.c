@@ -142,17 +142,18 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 		Datum		pace;
 
 		sp_rows_counts(tuple, counts);
-		session->status = get_status(tuple, 9);
+		session->status = get_status(tuple, SP_COUNT_COLUMNS + 1);
 		sp_ledger_raise_floor(database, Max(counts->processed_set_at, Max(counts->total_set_at, counts->message_set_at)));
-		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 10, &isnull);
+		sp_ledger_raise_floor(database, Max(counts->detected_set_at, counts->error_set_at));
+		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 2, &isnull);
 		sp_pace_read(isnull ? NULL : DatumGetByteaPP(pace), &session->pace);
-		session->started_at = (TimestampTz) sp_rows_int64(tuple, 11, NULL);
-		session->owner = sp_rows_text(tuple, 12);
+		session->started_at = (TimestampTz) sp_rows_int64(tuple, SP_COUNT_COLUMNS + 3, NULL);
+		session->owner = sp_rows_text(tuple, SP_COUNT_COLUMNS + 4);
 		session->due = find_due(due, ndue, counts->id);
 		session->due->outcome = SP_OUTCOME_NOTHING;
-		session->due->throttle.every_count = sp_rows_int64(tuple, 13, NULL);
-		session->due->throttle.every_interval_us = sp_rows_int64(tuple, 14, NULL);
-		session->due->throttle.min_interval_us = sp_rows_int64(tuple, 15, NULL);
+		session->due->throttle.every_count = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 5, NULL);
+		session->due->throttle.every_interval_us = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 6, NULL);
+		session->due->throttle.min_interval_us = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 7, NULL);
 	}
 	explain_missing(catalog, due, ndue);
 	return sessions;
@@ -207,8 +208,8 @@ sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsession
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 
 		sp_rows_counts(tuple, &counts[i]);
-		(*accounts)[i].session = sp_rows_int64(tuple, 9, NULL);
-		(*accounts)[i].status = get_status(tuple, 10);
+		(*accounts)[i].session = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 1, NULL);
+		(*accounts)[i].status = get_status(tuple, SP_COUNT_COLUMNS + 2);
 	}
 	*naccounts = (int) SPI_processed;
 	if (*naccounts == nids)
@@ -242,7 +243,7 @@ sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session, int64 pr
 	char		nulls[14];
 
 	memset(nulls, ' ', sizeof(nulls));
-	if (session->status == SP_STATUS_PENDING && due->progressed)
+	if (session->status == SP_STATUS_PENDING && due->progressed && counts->status == NULL)
 	{
 		session->status = SP_STATUS_PROCESSING;
 		due->restatus = true;
@@ -278,9 +279,12 @@ sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAc
 	char		nulls[9];
 
 	memset(nulls, ' ', sizeof(nulls));
-	if (account->status == SP_STATUS_PENDING)
+	if (counts->status != NULL && sp_status_parse(counts->status) != SP_STATUS_UNKNOWN)
+		account->status = sp_status_parse(counts->status);	/* a tracked table knows
+															 * best */
+	else if (account->status == SP_STATUS_PENDING)
 		account->status = SP_STATUS_PROCESSING;
-	if (account->status == SP_STATUS_PROCESSING && counts->has_total && counts->processed >= counts->total)
+	if (counts->status == NULL && account->status == SP_STATUS_PROCESSING && counts->has_total && counts->processed >= counts->total)
 		account->status = SP_STATUS_COMPLETED;
 	args[0] = Int64GetDatum(counts->id);
 	args[1] = Int64GetDatum(counts->processed);

@@ -41,20 +41,37 @@ sp_net_compare(const void *a, const void *b)
 	return x->stamp < y->stamp ? -1 : x->stamp > y->stamp;
 }
 
+/* The value, if it is newer than the one there is, which is as old as *set_at. */
+static void
+take_newer(int64_t *value, int64_t *set_at, const SpRow *row)
+{
+	if (row->stamp <= *set_at)
+		return;
+	*value = row->amount;
+	*set_at = row->stamp;
+}
+
 /* Takes over absolute values newer than those that the target has. */
 static void
 take_absolute(SpCounts *target, const SpRow *row)
 {
-	if (row->op == SP_OP_SET_PROCESSED && row->stamp > target->processed_set_at)
+	if (row->op == SP_OP_SET_PROCESSED || row->op == SP_OP_SET_PART)
+		take_newer(&target->processed, &target->processed_set_at, row);
+	else if (row->op == SP_OP_SET_DETECTED)
+		take_newer(&target->detected, &target->detected_set_at, row);
+	else if (row->op == SP_OP_SET_ERROR)
+		take_newer(&target->error, &target->error_set_at, row);
+	else if ((row->op == SP_OP_SET_TOTAL || row->op == SP_OP_SET_UNKNOWN) && row->stamp > target->total_set_at)
 	{
-		target->processed = row->amount;
-		target->processed_set_at = row->stamp;
-	}
-	else if (row->op == SP_OP_SET_TOTAL && row->stamp > target->total_set_at)
-	{
-		target->total = row->amount;
-		target->has_total = true;
+		target->has_total = row->op == SP_OP_SET_TOTAL;
+		target->total = target->has_total ? row->amount : 0;
 		target->total_set_at = row->stamp;
+	}
+	else if ((row->op == SP_OP_STATUS || row->op == SP_OP_GONE) && row->stamp > target->status_at)
+	{
+		target->gone = row->op == SP_OP_GONE;
+		target->status = target->gone ? NULL : row->label;
+		target->status_at = row->stamp;
 	}
 	else if (row->op == SP_OP_SET_MESSAGE && row->stamp > target->message_set_at)
 	{
@@ -69,9 +86,9 @@ add_relative(SpCounts *target, const SpRow *row)
 {
 	if (row->op == SP_OP_PROCESSED && row->stamp > target->processed_set_at)
 		target->processed = sp_net_add(target->processed, row->amount);
-	else if (row->op == SP_OP_DETECTED)
+	else if (row->op == SP_OP_DETECTED && row->stamp > target->detected_set_at)
 		target->detected = sp_net_add(target->detected, row->amount);
-	else if (row->op == SP_OP_ERROR)
+	else if (row->op == SP_OP_ERROR && row->stamp > target->error_set_at)
 		target->error = sp_net_add(target->error, row->amount);
 	else if (row->op == SP_OP_TOTAL && row->stamp > target->total_set_at)
 	{
@@ -94,16 +111,21 @@ apply_account(SpCounts *account, const SpRow *rows, int nrows, int64_t session_s
 	int64_t		before = account->processed;
 	int64_t		set_before = account->processed_set_at;
 	int64_t		added = 0;
+	bool		alone = false;
 
 	for (int i = 0; i < nrows; i++)
+	{
 		take_absolute(account, &rows[i]);
+		/* its session's table counts for itself: do not count twice */
+		alone = alone || rows[i].op == SP_OP_SET_PART;
+	}
 	for (int i = 0; i < nrows; i++)
 	{
 		add_relative(account, &rows[i]);
 		if (rows[i].op == SP_OP_PROCESSED && rows[i].stamp > session_set_at)
 			added = sp_net_add(added, rows[i].amount);
 	}
-	if (account->processed_set_at == set_before || account->processed_set_at <= session_set_at)
+	if (alone || account->processed_set_at == set_before || account->processed_set_at <= session_set_at)
 		return 0;
 	return sp_net_add(sp_net_add(account->processed, -before), -added);
 }

@@ -23,6 +23,13 @@ typedef enum SpOp
 	SP_OP_SET_PROCESSED = 'P',	/* absolute value */
 	SP_OP_SET_TOTAL = 'T',
 	SP_OP_SET_MESSAGE = 'M',	/* label is the text */
+	SP_OP_SET_DETECTED = 'D',	/* from here on: a tracked table says so */
+	SP_OP_SET_ERROR = 'R',
+	SP_OP_SET_UNKNOWN = 'U',	/* the total is not known */
+	SP_OP_SET_PART = 'Q',		/* an account's processed, its alone */
+	SP_OP_STATUS = 'S',			/* label is the status */
+	SP_OP_ATTRIBUTE = 'A',		/* amount: which, see follow.h; label: value */
+	SP_OP_GONE = 'K',			/* the table's row was deleted */
 	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it; amount: slot flags */
 	SP_OP_REVOKED = 'X',		/* deleted, or another's: label is its stream */
 } SpOp;
@@ -52,7 +59,12 @@ typedef struct SpCounts
 	int64_t		processed_set_at;	/* stamps of the newest absolute values */
 	int64_t		total_set_at;
 	int64_t		message_set_at;
+	int64_t		detected_set_at;
+	int64_t		error_set_at;
 	const char *message;		/* the newest set in these rows, or NULL */
+	const char *status;			/* likewise */
+	bool		gone;			/* the newest says that its row is gone */
+	int64_t		status_at;		/* stamp of these two */
 } SpCounts;
 
 extern int64_t sp_net_add(int64_t a, int64_t b);

@@ -218,6 +218,8 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 			{
 				if (rows[i].op == SP_OP_TOUCH)
 					flags |= (uint32) rows[i].amount & SP_SLOT_URGENT;
+				else if (rows[i].op == SP_OP_STATUS || rows[i].op == SP_OP_GONE)
+					flags |= SP_SLOT_URGENT;
 			}
 			if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_DIRTY) == 0)
 				(void) sp_slot_mark(slot, flags, last - first, queue->now);

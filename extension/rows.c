@@ -27,7 +27,7 @@ sp_rows_text(HeapTuple tuple, int column)
 	return SPI_getvalue(tuple, SPI_tuptable->tupdesc, column);
 }
 
-/* Counts from a row's first eight columns, SP_SESSION_COUNTS or SP_ACCOUNT_COUNTS. */
+/* Counts from a row's first ten columns, SP_SESSION_COUNTS or SP_ACCOUNT_COUNTS. */
 void
 sp_rows_counts(HeapTuple tuple, SpCounts *counts)
 {
@@ -42,6 +42,8 @@ sp_rows_counts(HeapTuple tuple, SpCounts *counts)
 	counts->processed_set_at = sp_rows_int64(tuple, 6, NULL);
 	counts->total_set_at = sp_rows_int64(tuple, 7, NULL);
 	counts->message_set_at = sp_rows_int64(tuple, 8, NULL);
+	counts->detected_set_at = sp_rows_int64(tuple, 9, NULL);
+	counts->error_set_at = sp_rows_int64(tuple, 10, NULL);
 	counts->message = NULL;
 }
 

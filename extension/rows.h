@@ -9,8 +9,10 @@
 #include "net.h"
 
 /* What sp_rows_counts() reads, of sessions and of accounts. */
-#define SP_SESSION_COUNTS	"id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at, message_set_at"
-#define SP_ACCOUNT_COUNTS	"id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at, 0::bigint"
+#define SP_SESSION_COUNTS	"id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at, message_set_at, detected_set_at, error_set_at"
+#define SP_ACCOUNT_COUNTS	"id, processed_count, detected_count, error_count, total_count, processed_set_at, total_set_at, 0::bigint, detected_set_at, error_set_at"
+
+#define SP_COUNT_COLUMNS	10
 
 extern int64 sp_rows_int64(HeapTuple tuple, int column, bool *isnull);
 extern char *sp_rows_text(HeapTuple tuple, int column);

@@ -37,7 +37,7 @@ enum
 
 /*
  * Reads counts of sessions or accounts by ids, ordered by id, and the session
- * that each is or belongs to, which the query has in its ninth column.
+ * that each is or belongs to, which the query has after them.
  */
 static SpCounts *
 read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int *count)
@@ -54,7 +54,7 @@ read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int
 	for (int i = 0; i < *count; i++)
 	{
 		sp_rows_counts(SPI_tuptable->vals[i], &counts[i]);
-		(*sessions)[i] = sp_rows_int64(SPI_tuptable->vals[i], 9, NULL);
+		(*sessions)[i] = sp_rows_int64(SPI_tuptable->vals[i], SP_COUNT_COLUMNS + 1, NULL);
 	}
 	return counts;
 }

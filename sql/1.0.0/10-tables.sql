@@ -54,7 +54,9 @@ CREATE TABLE sync_sessions (
 	processed_set_at bigint NOT NULL DEFAULT 0,
 	total_set_at bigint NOT NULL DEFAULT 0,
 	message_set_at bigint NOT NULL DEFAULT 0,
-	pace bytea
+	pace bytea,
+	detected_set_at bigint NOT NULL DEFAULT 0,
+	error_set_at bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
 -- No index may name a column that changes with progress, or updates stop
@@ -92,6 +94,8 @@ COMMENT ON COLUMN sync_sessions.lock_version IS 'Grows with edits by people (tit
 COMMENT ON COLUMN sync_sessions.processed_set_at IS 'Internal: call stamp of the newest absolute processed_count folded; increments stamped earlier are part of it';
 COMMENT ON COLUMN sync_sessions.total_set_at IS 'Internal: likewise for total_count';
 COMMENT ON COLUMN sync_sessions.message_set_at IS 'Internal: likewise for message';
+COMMENT ON COLUMN sync_sessions.detected_set_at IS 'Internal: likewise for detected_count';
+COMMENT ON COLUMN sync_sessions.error_set_at IS 'Internal: likewise for error_count';
 COMMENT ON COLUMN sync_sessions.pace IS 'Internal: how much was processed when, for time_remaining';
 
 CREATE TABLE sync_session_accounts (
@@ -109,10 +113,15 @@ CREATE TABLE sync_session_accounts (
 	error_message text,
 	version bigint NOT NULL DEFAULT 0,
 	processed_set_at bigint NOT NULL DEFAULT 0,
-	total_set_at bigint NOT NULL DEFAULT 0
+	total_set_at bigint NOT NULL DEFAULT 0,
+	detected_set_at bigint NOT NULL DEFAULT 0,
+	error_set_at bigint NOT NULL DEFAULT 0,
+	source_id text CHECK (source_id <> '' AND length(source_id) <= 200)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX sync_session_accounts_session ON sync_session_accounts (sync_session_id, position, id);
+CREATE UNIQUE INDEX sync_session_accounts_source ON sync_session_accounts (sync_session_id, source_id)
+	WHERE source_id IS NOT NULL;
 
 COMMENT ON TABLE sync_session_accounts IS 'Parts of a run (mailboxes, folders, connectors). Incrementing one increments its session';
 COMMENT ON COLUMN sync_session_accounts.id IS 'What increments name as account_id';
@@ -127,6 +136,9 @@ COMMENT ON COLUMN sync_session_accounts.error_count IS 'Items that failed, up to
 COMMENT ON COLUMN sync_session_accounts.error_message IS 'Why it failed';
 COMMENT ON COLUMN sync_session_accounts.processed_set_at IS 'Internal: as in sync_sessions';
 COMMENT ON COLUMN sync_session_accounts.total_set_at IS 'Internal: as in sync_sessions';
+COMMENT ON COLUMN sync_session_accounts.detected_set_at IS 'Internal: as in sync_sessions';
+COMMENT ON COLUMN sync_session_accounts.error_set_at IS 'Internal: as in sync_sessions';
+COMMENT ON COLUMN sync_session_accounts.source_id IS 'The application''s own id for the part, where a table of its own drives it; unique in a session';
 COMMENT ON COLUMN sync_session_accounts.position IS 'Order of display';
 COMMENT ON COLUMN sync_session_accounts.version IS 'Grows with every change, like a session''s';
 

@@ -155,6 +155,81 @@ a_touch_changes_no_count(void **state)
 	assert_false(session.has_total);
 }
 
+static SpRow
+said(char op, const char *label, int64_t stamp, int64_t account)
+{
+	SpRow		made = {.session = 1, .op = op, .label = label, .stamp = stamp, .account = account};
+
+	return made;
+}
+
+static void
+every_count_has_an_absolute_value(void **state)
+{
+	SpCounts	session = {.id = 1, .detected = 3, .error = 4};
+	SpRow		rows[] = {row('d', 10, 1, 0), row('D', 50, 2, 0), row('d', 4, 3, 0),
+	row('e', 10, 4, 0), row('R', 7, 5, 0), row('e', 1, 6, 0)};
+	SpRow		late[] = {row('d', 100, 1, 0), row('R', 1, 4, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 6);
+	assert_int_equal(session.detected, 54);
+	assert_int_equal(session.error, 8);
+	sp_net_apply(&session, NULL, 0, late, 2);
+	assert_int_equal(session.detected, 54);
+	assert_int_equal(session.error, 8);
+}
+
+static void
+a_total_becomes_unknown_and_known_again(void **state)
+{
+	SpCounts	session = {.id = 1, .has_total = true, .total = 100};
+	SpRow		rows[] = {row('t', 5, 1, 0), row('U', 0, 2, 0)};
+	SpRow		more[] = {row('T', 7, 3, 0), row('t', 1, 4, 0)};
+
+	sp_net_apply(&session, NULL, 0, rows, 2);
+	assert_false(session.has_total);
+	sp_net_apply(&session, NULL, 0, more, 2);
+	assert_true(session.has_total);
+	assert_int_equal(session.total, 8);
+}
+
+static void
+a_part_with_a_table_of_its_own_leaves_its_session_alone(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 5};
+	SpCounts	accounts[] = {{.id = 7, .processed = 3}};
+	SpRow		rows[] = {row('Q', 50, 1, 7), row('p', 2, 2, 7), row('D', 9, 3, 7)};
+
+	sp_net_apply(&session, accounts, 1, rows, 3);
+	assert_int_equal(accounts[0].processed, 52);
+	assert_int_equal(accounts[0].detected, 9);
+	assert_int_equal(session.processed, 7);
+	assert_int_equal(session.detected, 0);
+}
+
+static void
+the_newest_status_wins_and_so_does_a_deletion(void **state)
+{
+	SpCounts	session = {.id = 1};
+	SpCounts	deleted = {.id = 1};
+	SpCounts	back = {.id = 1};
+	SpCounts	accounts[] = {{.id = 7}};
+	SpRow		rows[] = {said('S', "paused", 1, 0), said('S', "failed", 2, 0), said('K', NULL, 1, 7)};
+	SpRow		gone[] = {said('S', "failed", 1, 0), said('K', NULL, 2, 0)};
+	SpRow		again[] = {said('K', NULL, 1, 0), said('S', "pending", 2, 0)};
+
+	sp_net_apply(&session, accounts, 1, rows, 3);
+	assert_string_equal(session.status, "failed");
+	assert_false(session.gone);
+	assert_true(accounts[0].gone);
+	assert_null(accounts[0].status);
+	sp_net_apply(&deleted, NULL, 0, gone, 2);
+	assert_true(deleted.gone);
+	sp_net_apply(&back, NULL, 0, again, 2);
+	assert_false(back.gone);
+	assert_string_equal(back.status, "pending");
+}
+
 int
 main(void)
 {
@@ -171,6 +246,10 @@ main(void)
 		cmocka_unit_test(sums_saturate),
 		cmocka_unit_test(a_message_is_the_latest),
 		cmocka_unit_test(a_touch_changes_no_count),
+		cmocka_unit_test(every_count_has_an_absolute_value),
+		cmocka_unit_test(a_total_becomes_unknown_and_known_again),
+		cmocka_unit_test(a_part_with_a_table_of_its_own_leaves_its_session_alone),
+		cmocka_unit_test(the_newest_status_wins_and_so_does_a_deletion),
 	};
 
 	return run_units(tests);

@@ -29,6 +29,7 @@
 PG_FUNCTION_INFO_V1(sync_progress_increment);
 PG_FUNCTION_INFO_V1(sync_progress_increment_many);
 PG_FUNCTION_INFO_V1(sync_progress_set);
+PG_FUNCTION_INFO_V1(sync_progress_report);
 
 /* Raises an error unless the server can count here and now. */
 static void
@@ -177,10 +178,10 @@ write_rows(FunctionCallInfo fcinfo, int64 session, int64 account, SpRow *rows, i
 		nwritten++;
 		if (rows[i].op == SP_OP_PROCESSED)
 			mark->processed = sp_net_add(mark->processed, rows[i].amount);
-		else if (rows[i].op == SP_OP_SET_PROCESSED)
+		else if (strchr("PGH", rows[i].op) != NULL)
 			/* how much that moves it is the fold's to find out */
 			mark->processed = sp_net_add(mark->processed, 1);
-		if (database != NULL && strchr("PTM", rows[i].op) != NULL)
+		if (database != NULL && strchr("PTMGH", rows[i].op) != NULL)
 			sp_ledger_raise_floor(database, stamp);
 	}
 	if (nwritten > 0)
@@ -303,6 +304,20 @@ sync_progress_increment_many(PG_FUNCTION_ARGS)
 	return write_rows(fcinfo, session, account_argument(fcinfo, 2, session), rows, nrows);
 }
 
+/* A message that is not too long, or an error; NULL for NULL. */
+static char *
+message_argument(FunctionCallInfo fcinfo, int place)
+{
+	char	   *message = PG_ARGISNULL(place) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(place));
+
+	if (message != NULL && pg_mbstrlen(message) > MESSAGE_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("message is longer than %d characters", MESSAGE_MAX),
+				 errhint("It is one line below a bar; keep the rest in your own tables.")));
+	return message;
+}
+
 Datum
 sync_progress_set(PG_FUNCTION_ARGS)
 {
@@ -326,13 +341,8 @@ sync_progress_set(PG_FUNCTION_ARGS)
 	}
 	if (!PG_ARGISNULL(3))
 	{
-		char	   *message = text_to_cstring(PG_GETARG_TEXT_PP(3));
+		char	   *message = message_argument(fcinfo, 3);
 
-		if (pg_mbstrlen(message) > MESSAGE_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-					 errmsg("message is longer than %d characters", MESSAGE_MAX),
-					 errhint("It is one line below a bar; keep the rest in your own tables.")));
 		if (!PG_ARGISNULL(4))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -342,4 +352,62 @@ sync_progress_set(PG_FUNCTION_ARGS)
 		rows[nrows++].label = message;
 	}
 	return write_rows(fcinfo, session, account_argument(fcinfo, 4, session), rows, nrows);
+}
+
+/*
+ * sync_progress_report(session_id, processed_count, share, total_count, message, reset)
+ *
+ * What an outside worker reports (net.c says how reports differ from absolute
+ * values); processed_count or share (of SP_WHOLE) or neither.  Without them
+ * total and message are absolute values: nothing tells a late report then.
+ */
+Datum
+sync_progress_report(PG_FUNCTION_ARGS)
+{
+	SpRow		rows[2] = {0};
+	int			nrows = 0;
+	int64		session;
+	char	   *message;
+	bool		is_share = !PG_ARGISNULL(2);
+
+	require_writable("sync_progress_callback()");
+	session = session_argument(fcinfo);
+	message = message_argument(fcinfo, 4);
+	if (!PG_ARGISNULL(3))
+		require_count("total_count", PG_GETARG_INT64(3));
+	if (!PG_ARGISNULL(5) && PG_GETARG_BOOL(5))
+	{
+		/* a call of its own, so that what follows has a later stamp */
+		SpRow		zero = {.op = SP_OP_SET_PROCESSED};
+
+		write_rows(fcinfo, session, 0, &zero, 1);
+	}
+	if (is_share || !PG_ARGISNULL(1))
+	{
+		SpRow	   *report = &rows[nrows++];
+
+		report->op = is_share ? SP_OP_REPORT_SHARE : SP_OP_REPORT_COUNT;
+		report->amount = PG_GETARG_INT64(is_share ? 2 : 1);
+		require_count(is_share ? "share" : "processed_count", report->amount);
+		if (is_share && report->amount > SP_WHOLE)
+			elog(ERROR, "share " INT64_FORMAT " is more than the whole", report->amount);
+		report->label = psprintf("%s%s%s", PG_ARGISNULL(3) ? "" : psprintf(INT64_FORMAT, PG_GETARG_INT64(3)),
+								 message == NULL ? "" : " ", message == NULL ? "" : message);
+		if (report->label[0] == '\0')
+			report->label = NULL;
+	}
+	else
+	{
+		if (!PG_ARGISNULL(3))
+		{
+			rows[nrows].op = SP_OP_SET_TOTAL;
+			rows[nrows++].amount = PG_GETARG_INT64(3);
+		}
+		if (message != NULL)
+		{
+			rows[nrows].op = SP_OP_SET_MESSAGE;
+			rows[nrows++].label = message;
+		}
+	}
+	return write_rows(fcinfo, session, 0, rows, nrows);
 }

@@ -10,11 +10,22 @@
  * commit.  So rows carry the time of the call, and each target remembers the
  * stamp of the newest absolute value it took.
  *
+ * A report is neither: an outside worker says how far it is, and the network
+ * repeats what it says, holds it up and changes the order.  So a report only
+ * raises the count, to at least what it says, and that makes it the same how
+ * often and in which order it comes.  What else it says, a total and a
+ * message, is believed only if it is not late, that is, if the count was not
+ * beyond it already; else an old message would come back.  Additions called
+ * before it are part of it, later ones add to it, and an absolute value called
+ * later ends it, as it does an addition.  Its label is "<total> <message>":
+ * the total's digits or nothing, then, if there is a message, a space and it.
+ *
  * Pure: rows and counts in, counts out.
  */
 #include "net.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 /* Sums saturate at what JSON readers keep exact; they never wrap or fail. */
 int64_t
@@ -131,6 +142,116 @@ apply_account(SpCounts *account, const SpRow *rows, int nrows, int64_t session_s
 }
 
 /*
+ * How many of the total are a share of it: the fewest that show as its whole
+ * percentage.  Below a hundred not every percentage can be shown; then rather
+ * less than was reported than more.
+ */
+static int64_t
+count_of(int64_t share, int64_t total)
+{
+	int64_t		count;
+
+	if (total <= 0)
+		return 0;
+	count = total / SP_WHOLE * share + (total % SP_WHOLE * share + SP_WHOLE - 1) / SP_WHOLE;
+	if (count > 0 && 100 * count / total > share / (SP_WHOLE / 100))
+		count--;
+	return count;
+}
+
+/* What rows added after a stamp. */
+static int64_t
+added_after(char op, int64_t stamp, const SpRow *rows, int nrows)
+{
+	int64_t		sum = 0;
+
+	for (int i = 0; i < nrows; i++)
+	{
+		if (rows[i].op == op && rows[i].stamp > stamp)
+			sum = sp_net_add(sum, rows[i].amount);
+	}
+	return sum;
+}
+
+/*
+ * Take one report into a session to which all else is applied; "processed" and
+ * "total" of that were added after it.
+ */
+static void
+take_report(SpCounts *session, const SpRow *report, int64_t processed, int64_t total)
+{
+	bool		is_share = report->op == SP_OP_REPORT_SHARE;
+	int64_t		before = sp_net_add(session->processed, -processed);
+	int64_t		its_total = 100;	/* of a percentage that has none */
+	bool		has_total = false;
+	int64_t		count = report->amount;
+	char	   *end = (char *) report->label;
+
+	if (report->label != NULL && report->label[0] >= '0' && report->label[0] <= '9')
+	{
+		its_total = strtoll(report->label, &end, 10);
+		has_total = true;
+	}
+	/* a share is late by what the total was: with another one counts may fall */
+	if (is_share)
+		count = count_of(report->amount, session->has_total ? session->total : its_total);
+	if (count < before)
+		return;
+
+	if (has_total && report->stamp > session->total_set_at)
+	{
+		session->total = sp_net_add(its_total, total);
+		session->total_set_at = report->stamp;
+		session->has_total = true;
+	}
+	else if (is_share && !session->has_total)
+	{
+		session->total = its_total;
+		session->has_total = true;
+	}
+	if (is_share)
+		count = count_of(report->amount, session->total);
+	if (count > before)
+		session->processed = sp_net_add(session->processed, count - before);
+	if (end != NULL && *end == ' ' && report->stamp > session->message_set_at)
+	{
+		session->message = end + 1;
+		session->message_set_at = report->stamp;
+	}
+}
+
+/* Takes the session's reports, in the order of their calls. */
+static void
+take_reports(SpCounts *session, const SpRow *rows, int nrows)
+{
+	int			own = 0;
+	int64_t		processed = 0;	/* what rows[i + 1 .. own - 1] add */
+	int64_t		total = 0;
+
+	for (; own < nrows && rows[own].account == 0; own++)
+	{
+		if (rows[own].op == SP_OP_PROCESSED)
+			processed = sp_net_add(processed, rows[own].amount);
+		else if (rows[own].op == SP_OP_TOTAL)
+			total = sp_net_add(total, rows[own].amount);
+	}
+	for (int i = 0; i < own; i++)
+	{
+		int64_t		stamp = rows[i].stamp;
+
+		if (rows[i].op == SP_OP_PROCESSED)
+			processed = sp_net_add(processed, -rows[i].amount);
+		else if (rows[i].op == SP_OP_TOTAL)
+			total = sp_net_add(total, -rows[i].amount);
+		else if ((rows[i].op == SP_OP_REPORT_COUNT || rows[i].op == SP_OP_REPORT_SHARE) &&
+				 stamp > session->processed_set_at)
+			take_report(session, &rows[i],
+						sp_net_add(processed, added_after(SP_OP_PROCESSED, stamp, &rows[own], nrows - own)),
+						sp_net_add(total, added_after(SP_OP_TOTAL, stamp, &rows[own], nrows - own)));
+	}
+}
+
+/*
  * Apply a session's rows, in the order of sp_net_compare(), to it and to its
  * accounts.  "accounts" has those of the accounts named in the rows that still
  * exist; what is counted for one that does not counts for the session alone.
@@ -165,6 +286,7 @@ sp_net_apply(SpCounts *session, SpCounts *accounts, int naccounts,
 		}
 	}
 	session->processed = sp_net_add(session->processed, moved);
+	take_reports(session, rows, nrows);
 	if (session->has_total && session->total < 0)
 		session->total = 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define SP_COUNT_MAX	INT64_C(9007199254740991)	/* 2^53 - 1 */
+#define SP_WHOLE		INT64_C(100000000)	/* 100 % */
 
 /* What a ledger row says; stored in its column op. */
 typedef enum SpOp
@@ -23,6 +24,8 @@ typedef enum SpOp
 	SP_OP_SET_PROCESSED = 'P',	/* absolute value */
 	SP_OP_SET_TOTAL = 'T',
 	SP_OP_SET_MESSAGE = 'M',	/* label is the text */
+	SP_OP_REPORT_COUNT = 'G',	/* processed is at least amount, see net.c */
+	SP_OP_REPORT_SHARE = 'H',	/* likewise, amount of SP_WHOLE of the total */
 	SP_OP_SET_DETECTED = 'D',	/* from here on: a tracked table says so */
 	SP_OP_SET_ERROR = 'R',
 	SP_OP_SET_UNKNOWN = 'U',	/* the total is not known */

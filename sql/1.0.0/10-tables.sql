@@ -171,9 +171,17 @@ CREATE TABLE sync_keys (
 	kid text PRIMARY KEY CHECK (kid <> ''),
 	alg text NOT NULL CHECK (alg IN ('HS256', 'RS256', 'ES256')),
 	jwk jsonb NOT NULL,
+	own boolean NOT NULL DEFAULT false,
 	minting boolean NOT NULL DEFAULT false,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	expires_at timestamptz
 );
 
 COMMENT ON TABLE sync_keys IS 'Keys that tokens are signed and checked with. Never dumped: a restored copy must not accept production''s tokens';
+COMMENT ON COLUMN sync_keys.kid IS 'What a token''s header names the key by';
+COMMENT ON COLUMN sync_keys.alg IS 'The one algorithm that the key is for: HS256, RS256 or ES256';
+COMMENT ON COLUMN sync_keys.jwk IS 'The key (RFC 7517); of a pair of keys the public one';
+COMMENT ON COLUMN sync_keys.own IS 'Made here, by sync_progress_rotate_key; others are foreign: tokens are only checked with them';
+COMMENT ON COLUMN sync_keys.minting IS 'New tokens are signed with it';
+COMMENT ON COLUMN sync_keys.created_at IS 'When it was made or added';
+COMMENT ON COLUMN sync_keys.expires_at IS 'From when on no token is accepted that is signed with it; NULL: not yet known';

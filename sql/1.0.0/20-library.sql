@@ -15,6 +15,10 @@ CREATE FUNCTION sync_progress_set(session_id bigint, processed_count bigint DEFA
 RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_set';
 COMMENT ON FUNCTION sync_progress_set IS 'Sets absolute values (NULL: left as it is), for workers that know only how far they are. The latest call wins; increments called later add to it. Takes no row lock. Returns the session''s status';
 
+CREATE FUNCTION sync_progress_report(session_id bigint, processed_count bigint, share bigint, total_count bigint, message text, reset boolean)
+RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_report';
+COMMENT ON FUNCTION sync_progress_report IS 'Internal: what a worker without a database connection reports; processed_count or share (of 10^8) raise what is processed and never lower it, but from zero with reset. Total and message of a report that others have overtaken are ignored. Takes no row lock. Returns the session''s status';
+
 CREATE FUNCTION sync_progress_flush()
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_flush';
 COMMENT ON FUNCTION sync_progress_flush IS 'Has the worker fold and tell everything that is committed by now, and waits until it has (at most 30 s). Sessions locked by others are not waited for';

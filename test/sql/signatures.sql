@@ -9,7 +9,7 @@ CREATE TEMP TABLE callable AS
 	SELECT oid::regprocedure::text AS signature, proname::text, format('%s.%I', pronamespace::regnamespace, proname) AS name, pronargs, pronargdefaults
 	FROM extension_functions WHERE prorettype <> 'trigger'::regtype;
 
-SELECT plan(14 + (SELECT count(*)::integer FROM callable));
+SELECT plan(18 + (SELECT count(*)::integer FROM callable));
 
 -- every function of the contract, with its arguments in their order
 SELECT is(pg_get_function_arguments(format('sync.%I', split_part(f, '|', 1))::regproc), split_part(f, '|', 2), split_part(f, '|', 1) || ': its arguments are as promised')
@@ -20,7 +20,11 @@ FROM unnest(ARRAY[
 	'sync_progress_set|session_id bigint, processed_count bigint DEFAULT NULL::bigint, total_count bigint DEFAULT NULL::bigint, message text DEFAULT NULL::text, account_id bigint DEFAULT NULL::bigint',
 	'sync_session_complete|session_id bigint, account_id bigint DEFAULT NULL::bigint, message text DEFAULT NULL::text, result_url text DEFAULT NULL::text',
 	'sync_session_fail|session_id bigint, error_message text, account_id bigint DEFAULT NULL::bigint',
-	'sync_progress_token|owner_id text, session_ids bigint[] DEFAULT NULL::bigint[], ttl interval DEFAULT ''01:00:00''::interval, scope text[] DEFAULT ''{read}''::text[]']) AS f;
+	'sync_progress_token|owner_id text, session_ids bigint[] DEFAULT NULL::bigint[], ttl interval DEFAULT ''01:00:00''::interval, scope text[] DEFAULT ''{read}''::text[]',
+	'sync_progress_callback_token|job_id uuid, ttl interval DEFAULT ''01:00:00''::interval',
+	'sync_progress_rotate_key|overlap interval DEFAULT ''1 day''::interval',
+	'sync_progress_add_key|kid text, alg text, jwk jsonb, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone',
+	'sync_progress_remove_key|kid text']) AS f;
 
 -- untyped parameters, as drivers send them
 SELECT is((SELECT string_agg(proname, ', ') FROM (SELECT proname FROM extension_functions GROUP BY proname HAVING count(*) > 1) AS o), NULL, 'no name is overloaded');

@@ -3,6 +3,7 @@
  *		What ledger rows make of counts: sums, absolute values, saturation.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "net.h"
 #include "unit.h"
@@ -230,6 +231,195 @@ the_newest_status_wins_and_so_does_a_deletion(void **state)
 	assert_string_equal(back.status, "pending");
 }
 
+/* A report of a count, or in percent; its label is "<total> <message>". */
+static SpRow
+report(char op, int64_t amount, int64_t stamp, const char *label)
+{
+	SpRow		made = row(op, op == 'H' ? amount * (SP_WHOLE / 100) : amount, stamp, 0);
+
+	made.label = label;
+	return made;
+}
+
+static void
+apply_sorted(SpCounts *session, SpRow *rows, int nrows)
+{
+	qsort(rows, nrows, sizeof(SpRow), sp_net_compare);
+	sp_net_apply(session, NULL, 0, rows, nrows);
+}
+
+static void
+a_report_raises_and_never_lowers(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 30};
+	SpRow		lower[] = {report('G', 20, 1, NULL)};
+	SpRow		higher[] = {report('G', 40, 2, NULL)};
+
+	sp_net_apply(&session, NULL, 0, lower, 1);
+	assert_int_equal(session.processed, 30);
+	sp_net_apply(&session, NULL, 0, higher, 1);
+	assert_int_equal(session.processed, 40);
+	sp_net_apply(&session, NULL, 0, higher, 1);
+	assert_int_equal(session.processed, 40);
+	assert_false(session.has_total);
+	assert_null(session.message);
+}
+
+/*
+ * [002-14] Whatever the network makes of five reports: every order, each
+ * repeated, folded one by one or all at once.
+ */
+static void
+reports_are_the_same_in_every_order(void **state)
+{
+	const SpRow reports[5] = {
+		report('H', 10, 0, "1000 listing"), report('H', 40, 0, "1000 reading"), report('G', 480, 0, "800 writing"),
+		report('H', 60, 0, "800 closing"), report('G', 300, 0, "2000")
+	};
+
+	for (int order = 0; order < 5 * 5 * 5 * 5 * 5; order++)
+	{
+		SpRow		rows[10];
+		SpCounts	single = {.id = 1};
+		SpCounts	once = {.id = 1};
+		int			seen = 0;
+		int			rest = order;
+
+		for (int i = 0; i < 5; i++, rest /= 5)
+		{
+			rows[i] = rows[9 - i] = reports[rest % 5];
+			seen |= 1 << rest % 5;
+		}
+		if (seen != 31)
+			continue;			/* one of them is missing */
+		for (int i = 0; i < 10; i++)
+		{
+			rows[i].stamp = 100 + i;
+			sp_net_apply(&single, NULL, 0, &rows[i], 1);
+		}
+		sp_net_apply(&once, NULL, 0, rows, 10);
+		assert_int_equal(single.processed, 480);
+		assert_int_equal(single.total, 800);
+		assert_int_equal(once.processed, 480);
+		assert_int_equal(once.total, 800);
+		/* 480 of 800 are 60 %: of two equal reports either may be the later */
+		assert_true(strcmp(single.message, "writing") == 0 || strcmp(single.message, "closing") == 0);
+		assert_string_equal(once.message, single.message);
+	}
+}
+
+static void
+a_report_without_a_total_is_of_a_hundred(void **state)
+{
+	SpCounts	session = {.id = 1};
+	SpRow		first[] = {report('H', 40, 1, NULL)};
+	SpRow		counted[] = {report('G', 250, 2, "500 counted")};
+	SpRow		last[] = {report('H', 100, 3, NULL)};
+
+	sp_net_apply(&session, NULL, 0, first, 1);
+	assert_int_equal(session.processed, 40);
+	assert_int_equal(session.total, 100);
+	assert_int_equal(session.total_set_at, 0);	/* any that is said takes its
+												 * place */
+	sp_net_apply(&session, NULL, 0, counted, 1);
+	assert_int_equal(session.processed, 250);
+	assert_int_equal(session.total, 500);
+	sp_net_apply(&session, NULL, 0, last, 1);
+	assert_int_equal(session.processed, 500);
+}
+
+/* What is shown is floor(100 x processed / total): it has to be what was reported. */
+static void
+a_share_shows_as_its_percentage(void **state)
+{
+	const int64_t totals[] = {100, 101, 113, 999, 1000, 12345, 1000003, SP_COUNT_MAX};
+
+	for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
+	{
+		for (int percent = 0; percent <= 100; percent++)
+		{
+			SpCounts	session = {.id = 1, .has_total = true, .total = totals[i]};
+			SpRow		rows[] = {report('H', percent, 1, NULL)};
+
+			sp_net_apply(&session, NULL, 0, rows, 1);
+			assert_int_equal((int64_t) ((long double) session.processed * 100 / session.total), percent);
+			assert_true(session.processed <= session.total);
+		}
+	}
+	for (int total = 0; total < 100; total++)
+	{
+		for (int percent = 0; percent <= 100; percent++)
+		{
+			SpCounts	session = {.id = 1, .has_total = true, .total = total};
+			SpRow		rows[] = {report('H', percent, 1, NULL)};
+
+			sp_net_apply(&session, NULL, 0, rows, 1);
+			assert_true(total == 0 || 100 * session.processed / total <= percent);	/* never more */
+			assert_true(percent < 100 || session.processed == total);
+		}
+	}
+}
+
+static void
+a_late_report_says_nothing_else_either(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 50, .has_total = true, .total = 80, .message_set_at = 1};
+	SpRow		late[] = {report('G', 49, 5, "70 old")};
+	SpRow		same[] = {report('G', 50, 6, "90 new one")};
+	SpRow		empty[] = {report('G', 50, 7, " ")};
+
+	sp_net_apply(&session, NULL, 0, late, 1);
+	assert_int_equal(session.total, 80);
+	assert_null(session.message);
+	sp_net_apply(&session, NULL, 0, same, 1);
+	assert_int_equal(session.total, 90);
+	assert_string_equal(session.message, "new one");
+	sp_net_apply(&session, NULL, 0, empty, 1);
+	assert_string_equal(session.message, "");
+	assert_int_equal(session.total, 90);
+}
+
+static void
+additions_before_a_report_are_part_of_it_later_ones_add(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 10};
+	SpRow		rows[] = {row('p', 5, 1, 0), report('G', 40, 2, NULL), row('p', 3, 3, 0), report('G', 41, 4, NULL), row('p', -1, 5, 0)};
+	SpCounts	beyond = {.id = 1, .processed = 38};
+
+	apply_sorted(&session, rows, 5);
+	assert_int_equal(session.processed, 42);
+	apply_sorted(&beyond, rows, 5);
+	assert_int_equal(beyond.processed, 38 + 5 + 3 - 1);
+}
+
+static void
+what_accounts_count_is_compared_with_reports_by_time_too(void **state)
+{
+	SpCounts	session = {.id = 1};
+	SpCounts	account = {.id = 7};
+	SpRow		rows[] = {report('G', 40, 2, "50"), report('H', 90, 4, NULL), row('p', 30, 1, 7), row('p', 3, 3, 7), row('t', 10, 3, 7)};
+
+	sp_net_apply(&session, &account, 1, rows, 5);
+	assert_int_equal(account.processed, 33);
+	assert_int_equal(session.total, 60);
+	assert_int_equal(session.processed, 54);
+}
+
+static void
+an_absolute_value_ends_the_reports_before_it(void **state)
+{
+	SpCounts	session = {.id = 1, .processed = 90};
+	SpRow		rows[] = {report('G', 95, 1, "100 old"), row('P', 0, 2, 0), report('G', 5, 3, NULL)};
+	SpRow		late[] = {report('G', 80, 2, NULL)};
+
+	apply_sorted(&session, rows, 3);
+	assert_int_equal(session.processed, 5);
+	assert_false(session.has_total);
+	assert_null(session.message);
+	sp_net_apply(&session, NULL, 0, late, 1);
+	assert_int_equal(session.processed, 5);
+}
+
 int
 main(void)
 {
@@ -250,6 +440,14 @@ main(void)
 		cmocka_unit_test(a_total_becomes_unknown_and_known_again),
 		cmocka_unit_test(a_part_with_a_table_of_its_own_leaves_its_session_alone),
 		cmocka_unit_test(the_newest_status_wins_and_so_does_a_deletion),
+		cmocka_unit_test(a_report_raises_and_never_lowers),
+		cmocka_unit_test(reports_are_the_same_in_every_order),
+		cmocka_unit_test(a_report_without_a_total_is_of_a_hundred),
+		cmocka_unit_test(a_share_shows_as_its_percentage),
+		cmocka_unit_test(a_late_report_says_nothing_else_either),
+		cmocka_unit_test(additions_before_a_report_are_part_of_it_later_ones_add),
+		cmocka_unit_test(what_accounts_count_is_compared_with_reports_by_time_too),
+		cmocka_unit_test(an_absolute_value_ends_the_reports_before_it),
 	};
 
 	return run_units(tests);

@@ -33,6 +33,62 @@ RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE ROWS 100 AS 
 $$;
 COMMENT ON FUNCTION sync_payload IS 'What watchers of kind sync are sent: the session with its accounts, folded values only';
 
+CREATE FUNCTION sync_source_json(source_id text)
+RETURNS json LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE WHEN source_id ~ '^(0|-?[1-9][0-9]{0,14})$' THEN source_id::json ELSE to_json(source_id) END;
+COMMENT ON FUNCTION sync_source_json IS 'Internal: an application''s id as it most likely has it: a number if it reads back as the same text, else a string';
+
+CREATE FUNCTION sync_progress_shown(done bigint, total_count bigint, status text)
+RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(sync_progress_percentage(done, total_count, status), CASE WHEN status = 'completed' THEN 100 WHEN done <= 0 THEN 0 END);
+COMMENT ON FUNCTION sync_progress_shown IS 'Internal: the percentage, also without a total: 0 before anything was done, 100 when completed, NULL in between';
+
+CREATE FUNCTION sync_progress_remaining(percentage integer, elapsed interval)
+RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN percentage > 0 THEN nullif(greatest(round(extract(epoch FROM elapsed) * (100 - percentage) / percentage), 0), 0)::bigint END;
+COMMENT ON FUNCTION sync_progress_remaining IS 'Internal: seconds remaining if the rest takes as long as what is done: elapsed / (percentage / 100) - elapsed; NULL if that is not more than 0';
+
+CREATE FUNCTION sync_mesh_payload(session_ids bigint[])
+RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
+	-- its watchers show "message" when it has failed; a key that is there on completion only cannot be left out by json_build_object
+	SELECT s.id, CASE WHEN s.status = 'completed'
+		THEN json_build_object('mesh_id', x.id, 'status', s.status, 'progress', x.progress, 'message', s.message,
+			'updated_at', s.updated_at, 'estimated_remaining', NULL, 'result_url', s.result_url)
+		ELSE json_build_object('mesh_id', x.id, 'status', s.status, 'progress', x.progress,
+			'message', CASE WHEN s.status = 'failed' THEN coalesce(s.error_message, s.message) ELSE s.message END, 'updated_at', s.updated_at,
+			'estimated_remaining', CASE WHEN s.status = 'processing' THEN @extschema@.sync_progress_remaining(x.progress, s.updated_at - s.created_at) END) END
+	FROM @extschema@.sync_sessions AS s
+	CROSS JOIN LATERAL (SELECT @extschema@.sync_source_json(s.source_id) AS id,
+		@extschema@.sync_progress_shown(s.processed_count, s.total_count, s.status) AS progress) AS x
+	WHERE s.id = ANY (session_ids)
+$$;
+COMMENT ON FUNCTION sync_mesh_payload IS 'What watchers of kind mesh are sent: one thing being made, its percentage, its result at the end';
+
+CREATE FUNCTION sync_batch_payload(session_ids bigint[])
+RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
+	-- an item is counted as processed or as error, so what is done is both
+	SELECT s.id, json_build_object('batch_id', @extschema@.sync_source_json(s.source_id), 'total', s.total_count,
+		'completed', s.processed_count, 'failed', s.error_count, 'progress', x.progress, 'status', s.status,
+		'estimated_remaining', CASE WHEN s.status = 'processing' THEN @extschema@.sync_progress_remaining(x.progress, s.updated_at - s.created_at) END)
+	FROM @extschema@.sync_sessions AS s
+	CROSS JOIN LATERAL (SELECT @extschema@.sync_progress_shown(s.processed_count + s.error_count, s.total_count, s.status) AS progress) AS x
+	WHERE s.id = ANY (session_ids)
+$$;
+COMMENT ON FUNCTION sync_batch_payload IS 'What watchers of kind batch are sent: how many of its items are completed, how many failed';
+
+CREATE FUNCTION sync_connection_payload(session_ids bigint[])
+RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE PARALLEL SAFE ROWS 100 AS $$
+	SELECT s.id, json_build_object('job_id', s.job_id, 'inserted', coalesce(s.counters -> 'inserted', '0'), 'updated', coalesce(s.counters -> 'updated', '0'),
+		'deleted', coalesce(s.counters -> 'deleted', '0'), 'kept', coalesce(s.counters -> 'kept', '0'), 'skipped', coalesce(s.counters -> 'skipped', '0'),
+		-- names may have dots of their own: readers expect an object of numbers
+		'entities_encountered', (SELECT coalesce(json_object_agg(substr(c.key, length('entities_encountered.') + 1), c.value ORDER BY c.key COLLATE "C"), '{}')
+			FROM jsonb_each(s.counters) AS c WHERE c.key LIKE 'entities\_encountered.%'),
+		'is_complete', s.status = 'completed', 'is_failed', s.status IN ('failed', 'cancelled'),
+		'error', coalesce(s.error_message, CASE WHEN s.status = 'cancelled' THEN 'cancelled' END))
+	FROM @extschema@.sync_sessions AS s WHERE s.id = ANY (session_ids)
+$$;
+COMMENT ON FUNCTION sync_connection_payload IS 'What watchers of kind connection are sent: named counters, without a percentage';
+
 CREATE FUNCTION sync_may_watch(session_id bigint, claims jsonb)
 RETURNS boolean LANGUAGE sql STABLE AS $$
 	SELECT EXISTS (SELECT FROM @extschema@.sync_sessions AS s WHERE s.id = session_id

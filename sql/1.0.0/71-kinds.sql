@@ -14,7 +14,10 @@ BEGIN
 	EXCEPTION WHEN OTHERS THEN
 		NULL;  -- not even a signature: refused below
 	END;
-	IF NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = payload AND p.provolatile <> 'v' AND p.proretset
+	IF NEW.kind = 'owner' OR NEW.channel = 'SessionsChannel' THEN
+		RAISE EXCEPTION '% is the extension''s own', CASE WHEN NEW.kind = 'owner' THEN 'kind "owner"' ELSE 'channel "SessionsChannel"' END
+			USING ERRCODE = 'reserved_name', HINT = 'Through channel SessionsChannel, on streams owner:<owner_id>, go the events of lists. Choose another name.';
+	ELSIF NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.oid = payload AND p.provolatile <> 'v' AND p.proretset
 		AND p.proargtypes[0] = 'bigint[]'::regtype AND p.pronargs = 1
 		AND (SELECT array_agg(a.name || ' ' || a.type::regtype ORDER BY a.n) FROM unnest(p.proargnames, p.proallargtypes, p.proargmodes)
 			WITH ORDINALITY AS a (name, type, mode, n) WHERE a.mode IN ('t', 'o')) IN ('{session_id bigint,payload json}', '{session_id bigint,payload jsonb}'))
@@ -28,7 +31,7 @@ BEGIN
 			HINT = 'It is the schema-qualified signature of a STABLE function, e.g. app.may_watch(bigint, jsonb), that returns boolean.';
 	END IF;
 	-- a dump has the built-in kinds too: restoring it updates them
-	IF TG_OP = 'INSERT' AND EXISTS (SELECT FROM sync_kinds AS k WHERE k.kind = NEW.kind AND NEW.kind = 'sync') THEN
+	IF TG_OP = 'INSERT' AND EXISTS (SELECT FROM sync_kinds AS k WHERE k.kind = NEW.kind AND NEW.kind IN ('sync', 'mesh', 'batch', 'connection')) THEN
 		UPDATE sync_kinds AS k SET channel = NEW.channel, param = NEW.param, every_count = NEW.every_count, every_interval = NEW.every_interval,
 			min_interval = NEW.min_interval, stall_after = NEW.stall_after, payload_function = NEW.payload_function, authorize_function = NEW.authorize_function
 		WHERE k.kind = NEW.kind;
@@ -41,4 +44,9 @@ COMMENT ON FUNCTION sync_kinds_check IS 'Internal: a kind''s functions exist and
 CREATE TRIGGER sync_check BEFORE INSERT OR UPDATE ON sync_kinds FOR EACH ROW EXECUTE FUNCTION sync_kinds_check();
 
 INSERT INTO sync_kinds (kind, channel, param, payload_function, authorize_function)
-VALUES ('sync', 'SyncStatusChannel', 'session_id', '@extschema@.sync_payload(bigint[])', '@extschema@.sync_may_watch(bigint,jsonb)');
+SELECT kind, channel, param, '@extschema@.' || payload || '(bigint[])', '@extschema@.sync_may_watch(bigint,jsonb)'
+FROM (VALUES
+	('sync', 'SyncStatusChannel', 'session_id', 'sync_payload'),
+	('mesh', 'MeshProgressChannel', 'mesh_id', 'sync_mesh_payload'),
+	('batch', 'BatchProgressChannel', 'batch_id', 'sync_batch_payload'),
+	('connection', 'ConnectionSyncChannel', 'connection_id', 'sync_connection_payload')) AS built_in (kind, channel, param, payload);

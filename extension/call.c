@@ -4,25 +4,47 @@
  *
  * Who may write sync_kinds must not become superuser through the worker or a
  * bridge: such a function runs as its owner, in a security-restricted
- * operation, with a fixed search_path, and read-only.  Errors go to the
- * caller, who isolates them.
+ * operation, with a fixed search_path and time zone (a version has one text,
+ * whoever asks for it), and read-only.  Errors go to the caller, who isolates
+ * them.
+ *
+ * A question of a bridge's is about many streams and has one deadline, after
+ * which all of it would be cancelled.  Each call may take half of what is left,
+ * so that there is time to find the one that is to blame and to answer the
+ * rest.  The worker has limits of its own (tell.c) and gives no deadline.
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "call.h"
+#include "compat.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "shared.h"
+#include "storage/latch.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#define ERRCODE_SP_TOO_SLOW	MAKE_SQLSTATE('S','P','4','0','8')
+#define CALL_MIN_MS			10
+
+/*
+ * A run with a thousand accounts has some 200 kB.  A bridge keeps a state of
+ * every watched stream and sends it to every watcher at each change; beyond
+ * this it would be better served by a list of its own.
+ */
+#define PAYLOAD_MAX_BYTES	(256 * 1024)
 
 PG_FUNCTION_INFO_V1(sync_progress_payloads);
 PG_FUNCTION_INFO_V1(sync_progress_authorized);
@@ -35,6 +57,8 @@ sp_call_enter(Oid owner, SpGuard *guard)
 	SetUserIdAndSecContext(owner, guard->security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	guard->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("timezone", "UTC", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
@@ -83,13 +107,87 @@ resolve(text *signature, char **name, Oid *owner)
 	return function;
 }
 
+/* The timer of a call with a deadline. */
+static TimeoutId timer = MAX_TIMEOUTS;
+static volatile sig_atomic_t timed_out = false;
+
+/* In a signal handler: as if somebody had cancelled the query. */
+static void
+on_timeout(void)
+{
+	timed_out = true;
+	InterruptPending = true;
+	QueryCancelPending = true;
+	SetLatch(MyLatch);
+}
+
+static void SP_NORETURN
+too_slow(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_SP_TOO_SLOW),
+			 errmsg("%s() took too long", name),
+			 errhint("Make it faster (EXPLAIN its queries), or raise sync_progress.payload_timeout and the bridge's statement_timeout.")));
+}
+
+/* Milliseconds that a call may take until the deadline in this argument; 0: as many as it likes. */
+static int
+limit_ms(FunctionCallInfo fcinfo, int argument, const char *name)
+{
+	long		left_ms;
+
+	if (PG_ARGISNULL(argument))
+		return 0;
+	left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), PG_GETARG_TIMESTAMPTZ(argument));
+	if (left_ms == 0)
+		too_slow(name);
+	return (int) Max(Min(left_ms, 3600000) / 2, CALL_MIN_MS);
+}
+
+/*
+ * Runs a plan, read-only, for at most so long (0: no limit).  An error other
+ * than a cancelled query can be caught by SQL, so too late is such a one.
+ */
+static int
+execute(SPIPlanPtr plan, Datum *args, const char *nulls, const char *name, int within_ms)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile int result = 0;
+
+	if (within_ms == 0)
+		return SPI_execute_plan(plan, args, nulls, true, 0);
+	if (timer == MAX_TIMEOUTS)
+		timer = RegisterTimeout(USER_TIMEOUT, on_timeout);
+	timed_out = false;
+	enable_timeout_after(timer, within_ms);
+	PG_TRY();
+	{
+		result = SPI_execute_plan(plan, args, nulls, true, 0);
+		disable_timeout(timer, false);
+	}
+	PG_CATCH();
+	{
+		disable_timeout(timer, false);
+		if (!timed_out || geterrcode() != ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		too_slow(name);
+	}
+	PG_END_TRY();
+	if (timed_out)
+		QueryCancelPending = false; /* it came at the last moment */
+	return result;
+}
+
 /*
  * Runs a query that calls the function, as its owner, read-only; between
  * SPI_connect() and SPI_finish().  Plans are kept: planning a payload takes
  * several times as long as computing it.
  */
 static void
-call(Oid function, Oid owner, const char *query, int nargs, Oid *types, Datum *args, const char *nulls)
+call(Oid function, Oid owner, const char *name, const char *query, int nargs, Oid *types, Datum *args, const char *nulls,
+	 int within_ms)
 {
 	static HTAB *functions = NULL;
 	SpFunction *known;
@@ -114,12 +212,65 @@ call(Oid function, Oid owner, const char *query, int nargs, Oid *types, Datum *a
 			elog(ERROR, "could not prepare \"%s\"", query);
 		known->plan = plan;
 	}
-	if (SPI_execute_plan(known->plan, args, nulls, true, 0) != SPI_OK_SELECT)
+	if (execute(known->plan, args, nulls, name, within_ms) != SPI_OK_SELECT)
 		elog(ERROR, "could not run \"%s\"", query);
 	sp_call_leave(&guard);
 }
 
-/* sync_progress_payloads(signature, session_ids) → (session_id, payload) */
+static int
+compare_int64(const void *a, const void *b)
+{
+	int64		x = *(const int64 *) a;
+	int64		y = *(const int64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * A payload function has given one row for each session it was asked for, or
+ * this is an error: what is shown must not depend on which of two comes first,
+ * and a session without a payload could never be told.
+ */
+static void
+check_complete(const char *name, ArrayType *asked, int64 *given, int ngiven)
+{
+	Datum	   *ids;
+	bool	   *nulls;
+	int			nids;
+
+	qsort(given, ngiven, sizeof(int64), compare_int64);
+	deconstruct_array(asked, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &ids, &nulls, &nids);
+	for (int i = 0; i < nids; i++)
+	{
+		int64		id = nulls[i] ? 0 : DatumGetInt64(ids[i]);
+		int64	   *found = nulls[i] ? NULL : bsearch(&id, given, ngiven, sizeof(int64), compare_int64);
+
+		if (found == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NO_DATA_FOUND),
+					 errmsg("%s() gave nothing for session " INT64_FORMAT, name, id),
+					 errhint("It returns one row with a payload for every id it is given.")));
+		if ((found > given && found[-1] == id) || (found < given + ngiven - 1 && found[1] == id))
+			ereport(ERROR,
+					(errcode(ERRCODE_CARDINALITY_VIOLATION),
+					 errmsg("%s() gave more than one row for session " INT64_FORMAT, name, id),
+					 errhint("It returns one row with a payload for every id it is given.")));
+	}
+}
+
+static void
+check_size(const char *name, int64 session, Datum payload)
+{
+	Size		bytes = toast_raw_datum_size(payload) - VARHDRSZ;
+
+	if (bytes > PAYLOAD_MAX_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("%s() gave %zu bytes for session " INT64_FORMAT, name, bytes, session),
+				 errhint("A payload has at most %d bytes: leave out what does not change, and let pages ask for it.", PAYLOAD_MAX_BYTES)));
+}
+
+/* sync_progress_payloads(signature, session_ids, deadline) → (session_id, payload) */
 Datum
 sync_progress_payloads(PG_FUNCTION_ARGS)
 {
@@ -128,31 +279,42 @@ sync_progress_payloads(PG_FUNCTION_ARGS)
 	Oid			function,
 				owner;
 	Oid			types[1] = {INT8ARRAYOID};
-	Datum		args[1] = {PG_GETARG_DATUM(1)};
+	Datum		args[1];
+	int64	   *given;
+	int			ngiven = 0;
+	int			within_ms;
 
 	sp_shared_require();
 	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	args[0] = PG_GETARG_DATUM(1);
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
+	within_ms = limit_ms(fcinfo, 2, name);
 
 	SPI_connect();
-	call(function, owner, psprintf("SELECT session_id::bigint, payload::json FROM %s($1)", name), 1, types, args, NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	call(function, owner, name, psprintf("SELECT session_id::bigint, payload::json FROM %s($1)", name), 1, types, args, NULL, within_ms);
+	given = MemoryContextAllocHuge(CurrentMemoryContext, (SPI_processed + 1) * sizeof(int64));
+	for (uint64 i = 0; i < SPI_processed && ngiven < PG_INT32_MAX; i++)
 	{
 		Datum		values[2];
 		bool		nulls[2];
 
 		for (int column = 0; column < 2; column++)
 			values[column] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, column + 1, &nulls[column]);
-		/* without a payload a session is not told; the caller sees it missing */
-		if (!nulls[0] && !nulls[1])
-			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		if (nulls[0] || nulls[1])
+			continue;
+		given[ngiven++] = DatumGetInt64(values[0]);
+		check_size(name, given[ngiven - 1], values[1]);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	check_complete(name, PG_GETARG_ARRAYTYPE_P(1), given, ngiven);
 	SPI_finish();
 	return (Datum) 0;
 }
 
-/* sync_progress_authorized(signature, session_id, claims) → boolean */
+/* sync_progress_authorized(signature, session_id, claims, deadline) → boolean */
 Datum
 sync_progress_authorized(PG_FUNCTION_ARGS)
 {
@@ -164,6 +326,7 @@ sync_progress_authorized(PG_FUNCTION_ARGS)
 	char		nulls[2];
 	bool		isnull;
 	bool		allowed;
+	int			within_ms;
 
 	sp_shared_require();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -173,9 +336,10 @@ sync_progress_authorized(PG_FUNCTION_ARGS)
 	args[1] = PG_GETARG_DATUM(2);
 	nulls[1] = PG_ARGISNULL(2) ? 'n' : ' ';
 	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
+	within_ms = limit_ms(fcinfo, 3, name);
 
 	SPI_connect();
-	call(function, owner, psprintf("SELECT %s($1, $2)::boolean", name), 2, types, args, nulls);
+	call(function, owner, name, psprintf("SELECT %s($1, $2)::boolean", name), 2, types, args, nulls, within_ms);
 	allowed = SPI_processed == 1 &&
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) && !isnull;
 	SPI_finish();

@@ -42,13 +42,13 @@ CREATE FUNCTION sync_progress_pace(pace bytea, processed_count bigint, total_cou
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_pace';
 COMMENT ON FUNCTION sync_progress_pace IS 'Internal: items a second over the last five minutes, and seconds remaining by 0.7 x that + 0.3 x the overall rate (NULL until something was processed or without a total); and when something was processed last';
 
-CREATE FUNCTION sync_progress_payloads(signature text, session_ids bigint[], OUT session_id bigint, OUT payload json)
-RETURNS SETOF record LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_payloads';
-COMMENT ON FUNCTION sync_progress_payloads IS 'Internal: calls a kind''s payload function as its owner, restricted';
+CREATE FUNCTION sync_progress_payloads(signature text, session_ids bigint[], deadline timestamptz DEFAULT NULL, OUT session_id bigint, OUT payload json)
+RETURNS SETOF record LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_payloads';
+COMMENT ON FUNCTION sync_progress_payloads IS 'Internal: calls a kind''s payload function as its owner, restricted; one row a session, or an error. It may take half of the time up to the deadline, else SQLSTATE SP408';
 
-CREATE FUNCTION sync_progress_authorized(signature text, session_id bigint, claims jsonb)
+CREATE FUNCTION sync_progress_authorized(signature text, session_id bigint, claims jsonb, deadline timestamptz DEFAULT NULL)
 RETURNS boolean LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_authorized';
-COMMENT ON FUNCTION sync_progress_authorized IS 'Internal: calls a kind''s authorize function as its owner, restricted; NULL counts as false';
+COMMENT ON FUNCTION sync_progress_authorized IS 'Internal: calls a kind''s authorize function as its owner, restricted; NULL counts as false. It may take half of the time up to the deadline, else SQLSTATE SP408';
 
 CREATE FUNCTION sync_progress_sign(input text, key bytea)
 RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_sign';

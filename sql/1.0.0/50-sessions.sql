@@ -3,6 +3,21 @@
 -- For applications: a run's life
 -- ---------------------------------------------------------------------------
 
+CREATE FUNCTION sync_session_of(kind text, source_id text)
+RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT id FROM @extschema@.sync_sessions AS s WHERE s.kind = sync_session_of.kind AND s.source_id = sync_session_of.source_id ORDER BY id DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION sync_session_of IS 'Internal: the newest run of a source';
+
+-- Watchers of a stream have its last run's version, which may come from another clock.
+CREATE FUNCTION sync_session_next_version(kind text, source_id text)
+RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+	SELECT coalesce((SELECT greatest(s.version + 1, (SELECT max(a.version) + 1 FROM sync_session_accounts AS a WHERE a.sync_session_id = s.id),
+			(extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+		FROM sync_sessions AS s WHERE s.id = sync_session_of(sync_session_next_version.kind, sync_session_next_version.source_id)), 0)
+$$;
+COMMENT ON FUNCTION sync_session_next_version IS 'Internal: the version of a source''s next run: greater than any of its last run; 0 (the present time) for the first';
+
 CREATE FUNCTION sync_session_start(owner_id text, kind text DEFAULT 'sync', title text DEFAULT NULL, total_count bigint DEFAULT NULL,
 	accounts jsonb DEFAULT NULL, source_id text DEFAULT NULL, status text DEFAULT 'processing')
 RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -37,12 +52,12 @@ BEGIN
 		EXIT WHEN sync_session_start.source_id IS NOT NULL
 			OR NOT EXISTS (SELECT FROM sync_sessions AS s WHERE s.kind = sync_session_start.kind AND s.source_id = new_id::text);
 	END LOOP;
-	INSERT INTO sync_sessions AS s (id, owner_id, kind, title, total_count, source_id, status)
+	INSERT INTO sync_sessions AS s (id, owner_id, kind, title, total_count, source_id, status, version)
 	VALUES (new_id, sync_session_start.owner_id, sync_session_start.kind, sync_session_start.title,
 		coalesce(sync_session_start.total_count,
 			(SELECT CASE WHEN bool_and(a ->> 'total_count' IS NOT NULL) THEN sync_progress_clamp(sum((a ->> 'total_count')::bigint)) END
 			FROM jsonb_array_elements(nullif(sync_session_start.accounts, 'null')) AS a)),
-		sync_session_start.source_id, sync_session_start.status);
+		sync_session_start.source_id, sync_session_start.status, sync_session_next_version(sync_session_start.kind, sync_session_start.source_id));
 	IF jsonb_typeof(sync_session_start.accounts) = 'array' AND sync_session_start.accounts <> '[]' THEN
 		INSERT INTO sync_session_accounts (sync_session_id, name, email, total_count, position)
 		SELECT new_id, coalesce(a ->> 'name', a ->> 'email'), a ->> 'email', (a ->> 'total_count')::bigint, n
@@ -102,3 +117,46 @@ AS $$ SELECT CASE WHEN account_id IS NULL
 	THEN sync_session_change(session_id, 'failed', NULL, error_message, NULL)
 	ELSE sync_session_account_change(session_id, account_id, 'failed', error_message) END $$;
 COMMENT ON FUNCTION sync_session_fail IS 'Ends a run as failed, or with account_id just that account. Returns the session''s status';
+
+CREATE FUNCTION sync_session_retry(session_id bigint)
+RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	old sync_sessions;
+	new_id bigint;
+	violated text;
+BEGIN
+	PERFORM sync_progress_due('{}');  -- says so where the library is not preloaded
+	-- the newest, where a REPEATABLE READ transaction that has changed the status sees two
+	SELECT * INTO old FROM sync_sessions AS s WHERE s.id = sync_session_retry.session_id ORDER BY s.version DESC LIMIT 1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'sync session % does not exist', coalesce(sync_session_retry.session_id::text, 'NULL') USING ERRCODE = 'no_data_found',
+			HINT = 'Pass the id that sync_session_start returned.';
+	ELSIF old.status IN ('pending', 'processing', 'paused') THEN
+		RAISE EXCEPTION 'session % is %, it cannot be retried', old.id, old.status USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Only a session that is completed, failed or cancelled can be retried: cancel this one first.';
+	END IF;
+	-- totals may be in the ledger still
+	INSERT INTO sync_sessions AS s (kind, source_id, owner_id, title, total_count, version)
+	VALUES (old.kind, old.source_id, old.owner_id, old.title,
+		coalesce((SELECT u.total_count FROM sync_progress_unfolded(old.id) AS u WHERE u.account_id IS NULL), old.total_count),
+		sync_session_next_version(old.kind, old.source_id))
+	RETURNING s.id INTO new_id;
+	INSERT INTO sync_session_accounts (sync_session_id, name, email, position, total_count)
+	SELECT new_id, a.name, a.email, a.position, coalesce(u.total_count, a.total_count)
+	FROM sync_session_accounts AS a LEFT JOIN sync_progress_unfolded(old.id) AS u ON u.account_id = a.id
+	WHERE a.sync_session_id = old.id ORDER BY a.position, a.id;
+	RETURN new_id;
+EXCEPTION
+	WHEN unique_violation THEN
+		GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
+		IF violated <> 'sync_sessions_one_open_run' THEN
+			RAISE;
+		END IF;
+		RAISE EXCEPTION 'a run of % "%" has not ended yet', old.kind, old.source_id USING ERRCODE = 'unique_violation',
+			DETAIL = format('It is session %s.', (SELECT s.id FROM sync_sessions AS s WHERE s.kind = old.kind
+				AND s.source_id = old.source_id AND s.status IN ('pending', 'processing', 'paused'))),
+			HINT = 'That run is the retry: watch it, or cancel it first.';
+END
+$$;
+COMMENT ON FUNCTION sync_session_retry IS 'Starts a new run, pending, of an ended one''s source: same kind, owner, title, total and accounts, nothing counted. Watchers of the source follow it. Returns its id';

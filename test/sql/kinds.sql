@@ -1,7 +1,7 @@
 -- Kinds of one's own: another channel, payload and rule of who may watch; and
 -- functions that do not fit are refused when they are written down.
 \ir include/helpers.psql
-SELECT plan(32);
+SELECT plan(40);
 
 DROP SCHEMA IF EXISTS kinds_app CASCADE;
 CREATE SCHEMA kinds_app;
@@ -15,7 +15,7 @@ CREATE FUNCTION kinds_app.may_watch(session_id bigint, claims jsonb) RETURNS boo
 	SELECT EXISTS (SELECT FROM sync.sync_sessions AS s JOIN kinds_app.friends AS f ON f.owner = s.owner_id
 		WHERE s.id = session_id AND f.friend = claims ->> 'sub')
 $$;
-DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%' OR owner_id = 'kim';
+DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%' OR owner_id IN ('kim', 'odd');
 DELETE FROM sync.sync_kinds WHERE kind LIKE 'kinds\_%';
 
 CREATE FUNCTION pg_temp.new_kind(name text, payload text, authorize text) RETURNS text LANGUAGE sql AS $$
@@ -78,15 +78,45 @@ SELECT sync.sync_progress_flush();
 SELECT is(processed_count, 1::bigint, 'the fold goes on, too') FROM sync.sync_sessions WHERE id = :x;
 SET client_min_messages = warning;
 
--- a payload function that gives too much, or another's
+-- a payload function that gives rows twice, or others'; nothing, NULL, or too much
 CREATE FUNCTION kinds_app.odd_payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE AS $$
 	SELECT s.id, json_build_object('n', s.id) FROM sync.sync_sessions AS s, generate_series(1, 2) WHERE s.kind = 'kinds_odd'
 $$;
 SELECT lives_ok(pg_temp.new_kind('kinds_odd', 'kinds_app.odd_payload(bigint[])', 'sync.sync_may_watch(bigint,jsonb)'), 'a kind whose payload function gives rows twice, and others''');
 SELECT count(sync.sync_session_start('odd', 'kinds_odd', source_id => 'o' || n)) FROM generate_series(1, 3) AS n;
-SELECT is(count(*), 2::bigint, 'is still one row an identifier')
+SET client_min_messages = error;
+SELECT is(string_agg(refused, ','), 'unavailable,unavailable', 'which of two would be shown is nobody''s guess: none is')
 FROM sync.sync_progress_subscribe('{"{\"channel\":\"kinds_oddChannel\",\"id\":\"o1\"}","{\"channel\":\"kinds_oddChannel\",\"id\":\"o2\"}"}', ARRAY['{"scope":["admin"]}'::jsonb], '{1,1}');
-SELECT is(count(*), 1::bigint, 'and one snapshot a stream, of no stream that was not asked for') FROM sync.sync_progress_snapshots('{kinds_odd:o1}');
+SET client_min_messages = warning;
+CREATE OR REPLACE FUNCTION kinds_app.odd_payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE AS $$
+	SELECT s.id, json_build_object('n', s.id) FROM sync.sync_sessions AS s WHERE s.kind = 'kinds_odd'
+$$;
+SELECT is(count(*), 1::bigint, 'others'' rows: one snapshot a stream, of no stream that was not asked for') FROM sync.sync_progress_snapshots('{kinds_odd:o1}');
+
+-- what a function gives for o2, when asked for o1, o2 and o3 at once, and what its error says
+CREATE FUNCTION pg_temp.odd(payload_of_o2 text) RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+	said text;
+BEGIN
+	EXECUTE format($x$CREATE OR REPLACE FUNCTION kinds_app.odd_payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE AS $$
+		SELECT s.id, CASE s.source_id WHEN 'o2' THEN (SELECT %s) ELSE '{"n":1}' END FROM sync.sync_sessions AS s WHERE s.id = ANY (session_ids) $$$x$, payload_of_o2);
+	BEGIN
+		PERFORM sync.sync_progress_payloads('kinds_app.odd_payload(bigint[])', (SELECT array_agg(id) FROM sync.sync_sessions WHERE source_id = 'o2' AND kind = 'kinds_odd'));
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS said = PG_EXCEPTION_HINT;
+		said := format('%s %s%s', SQLSTATE, SQLERRM, CASE WHEN said <> '' THEN ' (hint)' END);
+	END;
+	RETURN format('%s: %s', array_to_string(pg_temp.ask_many('{kinds_oddChannel,kinds_oddChannel,kinds_oddChannel}', '{o1,o2,o3}', ARRAY['odd', 'odd', 'odd']), ' '), said);
+END
+$f$;
+SET client_min_messages = error;
+SELECT is(pg_temp.odd($$'{"n":2}'::json$$), '{"n":1} {"n":2} {"n":1}: ', 'all is well');
+SELECT matches(pg_temp.odd('NULL::json'), '^{"n":1} unavailable {"n":1}: P0002 kinds_app.odd_payload\(\) gave nothing for session \d+ \(hint\)$', 'NULL for one: that one is unavailable, the error says why');
+SELECT is(pg_temp.odd('(1 / (s.id - s.id))::text::json'), '{"n":1} unavailable {"n":1}: 22012 division by zero', 'an error for one');
+SELECT matches(pg_temp.odd('to_json(repeat(''x'', 1000000))'), '^{"n":1} unavailable {"n":1}: 54000 kinds_app.odd_payload\(\) gave 1000002 bytes for session \d+ \(hint\)$', '1 MB for one');
+SELECT is(length(pg_temp.odd('to_json(repeat(''x'', 262142))')), length('{"n":1}  {"n":1}: ') + 262144, '256 kB are served');
+SELECT matches(pg_temp.odd('to_json(repeat(''x'', 262143))'), 'gave 262145 bytes', 'and not a byte more');
+SET client_min_messages = warning;
 
 -- functions that do not fit
 CREATE FUNCTION kinds_app.volatile_payload(bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql AS 'SELECT 1::bigint, ''{}''::json';
@@ -107,11 +137,13 @@ FROM (VALUES
 	('kinds_app.may_watch(bigint,jsonb)', 'kinds_app.payload(bigint[])', 'one for the other')) AS v (payload, authorize, what);
 SELECT pg_temp.refuses($$UPDATE sync.sync_kinds SET payload_function = 'nope(bigint[])' WHERE kind = 'kinds_batch'$$, '42883', 'kinds_batch', 'by UPDATE as well');
 SELECT throws_ok(pg_temp.new_kind('Kinds Bad', 'kinds_app.payload(bigint[])', 'kinds_app.may_watch(bigint,jsonb)'), '23514', NULL, 'a kind''s name is a word');
+SELECT pg_temp.refuses($$UPDATE sync.sync_kinds SET channel = 'SessionsChannel' WHERE kind = 'kinds_batch'$$, '42939', 'SessionsChannel', 'the channel of lists is no kind''s');
+SELECT pg_temp.refuses(pg_temp.new_kind('owner', 'kinds_app.payload(bigint[])', 'kinds_app.may_watch(bigint,jsonb)'), '42939', 'owner', 'nor are the owners'' streams');
 SELECT throws_ok($$UPDATE sync.sync_kinds SET channel = 'SyncStatusChannel' WHERE kind = 'kinds_batch'$$, '23505', NULL, 'a channel belongs to one kind');
 SELECT throws_ok($$UPDATE sync.sync_kinds SET min_interval = '10 seconds' WHERE kind = 'kinds_batch'$$, '23514', NULL, 'min_interval is at most every_interval');
 
--- gone again: other files meet the built-in kind alone
-DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%' OR owner_id = 'kim';
+-- gone again: other files meet the built-in kinds alone
+DELETE FROM sync.sync_sessions WHERE kind LIKE 'kinds\_%' OR owner_id IN ('kim', 'odd');
 DELETE FROM sync.sync_kinds WHERE kind LIKE 'kinds\_%';
 SELECT sync.sync_progress_flush();
 DROP SCHEMA kinds_app CASCADE;

@@ -1,6 +1,6 @@
 -- Rights: nothing to PUBLIC, EXECUTE is all a writer needs.
 \ir include/helpers.psql
-SELECT plan(30);
+SELECT plan(32);
 
 CREATE TEMP VIEW extension_functions AS
 	SELECT p.oid, p.proname, p.oid::regprocedure AS signature, p.proacl, p.proowner, p.prosecdef, p.proconfig
@@ -27,9 +27,9 @@ CREATE ROLE sync_test_writer;
 CREATE ROLE sync_test_bridge;
 GRANT USAGE ON SCHEMA sync TO sync_test_nobody, sync_test_writer, sync_test_bridge;
 GRANT EXECUTE ON FUNCTION sync.sync_session_start, sync.sync_progress_increment, sync.sync_progress_increment_many, sync.sync_progress_set,
-	sync.sync_session_pause, sync.sync_session_resume, sync.sync_session_cancel, sync.sync_session_complete, sync.sync_session_fail, sync.sync_progress_token
+	sync.sync_session_pause, sync.sync_session_resume, sync.sync_session_cancel, sync.sync_session_complete, sync.sync_session_fail, sync.sync_session_retry, sync.sync_progress_token
 	TO sync_test_writer;
-GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_subscribe, sync.sync_progress_snapshots, sync.sync_progress_keys TO sync_test_bridge;
+GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_subscribe, sync.sync_progress_snapshots, sync.sync_progress_sessions, sync.sync_progress_keys TO sync_test_bridge;
 
 SELECT pg_temp.start_with_accounts('rights') AS s \gset
 SELECT pg_temp.account(:s, 'Inbox') AS inbox \gset
@@ -52,6 +52,7 @@ SELECT is(sync.sync_progress_set(:s, total_count => 50, message => 'm'), 'proces
 SELECT is(sync.sync_session_pause(:s) || sync.sync_session_resume(:s), 'pausedprocessing', 'to pause and resume');
 SELECT is(sync.sync_session_complete(:s, :inbox), 'processing', 'to complete an account');
 SELECT is(sync.sync_session_complete(:s), 'completed', 'and to complete');
+SELECT ok(sync.sync_session_retry(:s) > :s, 'to retry');
 SELECT matches(sync.sync_progress_token('rights'), '^[^.]+\.[^.]+\.[^.]+$', 'and to mint a token');
 SELECT throws_ok($$SELECT * FROM sync.sync_keys$$, '42501', NULL, 'but not to read keys');
 SELECT throws_ok(format($$UPDATE sync.sync_sessions SET owner_id = 'me' WHERE id = %s$$, :s), '42501', NULL, 'nor to write tables');
@@ -62,6 +63,7 @@ SET ROLE sync_test_bridge;
 SELECT is((SELECT count(*) FROM sync.sync_progress_attach()), 1::bigint, 'EXECUTE is enough for a bridge to attach');
 SELECT is((SELECT refused FROM sync.sync_progress_subscribe(ARRAY[format('{"channel":"SyncStatusChannel","id":%s}', :s)], ARRAY['{"sub":"rights"}'::jsonb], '{1}')), NULL, 'to subscribe');
 SELECT is((SELECT count(*) FROM sync.sync_progress_snapshots(ARRAY['sync:' || :s])), 1::bigint, 'to read snapshots');
+SELECT ok((SELECT count(*) FROM sync.sync_progress_sessions('{"sub":"rights"}')) > 0, 'to list sessions');
 SELECT ok((SELECT count(*) FROM sync.sync_progress_keys()) > 0, 'and to read keys');
 RESET ROLE;
 

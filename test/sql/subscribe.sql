@@ -1,7 +1,7 @@
 -- sync_progress_subscribe and sync_progress_snapshots: who may watch what,
 -- exactly one row an identifier, nothing that one bad identifier spoils.
 \ir include/helpers.psql
-SELECT plan(54);
+SELECT plan(71);
 
 SELECT sync.sync_session_start('sub-alice', title => 'A', total_count => 10) AS a \gset
 SELECT sync.sync_session_start('sub-alice') AS b \gset
@@ -26,7 +26,7 @@ SELECT is((:'got_payload'::json ->> 'processed_count'), '5', 'the payload is the
 SELECT is((:'got_payload'::json ->> 'version')::bigint, :got_version::bigint, 'of that version');
 SELECT is(:'got_final'::text, 'f', 'not final');
 SELECT is(:'got_refused'::text, '', 'not refused');
-SELECT is(:'got_greeting'::text, '', 'nothing goes before it');
+SELECT is(:'got_greeting'::jsonb, (SELECT jsonb_build_object('type', 'connected', 'job_id', job_id) FROM sync.sync_sessions WHERE id = :a), '[003-04] before it goes: connected, with the job''s id');
 
 -- ids
 SELECT is(pg_temp.ask(pg_temp.ident(format('"%s"', :a)), '{"sub":"sub-alice"}'), '1 sync:' || :'a', 'an id may be a string');
@@ -65,6 +65,19 @@ FROM (VALUES ('', 'malformed'), ('nonsense', 'malformed'), ('{"channel":', 'malf
 	('{"channel":"NoSuchChannel","session_id":1}', 'not_found'), ('{"channel":"SyncStatusChannel"}', 'not_found'),
 	('{"channel":"SyncStatusChannel","session_id":null}', 'not_found'), ('{"channel":"SyncStatusChannel","session_id":{"a":1}}', 'not_found'),
 	('{"channel":"SyncStatusChannel","session_id":987654321987}', 'not_found')) AS v (identifier, expected);
+
+-- the list events of an owner: a stream without a state
+SELECT is((SELECT to_jsonb(r) - 'ord' FROM sync.sync_progress_subscribe('{"{\"channel\":\"SessionsChannel\"}"}', '{"{\"sub\":\"sub-alice\"}"}', '{1}') AS r),
+	'{"stream":"owner:sub-alice","version":0,"payload":null,"greeting":{"type":"connected"},"final":false,"refused":null}', '[004-12] SessionsChannel: the owner''s stream');
+SELECT is(pg_temp.ask('{"channel":"SessionsChannel","x":1}', claims), expected, '[004-07] SessionsChannel for ' || coalesce(claims::text, 'no claims'))
+FROM (VALUES ('{"sub":"sub-alice","scope":["read"]}'::jsonb, '1 owner:sub-alice'), ('{"sub":"sub-alice","scope":["control"]}', '1 owner:sub-alice'), ('{"sub":"sub-alice","scope":["admin"]}', '1 owner:sub-alice'),
+	('{"sub":"nobody:yet"}', '1 owner:nobody:yet'), ('{"scope":["admin"]}', '1 not_found'), ('{"sub":"sub-alice","scope":[]}', '1 not_found'), ('{"sub":"sub-alice","scope":["other"]}', '1 not_found'),
+	('{"sub":"","scope":["admin"]}', '1 not_found'), ('{"sub":5}', '1 not_found'), ('{}', '1 not_found'), ('[]', '1 not_found'), (NULL, '1 not_found'), ('{"sub":"sub-alice","aud":"callback"}', '1 not_found'),
+	('{"sub":"sub-alice","sessions":[1]}', '1 not_found')) AS v (claims, expected);
+SELECT is(array_agg(format('%s %s', ord, coalesce(stream, refused)) ORDER BY ord), ARRAY['1 owner:sub-alice', '2 sync:' || :'a', '3 owner:sub-bob', '4 owner:sub-alice'], 'among others, each for its own watcher')
+FROM sync.sync_progress_subscribe(ARRAY['{"channel":"SessionsChannel"}', pg_temp.ident(:'a'), '{"channel":"SessionsChannel"}', '{"channel":"SessionsChannel","id":7}'],
+	ARRAY['{"sub":"sub-alice"}', '{"sub":"sub-bob"}']::jsonb[], '{1,1,2,1}');
+SELECT is(count(*), 0::bigint, 'it has no snapshot') FROM sync.sync_progress_snapshots('{owner:sub-alice}');
 
 -- many at once
 SELECT is(array_agg(format('%s %s %s', ord, coalesce(stream, '-'), coalesce(refused, '-'))), ARRAY['1 sync:' || :'b' || ' -', '2 - malformed', '3 - not_found',

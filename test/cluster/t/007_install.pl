@@ -71,7 +71,7 @@ sql(q{CREATE SCHEMA app;
 	CREATE FUNCTION app.payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE AS $$ SELECT id, json_build_object('n', processed_count)
 		FROM sync.sync_sessions WHERE id = ANY (session_ids) $$;
 	INSERT INTO sync.sync_kinds (kind, channel, param, payload_function, authorize_function) VALUES ('mine', 'MineChannel', 'id', 'app.payload(bigint[])', 'sync.sync_may_watch(bigint,jsonb)');
-	UPDATE sync.sync_kinds SET every_count = 77 WHERE kind = 'sync'}, 'app');
+	UPDATE sync.sync_kinds SET every_count = 77 WHERE kind = 'sync'; UPDATE sync.sync_kinds SET every_count = 33 WHERE kind = 'mesh'}, 'app');
 my $folded = sql(q{SELECT sync.sync_session_start('bob', title => 'Über', accounts => '[{"name":"a","total_count":20},{"name":"b","total_count":30}]')}, 'app');
 my $mine = sql(q{SELECT sync.sync_session_start('bob', 'mine')}, 'app');
 sql("SELECT sync.sync_progress_increment($folded, 7, 'processed', (SELECT min(id) FROM sync.sync_session_accounts WHERE sync_session_id = $folded)); SELECT sync.sync_progress_increment($mine, 3)", 'app');
@@ -90,7 +90,7 @@ is(sql($state, 'restored'), $before, 'the restored copy has every session, its s
 ok(wait_until(sub { sql("SELECT processed_count FROM sync.sync_sessions WHERE id = $folded", 'restored') == 12 }, 'the fold'), 'what was not folded is folded there');
 is(sql($state, 'restored'), $before, 'to the same state');
 is(sql("SELECT string_agg(name || ' ' || processed_count, ',' ORDER BY position) FROM sync.sync_session_accounts WHERE sync_session_id = $folded", 'restored'), 'a 7,b 5', 'accounts included');
-is(sql('SELECT string_agg(kind || \' \' || every_count, \',\' ORDER BY kind) FROM sync.sync_kinds', 'restored'), 'mine 100,sync 77', 'kinds are kept, built-in ones with their settings');
+is(sql('SELECT string_agg(kind || \' \' || every_count, \',\' ORDER BY kind) FROM sync.sync_kinds', 'restored'), 'batch 100,connection 100,mesh 33,mine 100,sync 77', 'kinds are kept, built-in ones with their settings');
 is(sql("SELECT payload ->> 'n' FROM sync.sync_progress_snapshots('{mine:$mine}')", 'restored'), 13, 'and speak');
 isnt(sql('SELECT string_agg(kid || jwk, \',\') FROM sync.sync_keys', 'restored'), $keys, 'the copy has a key of its own');
 cmp_ok(sql(q{SELECT sync.sync_session_start('new')}, 'restored'), '>', $mine, 'new sessions get new ids');

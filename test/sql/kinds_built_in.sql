@@ -34,7 +34,7 @@ END
 $$;
 
 -- ids
-SELECT is((pg_temp.row_of('mesh', 'processing', 0, NULL, source => source) -> 'mesh_id')::text, expected, 'id ' || source)
+SELECT is((pg_temp.row_of('mesh', 'processing', 0, NULL, source => source) -> 'mesh_id')::text, expected, format('id %s', to_json(source)))
 FROM (VALUES ('42', '42'), ('0', '0'), ('-5', '-5'), ('007', '"007"'), ('-0', '"-0"'), ('4.2', '"4.2"'), ('1e3', '"1e3"'), (' 42', '" 42"'), (E'42\n', '"42\n"'), ('123456789012345', '123456789012345'),
 	('1234567890123456', '"1234567890123456"'), ('6f1c4c1e-8a52-4f7b-9f3e-1f0f6d3c2b1a', '"6f1c4c1e-8a52-4f7b-9f3e-1f0f6d3c2b1a"'), ('José "x"', '"José \"x\""')) AS v (source, expected);
 

@@ -8,9 +8,12 @@
 
 #include "guc.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "payload.h"
 #include "shared.h"
 #include "utils/json.h"
+
+#define TITLE_MAX		480		/* characters, in a list event */
 
 static void
 append_emitted_at(StringInfo text, TimestampTz now)
@@ -19,6 +22,34 @@ append_emitted_at(StringInfo text, TimestampTz now)
 
 	appendStringInfo(text, "\"emitted_at\":" INT64_FORMAT ".%06d",
 					 us / USECS_PER_SEC, (int) (us % USECS_PER_SEC));
+}
+
+/* What every message of a stream begins with. */
+static void
+append_head(StringInfo text, const char *stream, int64 version, const char *type, bool final)
+{
+	appendStringInfoString(text, "{\"stream\":");
+	escape_json(text, stream);
+	appendStringInfo(text, ",\"version\":" INT64_FORMAT ",\"type\":\"%s\",\"final\":%s",
+					 version, type, final ? "true" : "false");
+}
+
+static void
+append_owner(StringInfo text, const char *owner, TimestampTz now)
+{
+	appendStringInfoString(text, ",\"owner\":");
+	escape_json(text, owner);
+	appendStringInfoChar(text, ',');
+	append_emitted_at(text, now);
+}
+
+/* Left out when the message would be too long, or when the setting says so. */
+static void
+append_data(StringInfo text, const char *data)
+{
+	if (sp_notify == SP_NOTIFY_DATA &&
+		text->len + strlen(",\"data\":}") + strlen(data) <= SP_MESSAGE_MAX_BYTES)
+		appendStringInfo(text, ",\"data\":%s", data);
 }
 
 /*
@@ -60,20 +91,49 @@ sp_payload_progress(const char *stream, int64 version, bool final, const char *o
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfoString(&text, "{\"stream\":");
-	escape_json(&text, stream);
-	appendStringInfo(&text, ",\"version\":" INT64_FORMAT ",\"type\":\"progress\",\"final\":%s,\"owner\":",
-					 version, final ? "true" : "false");
-	escape_json(&text, owner);
-	appendStringInfoChar(&text, ',');
-	append_emitted_at(&text, now);
-	if (sp_notify == SP_NOTIFY_DATA)
-	{
-		char	   *shorter = compact(data);
+	append_head(&text, stream, version, "progress", final);
+	append_owner(&text, owner, now);
+	append_data(&text, compact(data));
+	appendStringInfoChar(&text, '}');
+	return text.data;
+}
 
-		if (text.len + strlen(",\"data\":}") + strlen(shorter) <= SP_MESSAGE_MAX_BYTES)
-			appendStringInfo(&text, ",\"data\":%s", shorter);
+/*
+ * What lists show of a session, JSON: compact, and with each text escaped.  A
+ * long title is left out, for a message has a limit.
+ */
+char *
+sp_payload_facts(const SpFacts *facts)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "{\"session_id\":" INT64_FORMAT ",\"job_id\":\"%s\",\"kind\":", facts->session, facts->job_id);
+	escape_json(&text, facts->kind);
+	appendStringInfoString(&text, ",\"source_id\":");
+	escape_json(&text, facts->source_id);
+	if (facts->title == NULL)
+		appendStringInfoString(&text, ",\"title\":null");
+	else if (pg_mbstrlen(facts->title) <= TITLE_MAX)
+	{
+		appendStringInfoString(&text, ",\"title\":");
+		escape_json(&text, facts->title);
 	}
+	appendStringInfo(&text, ",\"pinned\":%s,\"status\":\"%s\",\"lock_version\":%d,\"version\":" INT64_FORMAT "}",
+					 facts->pinned ? "true" : "false", facts->status, facts->lock_version, facts->version);
+	return text.data;
+}
+
+/* An event on an owner's list.  "data" is compact JSON. */
+char *
+sp_payload_event(const char *owner, int64 version, const char *type, const char *data, TimestampTz now)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	append_head(&text, psprintf("owner:%s", owner), version, type, false);
+	append_owner(&text, owner, now);
+	append_data(&text, data);
 	appendStringInfoChar(&text, '}');
 	return text.data;
 }
@@ -85,9 +145,8 @@ sp_payload_revoked(const char *stream, TimestampTz now)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfoString(&text, "{\"stream\":");
-	escape_json(&text, stream);
-	appendStringInfo(&text, ",\"version\":" INT64_FORMAT ",\"type\":\"revoked\",\"final\":true,", sp_unix_us(now));
+	append_head(&text, stream, sp_unix_us(now), "revoked", true);
+	appendStringInfoChar(&text, ',');
 	append_emitted_at(&text, now);
 	appendStringInfoChar(&text, '}');
 	return text.data;

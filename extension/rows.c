@@ -8,6 +8,20 @@
 #include "rows.h"
 #include "utils/array.h"
 
+/* The place of one of the extension's own columns. */
+int
+sp_rows_column(TupleDesc desc, const char *name)
+{
+	int			number = SPI_fnumber(desc, name);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" is missing", name),
+				 errhint("The tables of extension \"sync_progress\" are not to be altered.")));
+	return number;
+}
+
 /* A bigint column of a row in SPI_tuptable; 0 for NULL.  isnull may be NULL. */
 int64
 sp_rows_int64(HeapTuple tuple, int column, bool *isnull)

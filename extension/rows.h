@@ -14,6 +14,7 @@
 
 #define SP_COUNT_COLUMNS	10
 
+extern int	sp_rows_column(TupleDesc desc, const char *name);
 extern int64 sp_rows_int64(HeapTuple tuple, int column, bool *isnull);
 extern char *sp_rows_text(HeapTuple tuple, int column);
 extern void sp_rows_counts(HeapTuple tuple, SpCounts *counts);

@@ -2,33 +2,18 @@
  * status.c
  *		Changes of a session's or an account's status, by applications.
  *
- * A status is changed in the row itself, at once: what the transaction does
- * next must see it.  Meanwhile the worker has perhaps folded into that row, so
- * under REPEATABLE READ a plain UPDATE would fail for no reason of the
- * application's.  Hence the row's last version is locked first, whatever the
- * transaction's snapshot sees, and then updated under a fresh snapshot.
- *
- * The price: until it ends, such a transaction may see the row twice, as its
- * snapshot has it and as it has changed it.  PostgreSQL's own answer, an error
- * that asks to try again, would meet every try of a worker that takes longer
- * than others' increments take to be folded.
+ * A status is changed in the row itself, at once, under a lock of its last
+ * version (locked.c): a worker that ends its run must not fail because others'
+ * increments were folded meanwhile.
  */
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog.h"
-#include "compat.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
 #include "fmgr.h"
-#include "storage/lockdefs.h"
+#include "locked.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(sync_session_change);
 PG_FUNCTION_INFO_V1(sync_session_account_change);
@@ -45,61 +30,6 @@ static const uint32 allowed_from[] = {
 	[SP_STATUS_CANCELLED] = OPEN,
 };
 
-/*
- * Lock the last version of the row with this id, waiting for whoever changes
- * it.  Returns it in a slot that the caller drops; NULL: there is none.
- */
-static TupleTableSlot *
-lock_row(Relation rel, Oid index, int64 id)
-{
-	SysScanDesc scan;
-	HeapTuple	tuple = sp_catalog_find(rel, index, id, &scan);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TM_FailureData failure;
-	TM_Result	result = TM_Deleted;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		ItemPointerData tid = tuple->t_self;
-
-		PushActiveSnapshot(GetLatestSnapshot());
-		result = table_tuple_lock(rel, &tid, GetActiveSnapshot(), slot, GetCurrentCommandId(false),
-								  LockTupleNoKeyExclusive, LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-		PopActiveSnapshot();
-	}
-	systable_endscan(scan);
-	if (result == TM_Ok)
-		return slot;
-	ExecDropSingleTupleTableSlot(slot);
-	if (result != TM_Deleted)
-		elog(ERROR, "could not lock row " INT64_FORMAT " of \"%s\": %d", id, RelationGetRelationName(rel), result);
-	return NULL;
-}
-
-/* Run the update under a snapshot that sees what was just locked. */
-static void
-update_row(const char *query, int nargs, Oid *types, Datum *args, const char *nulls)
-{
-	SPIPlanPtr	plan;
-
-	SPI_connect();
-	plan = SPI_prepare(query, nargs, types);
-	if (plan == NULL ||
-		SPI_execute_snapshot(plan, args, nulls, GetLatestSnapshot(), InvalidSnapshot, false, true, 0) != SPI_OK_UPDATE ||
-		SPI_processed != 1)
-		elog(ERROR, "could not run \"%s\"", query);
-	SPI_finish();
-}
-
-static char *
-get_text(TupleTableSlot *slot, Relation rel, const char *name)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, get_attnum(RelationGetRelid(rel), name), &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
-}
-
 /* "pending or paused" */
 static char *
 describe(uint32 statuses)
@@ -114,14 +44,15 @@ describe(uint32 statuses)
 	return text;
 }
 
-static void SP_NORETURN
-no_session(FunctionCallInfo fcinfo)
+/* Updates the row that was just locked. */
+static void
+update_row(const SpCatalog *catalog, const char *query, int nargs, Oid *types, Datum *args, const char *nulls)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_NO_DATA_FOUND),
-			 PG_ARGISNULL(0) ? errmsg("sync session NULL does not exist")
-			 : errmsg("sync session " INT64_FORMAT " does not exist", PG_GETARG_INT64(0)),
-			 errhint("Pass the id that sync_session_start returned.")));
+	SPI_connect();
+	sp_locked_run(catalog, query, SPI_OK_UPDATE, nargs, types, args, nulls);
+	if (SPI_processed != 1)
+		elog(ERROR, "the row that was locked is gone");
+	SPI_finish();
 }
 
 /* sync_session_change(session_id, target, message, error_message, result_url) → status */
@@ -139,13 +70,13 @@ sync_session_change(PG_FUNCTION_ARGS)
 
 	sp_shared_require();
 	if (PG_ARGISNULL(0))
-		no_session(fcinfo);
+		sp_locked_no_session(fcinfo);
 	target = sp_status_parse(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	rel = table_open(catalog->sessions, RowExclusiveLock);
-	row = lock_row(rel, catalog->sessions_pkey, PG_GETARG_INT64(0));
+	row = sp_locked_row(rel, catalog->sessions_pkey, PG_GETARG_INT64(0), LockTupleNoKeyExclusive);
 	if (row == NULL)
-		no_session(fcinfo);
-	status = get_text(row, rel, "status");
+		sp_locked_no_session(fcinfo);
+	status = sp_locked_text(row, "status");
 	ExecDropSingleTupleTableSlot(row);
 	table_close(rel, NoLock);
 	if ((allowed_from[target] & (1u << sp_status_parse(status))) == 0)
@@ -160,10 +91,9 @@ sync_session_change(PG_FUNCTION_ARGS)
 		args[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
-	update_row(psprintf("UPDATE %s.sync_sessions SET status = $2, message = coalesce($3, message),"
-						" error_message = CASE WHEN $2 = 'failed' THEN $4 ELSE error_message END,"
-						" result_url = coalesce($5, result_url) WHERE id = $1",
-						quote_identifier(get_namespace_name(catalog->schema))), 5, types, args, nulls);
+	update_row(catalog, "UPDATE %s.sync_sessions SET status = $2, message = coalesce($3, message),"
+			   " error_message = CASE WHEN $2 = 'failed' THEN $4 ELSE error_message END,"
+			   " result_url = coalesce($5, result_url) WHERE id = $1", 5, types, args, nulls);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }
 
@@ -183,15 +113,15 @@ sync_session_account_change(PG_FUNCTION_ARGS)
 
 	sp_shared_require();
 	if (PG_ARGISNULL(0) || !sp_catalog_session(catalog, PG_GETARG_INT64(0), &status, &own))
-		no_session(fcinfo);
+		sp_locked_no_session(fcinfo);
 	rel = table_open(catalog->accounts, RowExclusiveLock);
-	row = lock_row(rel, catalog->accounts_pkey, PG_GETARG_INT64(1));
+	row = sp_locked_row(rel, catalog->accounts_pkey, PG_GETARG_INT64(1), LockTupleNoKeyExclusive);
 	fits = false;
 	if (row != NULL)
 	{
 		bool		isnull;
 
-		fits = DatumGetInt64(slot_getattr(row, get_attnum(catalog->accounts, "sync_session_id"), &isnull)) == PG_GETARG_INT64(0);
+		fits = DatumGetInt64(sp_locked_value(row, "sync_session_id", &isnull)) == PG_GETARG_INT64(0);
 		ExecDropSingleTupleTableSlot(row);
 	}
 	table_close(rel, NoLock);
@@ -201,7 +131,7 @@ sync_session_account_change(PG_FUNCTION_ARGS)
 				 errmsg("account " INT64_FORMAT " does not belong to sync session " INT64_FORMAT,
 						PG_GETARG_INT64(1), PG_GETARG_INT64(0)),
 				 errhint("Select its accounts' ids from sync_session_accounts by sync_session_id.")));
-	update_row(psprintf("UPDATE %s.sync_session_accounts SET status = $2, error_message = $3 WHERE id = $1",
-						quote_identifier(get_namespace_name(catalog->schema))), 3, types, args, nulls);
+	update_row(catalog, "UPDATE %s.sync_session_accounts SET status = $2, error_message = $3 WHERE id = $1",
+			   3, types, args, nulls);
 	PG_RETURN_TEXT_P(cstring_to_text(sp_status_name(status)));
 }

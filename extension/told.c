@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "event.h"
 #include "payload.h"
 #include "told.h"
 #include "utils/timestamp.h"
@@ -24,7 +25,7 @@
 static bool
 is_message(const SpRow *row)
 {
-	return row->op == SP_OP_REVOKED;
+	return row->op == SP_OP_REVOKED || row->op == SP_OP_EVENT;
 }
 
 /* Order for qsort(): as they are to be told. */
@@ -107,6 +108,23 @@ forget(const SpCatalog *catalog, SpDatabase *database, const SpRows *told, int f
 	return locked;
 }
 
+/* Makes the rows' messages; returns how many. */
+static int
+compose(const SpRow *rows, int count, char **messages)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int			nmessages = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		char	   *message = rows[i].op == SP_OP_EVENT ? sp_event_message(&rows[i], now) : sp_payload_revoked(rows[i].label, now);
+
+		if (message != NULL)
+			messages[nmessages++] = message;
+	}
+	return nmessages;
+}
+
 /*
  * Tell them, oldest first, and delete their rows.  Returns how many were told;
  * after the first batch that cannot be, for which *error may have the reason,
@@ -125,14 +143,14 @@ sp_told_tell(const SpCatalog *catalog, SpDatabase *database, SpRows *told, SpNot
 	while (first < told->count)
 	{
 		int			count = Min(TOLD_BATCH, told->count - first);
+		int			nmessages;
 
 		/* what could not be deleted would be told again and again: try before */
 		if (!forget(catalog, database, told, first, 0))
 			break;
 		MemoryContextSwitchTo(context);
-		for (int i = 0; i < count; i++)
-			messages[i] = sp_payload_revoked(told->rows[first + i].label, GetCurrentTimestamp());
-		if (!sp_send(notify, messages, count, error))
+		nmessages = compose(&told->rows[first], count, messages);
+		if (!sp_send(notify, messages, nmessages, error))
 			break;
 		first += count;
 		if (!forget(catalog, database, told, first - count, count))

@@ -2,12 +2,12 @@
  * trigger.c
  *		Changes that application SQL makes to sessions and accounts are told too.
  *
- * A row trigger gives a changed row its version and its times, so that no two
- * states of a row share a version, whoever wrote them.  A statement trigger
- * then leaves a touch in the ledger for every session that changed: the same
- * way to the worker as an increment, with the same guarantees.
+ * A statement trigger leaves a touch in the ledger for every session that
+ * changed: the same way to the worker as an increment, with the same
+ * guarantees.  Beside it the messages: that a stream must be asked for again,
+ * and what lists of sessions show (event.c).
  *
- * Both return at once in the worker, which does these things itself.
+ * It returns at once in the worker, which does these things itself.
  */
 #include "postgres.h"
 
@@ -16,7 +16,9 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "call.h"
 #include "commands/trigger.h"
+#include "event.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "ledger.h"
@@ -26,6 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -33,115 +36,7 @@
 
 bool		sp_am_worker = false;
 
-PG_FUNCTION_INFO_V1(sync_sessions_stamp);
 PG_FUNCTION_INFO_V1(sync_sessions_touch);
-
-static int
-column(TupleDesc desc, const char *name)
-{
-	int			number = SPI_fnumber(desc, name);
-
-	if (number <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("column \"%s\" is missing", name),
-				 errhint("The tables of extension \"sync_progress\" are not to be altered.")));
-	return number;
-}
-
-/* One column's new value. */
-static HeapTuple
-set_column(HeapTuple tuple, TupleDesc desc, const char *name, Datum value)
-{
-	int			number = column(desc, name);
-	bool		isnull = false;
-
-	return heap_modify_tuple_by_cols(tuple, desc, 1, &number, &value, &isnull);
-}
-
-static char *
-get_text(HeapTuple tuple, TupleDesc desc, const char *name)
-{
-	bool		isnull;
-	Datum		value = heap_getattr(tuple, column(desc, name), desc, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
-}
-
-static bool
-is_null(HeapTuple tuple, TupleDesc desc, const char *name)
-{
-	bool		isnull;
-
-	heap_getattr(tuple, column(desc, name), desc, &isnull);
-	return isnull;
-}
-
-/* A status that has just begun or ended a run sets the time of it. */
-static HeapTuple
-stamp_times(HeapTuple tuple, TupleDesc desc)
-{
-	SpStatus	status = sp_status_parse(get_text(tuple, desc, "status"));
-	Datum		now = TimestampTzGetDatum(GetCurrentTimestamp());
-	bool		ended = status >= SP_STATUS_COMPLETED;
-
-	if (status == SP_STATUS_PROCESSING && is_null(tuple, desc, "started_at"))
-		tuple = set_column(tuple, desc, "started_at", now);
-	if (ended && is_null(tuple, desc, "completed_at"))
-		tuple = set_column(tuple, desc, "completed_at", now);
-	else if (!ended && !is_null(tuple, desc, "completed_at"))
-	{
-		int			number = column(desc, "completed_at");
-		Datum		value = (Datum) 0;
-		bool		isnull = true;
-
-		tuple = heap_modify_tuple_by_cols(tuple, desc, 1, &number, &value, &isnull);
-	}
-	return tuple;
-}
-
-/*
- * BEFORE INSERT OR UPDATE, each row, of sessions and accounts.
- *
- * A restored row keeps the version it comes with.
- */
-Datum
-sync_sessions_stamp(PG_FUNCTION_ARGS)
-{
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	bool		update;
-	HeapTuple	tuple;
-	TupleDesc	desc;
-	bool		isnull;
-	int64		version;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "sync_sessions_stamp: not called by trigger manager");
-	update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
-	tuple = update ? data->tg_newtuple : data->tg_trigtuple;
-	desc = RelationGetDescr(data->tg_relation);
-	if (sp_am_worker)
-		return PointerGetDatum(tuple);
-
-	version = DatumGetInt64(heap_getattr(update ? data->tg_trigtuple : tuple, column(desc, "version"), desc, &isnull));
-	if (update || isnull || version == 0)
-		tuple = set_column(tuple, desc, "version",
-						   Int64GetDatum(Max(version + 1, sp_unix_us(GetCurrentTimestamp()))));
-	if (SPI_fnumber(desc, "owner_id") > 0)
-	{
-		if (update)
-			tuple = set_column(tuple, desc, "updated_at", TimestampTzGetDatum(GetCurrentTimestamp()));
-		else if (is_null(tuple, desc, "source_id") && !is_null(tuple, desc, "id"))
-		{
-			Datum		id = heap_getattr(tuple, column(desc, "id"), desc, &isnull);
-
-			tuple = set_column(tuple, desc, "source_id",
-							   CStringGetTextDatum(psprintf(INT64_FORMAT, DatumGetInt64(id))));
-		}
-		tuple = stamp_times(tuple, desc);
-	}
-	return PointerGetDatum(tuple);
-}
 
 /* Writes one touch and marks its session. */
 static void
@@ -192,8 +87,8 @@ static char *
 stream_of(TupleTableSlot *slot, TupleDesc desc)
 {
 	bool		isnull;
-	char	   *kind = TextDatumGetCString(slot_getattr(slot, column(desc, "kind"), &isnull));
-	char	   *source = TextDatumGetCString(slot_getattr(slot, column(desc, "source_id"), &isnull));
+	char	   *kind = TextDatumGetCString(slot_getattr(slot, sp_rows_column(desc, "kind"), &isnull));
+	char	   *source = TextDatumGetCString(slot_getattr(slot, sp_rows_column(desc, "source_id"), &isnull));
 
 	return psprintf("%s:%s", kind, source);
 }
@@ -209,14 +104,14 @@ takes_over(TriggerData *data, const SpCatalog *catalog, TupleTableSlot *new)
 	static const char *const columns[] = {"kind", "source_id"};
 	ScanKeyData keys[lengthof(columns)];
 	Oid			index = get_relname_relid("sync_sessions_source", catalog->schema);
-	int64		own = get_int64(new, column(desc, "id"));
+	int64		own = get_int64(new, sp_rows_column(desc, "id"));
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	bool		found = false;
 
 	for (int i = 0; i < lengthof(columns); i++)
 	{
-		int			number = column(desc, columns[i]);
+		int			number = sp_rows_column(desc, columns[i]);
 		bool		isnull;
 
 		ScanKeyEntryInitialize(&keys[i], 0, number, BTEqualStrategyNumber, InvalidOid,
@@ -228,65 +123,105 @@ takes_over(TriggerData *data, const SpCatalog *catalog, TupleTableSlot *new)
 	{
 		bool		isnull;
 
-		found = DatumGetInt64(heap_getattr(tuple, column(desc, "id"), desc, &isnull)) != own;
+		found = DatumGetInt64(heap_getattr(tuple, sp_rows_column(desc, "id"), desc, &isnull)) != own;
 	}
 	systable_endscan(scan);
 	return found;
 }
 
+/* What a statement has done, row by row. */
+typedef struct Statement
+{
+	TriggerData *data;
+	const SpCatalog *catalog;
+	SpDatabase *database;
+	SpEvents   *events;
+	bool		quiet;			/* so many new sessions that none is told */
+} Statement;
+
+/* Leaves in the ledger what a session's row makes necessary. */
+static void
+touch_session(Statement *statement, TupleTableSlot *old, TupleTableSlot *new, uint32 flags)
+{
+	TupleDesc	desc = RelationGetDescr(statement->data->tg_relation);
+	const SpCatalog *catalog = statement->catalog;
+	SpDatabase *database = statement->database;
+	int			id = sp_rows_column(desc, "id");
+
+	sp_events_add(statement->events, old, new);
+	if (new == NULL)
+	{
+		touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), flags);
+		return;
+	}
+
+	/* who watches it must be asked whether they still may, or what instead */
+	if (old != NULL &&
+		(differs(old, new, sp_rows_column(desc, "owner_id"), true) ||
+		 differs(old, new, sp_rows_column(desc, "source_id"), true) ||
+		 differs(old, new, sp_rows_column(desc, "kind"), true)))
+		touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), SP_SLOT_URGENT);
+	else if (old == NULL && takes_over(statement->data, catalog, new))
+		touch(catalog, database, get_int64(new, id), SP_OP_REVOKED, stream_of(new, desc), SP_SLOT_URGENT);
+	else if (statement->quiet)
+		return;					/* nobody can watch it yet */
+	touch(catalog, database, get_int64(new, id), SP_OP_TOUCH, NULL, flags);
+	if (old != NULL && differs(old, new, id, false))
+		touch(catalog, database, get_int64(old, id), SP_OP_TOUCH, NULL, flags);
+}
+
+/* Likewise an account's row. */
+static void
+touch_account(Statement *statement, TupleTableSlot *old, TupleTableSlot *new, uint32 flags)
+{
+	int			id = sp_rows_column(RelationGetDescr(statement->data->tg_relation), "sync_session_id");
+
+	touch(statement->catalog, statement->database, get_int64(new == NULL ? old : new, id), SP_OP_TOUCH, NULL, flags);
+	if (old != NULL && new != NULL && differs(old, new, id, false))
+		touch(statement->catalog, statement->database, get_int64(old, id), SP_OP_TOUCH, NULL, flags);
+}
+
 /*
- * Touches the session of every row that the statement changed.  The old and
- * the new rows of an UPDATE come in the same order.
+ * Goes through the rows that the statement changed.  The old and the new rows
+ * of an UPDATE come in the same order.
  */
 static void
-touch_rows(TriggerData *data, const SpCatalog *catalog, SpDatabase *database)
+touch_rows(Statement *statement)
 {
+	TriggerData *data = statement->data;
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
-	bool		sessions = RelationGetRelid(data->tg_relation) == catalog->sessions;
-	bool		gone = TRIGGER_FIRED_BY_DELETE(data->tg_event);
-	bool		update = TRIGGER_FIRED_BY_UPDATE(data->tg_event);
-	int			id = column(desc, sessions ? "id" : "sync_session_id");
-	int			status = column(desc, "status");
-	int			error = column(desc, "error_message");
+	bool		sessions = RelationGetRelid(data->tg_relation) == statement->catalog->sessions;
+	int			status = sp_rows_column(desc, "status");
+	int			error = sp_rows_column(desc, "error_message");
 	TupleTableSlot *old = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	TupleTableSlot *new = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	MemoryContext each = AllocSetContextCreate(CurrentMemoryContext, "sync_progress row", ALLOCSET_DEFAULT_SIZES);
 
 	if (data->tg_oldtable)
 		tuplestore_rescan(data->tg_oldtable);
 	if (data->tg_newtable)
 		tuplestore_rescan(data->tg_newtable);
+	statement->quiet = sessions && TRIGGER_FIRED_BY_INSERT(data->tg_event) &&
+		tuplestore_tuple_count(data->tg_newtable) > SP_EVENTS_EACH;
 	for (;;)
 	{
-		bool		more = true;
+		TupleTableSlot *before = data->tg_oldtable ? old : NULL;
+		TupleTableSlot *after = data->tg_newtable ? new : NULL;
 		uint32		flags = 0;
+		MemoryContext context;
 
-		if (data->tg_oldtable)
-			more = tuplestore_gettupleslot(data->tg_oldtable, true, false, old);
-		if (data->tg_newtable)
-			more = tuplestore_gettupleslot(data->tg_newtable, true, false, new) && more;
-		if (!more)
+		if ((before && !tuplestore_gettupleslot(data->tg_oldtable, true, false, old)) ||
+			(after && !tuplestore_gettupleslot(data->tg_newtable, true, false, new)))
 			break;
-		if (!update || differs(old, new, status, true) || differs(old, new, error, true))
+		context = MemoryContextSwitchTo(each);
+		if (!before || !after || differs(old, new, status, true) || differs(old, new, error, true))
 			flags |= SP_SLOT_URGENT;
-		if (sessions && gone)
-			touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), flags);
+		if (sessions)
+			touch_session(statement, before, after, flags);
 		else
-		{
-			/*
-			 * who watches it must be asked whether they still may, or what
-			 * instead
-			 */
-			if (sessions && update &&
-				(differs(old, new, column(desc, "owner_id"), true) ||
-				 differs(old, new, column(desc, "source_id"), true) ||
-				 differs(old, new, column(desc, "kind"), true)))
-				touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), SP_SLOT_URGENT);
-			if (sessions && !update && takes_over(data, catalog, new))
-				touch(catalog, database, get_int64(new, id), SP_OP_REVOKED, stream_of(new, desc), SP_SLOT_URGENT);
-			touch(catalog, database, get_int64(gone ? old : new, id), SP_OP_TOUCH, NULL, flags);
-			if (update && differs(old, new, id, false))
-				touch(catalog, database, get_int64(old, id), SP_OP_TOUCH, NULL, flags);
-		}
+			touch_account(statement, before, after, flags);
+		MemoryContextSwitchTo(context);
+		MemoryContextReset(each);
 	}
 	ExecDropSingleTupleTableSlot(old);
 	ExecDropSingleTupleTableSlot(new);
@@ -295,13 +230,21 @@ touch_rows(TriggerData *data, const SpCatalog *catalog, SpDatabase *database)
 /*
  * Before all rows go: those that somebody may still watch are told one by one.
  * Runs that ended more than a day ago are history, and may be many.
+ *
+ * Read as the tables' owner, whatever the user may read, and as of now: nobody
+ * else can write any more, but under REPEATABLE READ may have since the
+ * transaction began.
  */
 static void
-touch_truncated(TriggerData *data, const SpCatalog *catalog, SpDatabase *database)
+touch_truncated(Statement *statement)
 {
-	const char *schema = quote_identifier(SPI_getnspname(data->tg_relation));
-	bool		sessions = RelationGetRelid(data->tg_relation) == catalog->sessions;
+	Relation	rel = statement->data->tg_relation;
+	const char *schema = quote_identifier(SPI_getnspname(rel));
+	bool		sessions = RelationGetRelid(rel) == statement->catalog->sessions;
+	SpGuard		guard;
 
+	sp_call_enter(rel->rd_rel->relowner, &guard);
+	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	if (SPI_execute(psprintf("SELECT id, kind || ':' || source_id FROM %s.sync_sessions"
 							 " WHERE status IN ('pending', 'processing', 'paused')"
@@ -311,32 +254,42 @@ touch_truncated(TriggerData *data, const SpCatalog *catalog, SpDatabase *databas
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 
-		touch(catalog, database, sp_rows_int64(tuple, 1, NULL), sessions ? SP_OP_REVOKED : SP_OP_TOUCH,
-			  sessions ? sp_rows_text(tuple, 2) : NULL, SP_SLOT_URGENT);
+		touch(statement->catalog, statement->database, sp_rows_int64(tuple, 1, NULL),
+			  sessions ? SP_OP_REVOKED : SP_OP_TOUCH, sessions ? sp_rows_text(tuple, 2) : NULL, SP_SLOT_URGENT);
+	}
+	if (sessions)
+	{
+		if (SPI_execute(psprintf("SELECT count(*), owner_id FROM %s.sync_sessions GROUP BY owner_id", schema), true, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not read owners");
+		for (uint64 i = 0; i < SPI_processed; i++)
+			sp_events_add_reloaded(statement->events, sp_rows_text(SPI_tuptable->vals[i], 2),
+								   sp_rows_int64(SPI_tuptable->vals[i], 1, NULL));
 	}
 	SPI_finish();
-	if (sessions && database != NULL)
-		sp_mark_truncated(database);
+	PopActiveSnapshot();
+	sp_call_leave(&guard);
+	if (sessions && statement->database != NULL)
+		sp_mark_truncated(statement->database);
 }
 
 /* AFTER each statement, with transition tables; BEFORE TRUNCATE. */
 Datum
 sync_sessions_touch(PG_FUNCTION_ARGS)
 {
-	TriggerData *data = (TriggerData *) fcinfo->context;
-	const SpCatalog *catalog;
-	SpDatabase *database;
+	Statement	statement = {.data = (TriggerData *) fcinfo->context};
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "sync_sessions_touch: not called by trigger manager");
 	if (sp_am_worker)
 		return PointerGetDatum(NULL);
 
-	catalog = sp_catalog_of_table(RelationGetRelid(data->tg_relation));
-	database = sp_shared_database(catalog->sessions);
-	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
-		touch_truncated(data, catalog, database);
+	statement.catalog = sp_catalog_of_table(RelationGetRelid(statement.data->tg_relation));
+	statement.database = sp_shared_database(statement.catalog->sessions);
+	statement.events = sp_events_begin(statement.catalog, statement.database);
+	if (TRIGGER_FIRED_BY_TRUNCATE(statement.data->tg_event))
+		touch_truncated(&statement);
 	else
-		touch_rows(data, catalog, database);
+		touch_rows(&statement);
+	sp_events_end(statement.events);
 	return PointerGetDatum(NULL);
 }

@@ -9,7 +9,7 @@ CREATE TEMP TABLE callable AS
 	SELECT oid::regprocedure::text AS signature, proname::text, format('%s.%I', pronamespace::regnamespace, proname) AS name, pronargs, pronargdefaults
 	FROM extension_functions WHERE prorettype <> 'trigger'::regtype;
 
-SELECT plan(20 + (SELECT count(*)::integer FROM callable));
+SELECT plan(23 + (SELECT count(*)::integer FROM callable));
 
 -- every function of the contract, with its arguments in their order
 SELECT is(pg_get_function_arguments(format('sync.%I', split_part(f, '|', 1))::regproc), split_part(f, '|', 2), split_part(f, '|', 1) || ': its arguments are as promised')
@@ -20,6 +20,9 @@ FROM unnest(ARRAY[
 	'sync_progress_set|session_id bigint, processed_count bigint DEFAULT NULL::bigint, total_count bigint DEFAULT NULL::bigint, message text DEFAULT NULL::text, account_id bigint DEFAULT NULL::bigint',
 	'sync_session_complete|session_id bigint, account_id bigint DEFAULT NULL::bigint, message text DEFAULT NULL::text, result_url text DEFAULT NULL::text',
 	'sync_session_fail|session_id bigint, error_message text, account_id bigint DEFAULT NULL::bigint',
+	'sync_session_rename|session_id bigint, title text, expected_lock_version integer DEFAULT NULL::integer',
+	'sync_session_pin|session_id bigint, pinned boolean, expected_lock_version integer DEFAULT NULL::integer',
+	'sync_session_delete|session_id bigint, expected_lock_version integer DEFAULT NULL::integer',
 	'sync_session_retry|session_id bigint', 'sync_progress_sessions|claims jsonb, after bigint DEFAULT NULL::bigint, "limit" integer DEFAULT 50, stream text DEFAULT NULL::text',
 	'sync_progress_token|owner_id text, session_ids bigint[] DEFAULT NULL::bigint[], ttl interval DEFAULT ''01:00:00''::interval, scope text[] DEFAULT ''{read}''::text[]',
 	'sync_progress_callback_token|job_id uuid, ttl interval DEFAULT ''01:00:00''::interval',
@@ -54,7 +57,7 @@ SELECT ok(obj_description(oid, 'pg_extension') <> '', 'the extension has a comme
 
 -- what functions that write say of themselves
 SELECT is(string_agg(proname, ', '), NULL, 'what writes is VOLATILE and PARALLEL UNSAFE') FROM extension_functions
-WHERE proname ~ '^sync_(progress_(increment|increment_many|set|flush|attach|subscribe|token)|session_(start|pause|resume|cancel|complete|fail|retry))$'
+WHERE proname ~ '^sync_(progress_(increment|increment_many|set|flush|attach|subscribe|token)|session_(start|pause|resume|cancel|complete|fail|retry|rename|pin|delete))$'
 	AND NOT (provolatile = 'v' AND proparallel = 'u');
 SELECT is((SELECT format('%s %s', extrelocatable, extnamespace::regnamespace) FROM pg_extension WHERE extname = 'sync_progress'), 'f sync', 'it stays in the schema it was created in');
 

@@ -233,6 +233,25 @@ sp_events_end(SpEvents *events)
 		sp_mark_message(events->database);
 }
 
+/*
+ * No event of a list, but a message as well: who watches the stream must be
+ * asked again whether they may, or what instead.
+ */
+void
+sp_event_revoked(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream)
+{
+	SpRow		row = {.session = session, .op = SP_OP_REVOKED, .label = stream};
+	int			heap;
+
+	row.stamp = sp_unix_us(GetCurrentTimestamp());	/* comparable with
+													 * versions */
+	heap = sp_ledger_insert(catalog, database, &row, 1);
+	if (database == NULL)
+		return;
+	sp_mark_heap(database, heap);
+	sp_mark_message(database);
+}
+
 /* The message that a row is. */
 char *
 sp_event_message(const SpRow *row, TimestampTz now)

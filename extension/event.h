@@ -18,6 +18,7 @@ extern void sp_events_add(SpEvents *events, TupleTableSlot *old, TupleTableSlot 
 extern void sp_events_add_reloaded(SpEvents *events, const char *owner, int64 count);
 extern void sp_events_end(SpEvents *events);
 
+extern void sp_event_revoked(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream);
 extern char *sp_event_message(const SpRow *row, TimestampTz now);
 
 #endif							/* SP_EVENT_H */

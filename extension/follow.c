@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "event.h"
 #include "executor/spi.h"
 #include "follow.h"
 #include "mark.h"
@@ -147,10 +148,7 @@ bind(const Attributes *attributes, int n, Datum *args, char *nulls)
 static void
 ask_again(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream)
 {
-	SpRow		row = {.session = session, .amount = SP_SLOT_URGENT, .op = SP_OP_REVOKED, .label = stream,
-	.stamp = sp_ledger_stamp(database)};
-
-	sp_mark_heap(database, sp_ledger_insert(catalog, database, &row, 1));
+	sp_event_revoked(catalog, database, session, stream);
 	sp_mark_changed(sp_mark_session(catalog, database, session), SP_SLOT_URGENT);
 }
 

@@ -40,22 +40,26 @@ PG_FUNCTION_INFO_V1(sync_sessions_touch);
 
 /* Writes one touch and marks its session. */
 static void
-touch(const SpCatalog *catalog, SpDatabase *database, int64 session, char op, const char *stream, uint32 flags)
+touch(const SpCatalog *catalog, SpDatabase *database, int64 session, uint32 flags)
 {
-	SpRow		row = {.session = session, .amount = flags, .op = op, .label = stream};
+	SpRow		row = {.session = session, .amount = flags, .op = SP_OP_TOUCH};
 	int			heap;
 
 	row.stamp = sp_ledger_stamp(database);
-	if (op == SP_OP_REVOKED)
-		row.stamp = sp_unix_us(row.stamp);	/* comparable with versions */
 	heap = sp_ledger_insert(catalog, database, &row, 1);
+	if (database == NULL)
+		return;
+	sp_mark_heap(database, heap);
+	sp_mark_changed(sp_mark_session(catalog, database, session), flags);
+}
+
+/* Says that the session is gone: to its watchers, to its workers, to the fold. */
+static void
+say_gone(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream)
+{
+	sp_event_revoked(catalog, database, session, stream);
 	if (database != NULL)
-	{
-		sp_mark_heap(database, heap);
-		if (op == SP_OP_REVOKED)
-			sp_mark_message(database);
-		sp_mark_changed(sp_mark_session(catalog, database, session), flags);
-	}
+		sp_mark_changed(sp_mark_session(catalog, database, session), SP_SLOT_URGENT);
 }
 
 static bool
@@ -151,7 +155,7 @@ touch_session(Statement *statement, TupleTableSlot *old, TupleTableSlot *new, ui
 	sp_events_add(statement->events, old, new);
 	if (new == NULL)
 	{
-		touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), flags);
+		say_gone(catalog, database, get_int64(old, id), stream_of(old, desc));
 		return;
 	}
 
@@ -160,14 +164,14 @@ touch_session(Statement *statement, TupleTableSlot *old, TupleTableSlot *new, ui
 		(differs(old, new, sp_rows_column(desc, "owner_id"), true) ||
 		 differs(old, new, sp_rows_column(desc, "source_id"), true) ||
 		 differs(old, new, sp_rows_column(desc, "kind"), true)))
-		touch(catalog, database, get_int64(old, id), SP_OP_REVOKED, stream_of(old, desc), SP_SLOT_URGENT);
+		sp_event_revoked(catalog, database, get_int64(old, id), stream_of(old, desc));
 	else if (old == NULL && takes_over(statement->data, catalog, new))
-		touch(catalog, database, get_int64(new, id), SP_OP_REVOKED, stream_of(new, desc), SP_SLOT_URGENT);
+		sp_event_revoked(catalog, database, get_int64(new, id), stream_of(new, desc));
 	else if (statement->quiet)
 		return;					/* nobody can watch it yet */
-	touch(catalog, database, get_int64(new, id), SP_OP_TOUCH, NULL, flags);
+	touch(catalog, database, get_int64(new, id), flags);
 	if (old != NULL && differs(old, new, id, false))
-		touch(catalog, database, get_int64(old, id), SP_OP_TOUCH, NULL, flags);
+		touch(catalog, database, get_int64(old, id), flags);
 }
 
 /* Likewise an account's row. */
@@ -176,9 +180,9 @@ touch_account(Statement *statement, TupleTableSlot *old, TupleTableSlot *new, ui
 {
 	int			id = sp_rows_column(RelationGetDescr(statement->data->tg_relation), "sync_session_id");
 
-	touch(statement->catalog, statement->database, get_int64(new == NULL ? old : new, id), SP_OP_TOUCH, NULL, flags);
+	touch(statement->catalog, statement->database, get_int64(new == NULL ? old : new, id), flags);
 	if (old != NULL && new != NULL && differs(old, new, id, false))
-		touch(statement->catalog, statement->database, get_int64(old, id), SP_OP_TOUCH, NULL, flags);
+		touch(statement->catalog, statement->database, get_int64(old, id), flags);
 }
 
 /*
@@ -254,8 +258,10 @@ touch_truncated(Statement *statement)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
 
-		touch(statement->catalog, statement->database, sp_rows_int64(tuple, 1, NULL),
-			  sessions ? SP_OP_REVOKED : SP_OP_TOUCH, sessions ? sp_rows_text(tuple, 2) : NULL, SP_SLOT_URGENT);
+		if (sessions)
+			say_gone(statement->catalog, statement->database, sp_rows_int64(tuple, 1, NULL), sp_rows_text(tuple, 2));
+		else
+			touch(statement->catalog, statement->database, sp_rows_int64(tuple, 1, NULL), SP_SLOT_URGENT);
 	}
 	if (sessions)
 	{

@@ -1,6 +1,7 @@
 /*
  * funcs.c
- *		What applications call to count: check, then write to the ledger.
+ *		What applications call to count: check, then write to the ledger (or,
+ *		in live mode, to shared memory).
  *
  * Called as often as there is something to count, so nothing here plans a
  * query, takes a row lock or waits.  Rights are those of EXECUTE: the ledger
@@ -9,9 +10,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cell.h"
 #include "compat.h"
 #include "fmgr.h"
+#include "guc.h"
 #include "ledger.h"
+#include "live.h"
 #include "mark.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -150,50 +154,92 @@ parse_field(const char *field, const char **label)
 }
 
 /*
- * Write rows of one session (and account) and remember to tell.  Returns the
- * session's status as text: what a worker learns of a pause by.
+ * Says of each row whose it is.  Returns how many there are left without those
+ * that add nothing: they ask for the status, and leave no trace.
+ */
+static int
+prepare_rows(int64 session, int64 account, SpRow *rows, int nrows)
+{
+	int			left = 0;
+
+	for (int i = 0; i < nrows; i++)
+	{
+		if (rows[i].amount == 0 && strchr("pdetc", rows[i].op) != NULL)
+			continue;
+		rows[left] = rows[i];
+		rows[left].session = session;
+		rows[left].account = account;
+		left++;
+	}
+	return left;
+}
+
+/* Writes rows to the ledger, to be told at commit. */
+static void
+insert_rows(const SpCatalog *catalog, SpDatabase *database, SpMark *mark, SpRow *rows, int nrows)
+{
+	int64		stamp = sp_ledger_stamp(database);
+	bool		absolute = false;
+	int			heap;
+
+	for (int i = 0; i < nrows; i++)
+	{
+		rows[i].stamp = stamp;
+		absolute = absolute || strchr("PT", rows[i].op) != NULL;
+		if (rows[i].op == SP_OP_PROCESSED)
+			mark->processed = sp_net_add(mark->processed, rows[i].amount);
+		else if (strchr("PGH", rows[i].op) != NULL)
+		{
+			/* how much that moves it is the fold's to find out */
+			mark->processed = sp_net_add(mark->processed, 1);
+			mark->absolute |= SP_MARK_PROCESSED;
+		}
+		else if (rows[i].op == SP_OP_SET_TOTAL)
+			mark->absolute |= SP_MARK_TOTAL;
+		if (database != NULL && strchr("PTMGH", rows[i].op) != NULL)
+			sp_ledger_raise_floor(database, stamp);
+	}
+	/* what is counted live from now on comes after it */
+	if (absolute && mark->slot != NULL)
+		sp_cell_close(mark->slot);
+	heap = sp_ledger_insert(catalog, database, rows, nrows);
+	mark->counted = true;
+	if (database != NULL)
+		sp_mark_heap(database, heap);
+}
+
+/*
+ * Count rows of one session (and account), live or in the ledger, and remember
+ * to tell.  Returns the session's status as text: what a worker learns of a
+ * pause by.
  */
 static Datum
 write_rows(FunctionCallInfo fcinfo, int64 session, int64 account, SpRow *rows, int nrows)
 {
 	const SpCatalog *catalog = sp_catalog_of_function(fcinfo->flinfo->fn_oid);
 	SpDatabase *database = sp_shared_database(catalog->sessions);
-	SpMark	   *mark = sp_mark_session(catalog, database, session);
-	SpStatus	status = session_status(catalog, mark);
-	int64		stamp = sp_ledger_stamp(database);
+	bool		live = sp_mode == SP_MODE_LIVE && database != NULL;
+	SpStatus	status = SP_STATUS_UNKNOWN;
+	bool		counts;
 
-	int			nwritten = 0;
-
-	if (account != 0)
-		require_account(catalog, account, session);
-	for (int i = 0; i < nrows; i++)
+	nrows = prepare_rows(session, account, rows, nrows);
+	counts = nrows > 0;
+	if (live)
+		status = sp_live_again(catalog, database, rows, &nrows);
+	if (status == SP_STATUS_UNKNOWN || nrows > 0)
 	{
-		/* adding nothing asks for the status, and leaves no trace */
-		if (rows[i].amount == 0 && strchr("pdetc", rows[i].op) != NULL)
-			continue;
-		rows[nwritten] = rows[i];
-		rows[nwritten].session = session;
-		rows[nwritten].account = account;
-		rows[nwritten].stamp = stamp;
-		nwritten++;
-		if (rows[i].op == SP_OP_PROCESSED)
-			mark->processed = sp_net_add(mark->processed, rows[i].amount);
-		else if (strchr("PGH", rows[i].op) != NULL)
-			/* how much that moves it is the fold's to find out */
-			mark->processed = sp_net_add(mark->processed, 1);
-		if (database != NULL && strchr("PTMGH", rows[i].op) != NULL)
-			sp_ledger_raise_floor(database, stamp);
-	}
-	if (nwritten > 0)
-	{
-		int			heap = sp_ledger_insert(catalog, database, rows, nwritten);
+		SpMark	   *mark = sp_mark_session(catalog, database, session);
 
-		mark->counted = true;
-		if (database != NULL)
-			sp_mark_heap(database, heap);
+		status = session_status(catalog, mark);
+		if (account != 0)
+			require_account(catalog, account, session);
+		if (live)
+			sp_live_first(database, mark, rows, &nrows);
+		if (nrows > 0)
+			insert_rows(catalog, database, mark, rows, nrows);
 	}
 	/* its first increment makes a pending run a running one */
-	if (status == SP_STATUS_PENDING && nwritten > 0)
+	if (status == SP_STATUS_PENDING && counts)
 		status = SP_STATUS_PROCESSING;
 	PG_RETURN_TEXT_P(cstring_to_text(sp_status_name(status)));
 }

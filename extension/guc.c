@@ -9,6 +9,9 @@
 #include "utils/guc.h"
 
 int			sp_max_sessions = 10000;
+int			sp_max_live_counters = 10000;
+int			sp_mode = SP_MODE_TRANSACTIONAL;
+int			sp_flush_interval_ms = 1000;
 char	   *sp_channel = NULL;
 int			sp_notify = SP_NOTIFY_DATA;
 int			sp_heartbeat_interval_ms = 10000;
@@ -17,6 +20,12 @@ int			sp_payload_timeout_ms = 2000;
 static const struct config_enum_entry notify_options[] = {
 	{"data", SP_NOTIFY_DATA, false},
 	{"hint", SP_NOTIFY_HINT, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry mode_options[] = {
+	{"transactional", SP_MODE_TRANSACTIONAL, false},
+	{"live", SP_MODE_LIVE, false},
 	{NULL, 0, false}
 };
 
@@ -43,12 +52,27 @@ sp_guc_define(void)
 								"Sessions beyond it are counted as exactly, but told by a slower sweep. About 200 bytes each.",
 								&sp_max_sessions, 10000, 16, 1000000, PGC_POSTMASTER, 0,
 								NULL, NULL, NULL);
+		DefineCustomIntVariable("sync_progress.max_live_counters",
+								"Counters that live mode has room for in shared memory.",
+								"One for each field of a session, and of each of its accounts, that is counted live; about 200 bytes each. Beyond it calls count transactionally.",
+								&sp_max_live_counters, 10000, 16, 1000000, PGC_POSTMASTER, 0,
+								NULL, NULL, NULL);
 		DefineCustomStringVariable("sync_progress.channel",
 								   "Channel that the worker notifies.",
 								   "Bridges learn it when they attach.",
 								   &sp_channel, "sync_progress", PGC_POSTMASTER, 0,
 								   check_channel, NULL, NULL);
 	}
+	DefineCustomEnumVariable("sync_progress.mode",
+							 "Whether increments count when the transaction commits (transactional) or at once (live).",
+							 "With live they are visible before commit and stay when it is rolled back; a crash loses at most sync_progress.flush_interval of them.",
+							 &sp_mode, SP_MODE_TRANSACTIONAL, mode_options, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("sync_progress.flush_interval",
+							"Time after which what was counted live is written to the table at the latest.",
+							NULL,
+							&sp_flush_interval_ms, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	DefineCustomEnumVariable("sync_progress.notify",
 							 "Whether notifications carry the state (data) or only say that there is a new one (hint).",
 							 "Any role that can connect may LISTEN; with hint it learns no more than names of streams.",

@@ -39,8 +39,9 @@ typedef struct SpMarkIndex
 	int			place;
 } SpMarkIndex;
 
-static SpMark *
-find(int64 session)
+/* The transaction's mark for the session, or NULL. */
+SpMark *
+sp_mark_find(int64 session)
 {
 	if (index_of != NULL)
 	{
@@ -71,7 +72,7 @@ remember(int64 session, int place)
 SpMark *
 sp_mark_session(const SpCatalog *catalog, SpDatabase *database, int64 session)
 {
-	SpMark	   *mark = find(session);
+	SpMark	   *mark = sp_mark_find(session);
 
 	if (mark != NULL)
 		return mark;

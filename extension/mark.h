@@ -7,6 +7,9 @@
 
 #include "catalog.h"
 
+#define SP_MARK_PROCESSED	0x1
+#define SP_MARK_TOTAL		0x2
+
 /* A session that this transaction counts or changes. */
 typedef struct SpMark
 {
@@ -16,10 +19,12 @@ typedef struct SpMark
 	uint32		flags;			/* SP_SLOT_URGENT … */
 	bool		counted;		/* it has something for the worker */
 	bool		restatus;		/* it changes the status (or the row's being) */
+	uint8		absolute;		/* SP_MARK_PROCESSED …: it sets absolute values */
 } SpMark;
 
 extern void sp_mark_init(void);
 extern SpMark *sp_mark_session(const SpCatalog *catalog, SpDatabase *database, int64 session);
+extern SpMark *sp_mark_find(int64 session);
 extern void sp_mark_heap(SpDatabase *database, int heap);
 extern void sp_mark_message(SpDatabase *database);
 extern void sp_mark_truncated(SpDatabase *database);

@@ -20,6 +20,7 @@
 
 #include <math.h>
 
+#include "cell.h"
 #include "compat.h"
 #include "miscadmin.h"
 #include "shared.h"
@@ -35,8 +36,9 @@ SpShared   *sp_shared = NULL;
 void
 sp_shared_request(void)
 {
-	RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(SpShared)), sp_slot_memory()));
-	RequestNamedLWLockTranche("sync_progress", 1);
+	RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(SpShared)),
+									add_size(sp_slot_memory(), MAXALIGN(sp_cell_memory()))));
+	RequestNamedLWLockTranche("sync_progress", 2);
 }
 
 static void
@@ -48,6 +50,8 @@ init_database(SpDatabase *database)
 	pg_atomic_init_u32(&database->worker_pid, 0);
 	pg_atomic_init_u32(&database->wanted, 0);
 	pg_atomic_init_u32(&database->attached, 0);
+	pg_atomic_init_u32(&database->live_closed, 0);
+	pg_atomic_init_u64(&database->live_fallbacks, 0);
 	pg_atomic_init_u32(&database->current_heap, 0);
 	pg_atomic_init_u32(&database->dirty_heaps, 0);
 	pg_atomic_init_u32(&database->sweep, 1);
@@ -83,6 +87,7 @@ sp_shared_attach(void)
 			init_database(&sp_shared->databases[i]);
 	}
 	sp_slot_attach(found);
+	sp_cell_attach(found);
 	LWLockRelease(AddinShmemInitLock);
 }
 

@@ -84,6 +84,7 @@ static void
 init_slot(SpSlot *slot)
 {
 	memset(&slot->key, 0, sizeof(SpSlotKey));
+	slot->first_cell = -1;
 	pg_atomic_init_u32(&slot->pins, 0);
 	pg_atomic_init_u32(&slot->flags, 0);
 	pg_atomic_init_u32(&slot->status, SP_STATUS_UNKNOWN);
@@ -92,6 +93,7 @@ init_slot(SpSlot *slot)
 	pg_atomic_init_u64(&slot->marks, 0);
 	pg_atomic_init_u64(&slot->marked_at, 0);
 	pg_atomic_init_u64(&slot->used_at, 0);
+	pg_atomic_init_u64(&slot->live_at, 0);
 	slot->throttle.every_count = 100;
 	slot->throttle.every_interval_us = 5 * USECS_PER_SEC;
 	slot->throttle.min_interval_us = USECS_PER_SEC;
@@ -257,12 +259,42 @@ sp_slot_mark(SpSlot *slot, uint32 flags, int64 processed, TimestampTz now)
 	pg_atomic_fetch_add_u64(&slot->marks, 1);
 	if (processed > 0)
 		pending = pg_atomic_fetch_add_u64(&slot->pending, processed);
-	if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_DIRTY) == 0)
+	old_flags = pg_atomic_read_u32(&slot->flags);
+	if ((old_flags & SP_SLOT_DIRTY) == 0)
 		pg_atomic_write_u64(&slot->marked_at, (uint64) now);
+	if ((flags & ~old_flags) & SP_SLOT_LIVE)
+		pg_atomic_write_u64(&slot->live_at, (uint64) now);
 	old_flags = pg_atomic_fetch_or_u32(&slot->flags, flags | SP_SLOT_DIRTY);
 	return (old_flags & SP_SLOT_DIRTY) == 0 ||
 		(flags & ~old_flags) != 0 ||
 		(pending < every && pending + (uint64) Max(processed, 0) >= every);
+}
+
+/*
+ * Likewise for what was counted live, after it was added: marked already, as a
+ * rule, and then this asks for no clock and writes no more than it must.
+ */
+bool
+sp_slot_mark_live(SpSlot *slot, int64 processed)
+{
+	uint32		set = SP_SLOT_DIRTY | SP_SLOT_LIVE;
+	uint64		every = pg_atomic_read_u32(&slot->every_count);
+	uint64		pending;
+
+	if ((pg_atomic_read_u32(&slot->flags) & set) != set)
+		return sp_slot_mark(slot, SP_SLOT_LIVE, processed, GetCurrentTimestamp());
+	pg_atomic_fetch_add_u64(&slot->marks, 1);
+	if (processed <= 0)
+		return false;
+	pending = pg_atomic_fetch_add_u64(&slot->pending, processed);
+	return pending < every && pending + (uint64) processed >= every;
+}
+
+/* Whether its run is known to have ended. */
+bool
+sp_slot_has_ended(SpSlot *slot)
+{
+	return (pg_atomic_read_u32(&slot->status) & STATUS_MASK) >= SP_STATUS_COMPLETED;
 }
 
 /* The committed status, or SP_STATUS_UNKNOWN; *generation for storing it. */

@@ -24,6 +24,7 @@ typedef enum SpStatus
 #define SP_SLOT_URGENT	0x2		/* its status or error message changed */
 #define SP_SLOT_BUSY	0x8		/* the worker has it in hand */
 #define SP_SLOT_RETELL	0x4		/* tell it even if the fold finds nothing */
+#define SP_SLOT_LIVE	0x10	/* something was counted live that is not flushed */
 
 typedef struct SpSlotKey
 {
@@ -37,7 +38,9 @@ typedef struct SpSlot
 	SpSlotKey	key;			/* database InvalidOid: free; under the lock */
 	int			next_free;
 
-	pg_atomic_uint32 pins;		/* transactions that will mark it */
+	int			first_cell;		/* counters of live mode, or -1: see cell.c */
+
+	pg_atomic_uint32 pins;		/* transactions that will mark it, and cells */
 	pg_atomic_uint32 flags;
 	pg_atomic_uint32 status;	/* generation << 8 | SpStatus, see slot.c */
 	pg_atomic_uint32 every_count;	/* wake the worker when pending passes it */
@@ -45,6 +48,7 @@ typedef struct SpSlot
 	pg_atomic_uint64 marks;		/* commits since it was told */
 	pg_atomic_uint64 marked_at; /* when it became dirty */
 	pg_atomic_uint64 used_at;
+	pg_atomic_uint64 live_at;	/* when SP_SLOT_LIVE was set */
 
 	/* The worker's alone. */
 	SpThrottle	throttle;
@@ -62,6 +66,8 @@ extern void sp_slot_unpin(SpSlot *slot);
 extern SpSlot *sp_slot_next(SpDatabase *database, int *position);
 extern int	sp_slot_count(SpDatabase *database, int *waiting);
 extern bool sp_slot_mark(SpSlot *slot, uint32 flags, int64 processed, TimestampTz now);
+extern bool sp_slot_mark_live(SpSlot *slot, int64 processed);
+extern bool sp_slot_has_ended(SpSlot *slot);
 extern SpStatus sp_slot_status(SpSlot *slot, uint32 *generation);
 extern void sp_slot_set_status(SpSlot *slot, uint32 generation, SpStatus status);
 extern void sp_slot_forget_status(SpSlot *slot);

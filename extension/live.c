@@ -1,0 +1,216 @@
+/*
+ * live.c
+ *		Increments that count at once, whatever becomes of the transaction.
+ *
+ * SET sync_progress.mode = live: an increment is an addition to a counter in
+ * shared memory (cell.c) and a mark for the worker, both at the call.  No row,
+ * no WAL, no transaction id, no lock: a backend remembers which cells it has
+ * used, so that the next call on one of them is a handful of atomic operations.
+ *
+ * What is checked is the same as in the other mode.  The first call on a
+ * session checks that it exists; a cell is the proof of that for later ones,
+ * and its slot's status is forgotten, hence read again, when the session's row
+ * is changed or deleted.
+ *
+ * Where there is no room for another cell, or nobody to flush it, the call
+ * counts in the other mode: never lost, but not before commit.
+ */
+#include "postgres.h"
+
+#include "cell.h"
+#include "common/hashfn.h"
+#include "guc.h"
+#include "live.h"
+
+#define REMEMBERED		1024	/* cells; a power of 2 */
+
+/* A cell that this backend has used. */
+typedef struct Remembered
+{
+	int64		session;
+	int64		account;
+	SpCell	   *cell;			/* NULL: none */
+	Oid			relation;
+	uint32		generation;
+	char		op;
+} Remembered;
+
+static Remembered memory[REMEMBERED];
+
+static Remembered *
+place_of(const SpRow *row)
+{
+	uint64		hash = murmurhash64((uint64) row->session ^ (uint64) row->op << 56 ^ (uint64) row->account << 32);
+
+	if (row->label != NULL)
+		hash ^= hash_bytes_extended((const unsigned char *) row->label, strlen(row->label), 0);
+	return &memory[hash & (REMEMBERED - 1)];
+}
+
+/* The row's cell, pinned, if this backend has used it lately. */
+static SpCell *
+recall(Oid relation, const SpRow *row)
+{
+	Remembered *place = place_of(row);
+
+	if (place->cell == NULL || place->session != row->session || place->account != row->account ||
+		place->op != row->op || place->relation != relation)
+		return NULL;
+	if (!sp_cell_repin(place->cell, place->generation))
+	{
+		place->cell = NULL;
+		return NULL;
+	}
+	/* pinned, it does not change: look at the rest of its key */
+	if (row->label != NULL && strcmp(place->cell->name, row->label) != 0)
+	{
+		sp_cell_unpin(place->cell);
+		return NULL;
+	}
+	return place->cell;
+}
+
+static void
+remember(Oid relation, const SpRow *row, SpCell *cell, uint32 generation)
+{
+	Remembered *place = place_of(row);
+
+	place->session = row->session;
+	place->account = row->account;
+	place->op = row->op;
+	place->relation = relation;
+	place->generation = generation;
+	place->cell = cell;
+}
+
+/* Whether the row adds to what a cell can hold. */
+static bool
+is_live(const SpRow *row, const SpMark *mark)
+{
+	if (strchr("pdetc", row->op) == NULL || row->amount == 0)
+		return false;
+
+	/*
+	 * What adds to an absolute value that is not committed yet must come with
+	 * it: counted before, it would be overwritten.
+	 */
+	if (mark != NULL && ((row->op == SP_OP_PROCESSED && (mark->absolute & SP_MARK_PROCESSED)) ||
+						 (row->op == SP_OP_TOTAL && (mark->absolute & SP_MARK_TOTAL))))
+		return false;
+	return true;
+}
+
+/* Adds to a pinned cell, and unpins it.  False: too late, nobody flushes any more. */
+static bool
+add(SpDatabase *database, SpCell *cell, const SpRow *row)
+{
+	bool		wake;
+
+	/* after the pin: who closes waits for pins, and flushes after that */
+	if (pg_atomic_read_u32(&database->live_closed) != 0)
+	{
+		sp_cell_unpin(cell);
+		return false;
+	}
+	pg_atomic_fetch_add_u64(&cell->sum, row->amount);
+	wake = sp_slot_mark_live(cell->slot, row->op == SP_OP_PROCESSED ? row->amount : 0);
+	sp_cell_unpin(cell);
+	if (wake)
+		sp_shared_wake_worker(database);
+	return true;
+}
+
+/*
+ * Count those rows of one session whose cells this backend knows, and take
+ * them out of "rows".  Returns the session's status, SP_STATUS_UNKNOWN where
+ * that has to be asked for: then nothing was counted.
+ *
+ * Raises no error and allocates nothing.
+ */
+SpStatus
+sp_live_again(const SpCatalog *catalog, SpDatabase *database, SpRow *rows, int *nrows)
+{
+	SpMark	   *mark = *nrows == 0 ? NULL : sp_mark_find(rows[0].session);
+	SpStatus	status = SP_STATUS_UNKNOWN;
+	int			left = 0;
+
+	/* a status that this transaction has changed is nowhere but in its row */
+	if (*nrows == 0 || (mark != NULL && mark->restatus))
+		return SP_STATUS_UNKNOWN;
+	for (int i = 0; i < *nrows; i++)
+	{
+		SpCell	   *cell = is_live(&rows[i], mark) ? recall(catalog->sessions, &rows[i]) : NULL;
+		uint32		generation;
+
+		if (cell != NULL && status == SP_STATUS_UNKNOWN)
+			status = sp_slot_status(cell->slot, &generation);
+		if (cell != NULL && status == SP_STATUS_UNKNOWN)
+		{
+			sp_cell_unpin(cell);
+			break;				/* rows before this one are all left */
+		}
+		if (cell == NULL || !add(database, cell, &rows[i]))
+			rows[left++] = rows[i];
+	}
+	if (status == SP_STATUS_UNKNOWN)
+		return status;
+	*nrows = left;
+	return status;
+}
+
+/* The call counts in the other mode; said aloud once by each backend. */
+static void
+fall_back(SpDatabase *database)
+{
+	static bool warned = false;
+
+	pg_atomic_fetch_add_u64(&database->live_fallbacks, 1);
+	if (warned)
+		return;
+	warned = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+			 errmsg("sync_progress cannot count live, and counts when the transaction commits"),
+			 pg_atomic_read_u32(&database->live_closed) != 0
+			 ? errdetail("No worker is there to write the counts to the table.")
+			 : errdetail("All %d counters in shared memory, or the slot of every session, are in use.", sp_max_live_counters),
+			 errhint("See live_counters and worker_pid in pg_stat_sync_progress. Increase sync_progress.max_live_counters (or max_sessions, or max_worker_processes) and restart the server.")));
+}
+
+/*
+ * Count rows of one session in cells that are found or made, and take them out
+ * of "rows"; those that stay are to be counted in the other mode.
+ *
+ * The session and the account are known to exist; the mark's slot is pinned.
+ */
+void
+sp_live_first(SpDatabase *database, SpMark *mark, SpRow *rows, int *nrows)
+{
+	int			left = 0;
+	bool		failed = false;
+
+	for (int i = 0; i < *nrows; i++)
+	{
+		SpCell	   *cell = NULL;
+		uint32		generation;
+
+		if (is_live(&rows[i], mark))
+		{
+			if (mark->slot != NULL && pg_atomic_read_u32(&database->live_closed) == 0)
+			{
+				cell = sp_cell_pin(database, mark->slot, &rows[i], false, &generation);
+				if (cell == NULL)
+					cell = sp_cell_pin(database, mark->slot, &rows[i], true, &generation);
+			}
+			if (cell != NULL)
+				remember(database->relation, &rows[i], cell, generation);
+			if (cell != NULL && add(database, cell, &rows[i]))
+				continue;
+			failed = true;
+		}
+		rows[left++] = rows[i];
+	}
+	*nrows = left;
+	if (failed)
+		fall_back(database);
+}

@@ -36,7 +36,8 @@
 #include "utils/timestamp.h"
 
 #define IDLE_KEPT_US	INT64CONST(300000000)	/* 5 min without an increment */
-#define ENDED_KEPT_US	INT64CONST(10000000)	/* 10 s, when the run has ended */
+#define ENDED_KEPT_US	INT64CONST(10000000)	/* 10 s, when the run has
+												 * ended */
 #define GENERATION		(UINT64CONST(1) << 32)
 #define PINS(state)		((uint32) (state))
 
@@ -98,9 +99,9 @@ sp_cell_boot(void)
 static int *
 bucket_of(Oid relation, int64 session, int64 account, char op, const char *name)
 {
-	uint64		hash = murmurhash64((uint64) session ^ ((uint64) relation << 32) ^ (uint64) op << 24);
+	uint64		hash = sp_cell_mix((uint64) session ^ ((uint64) relation << 32) ^ (uint64) op << 24);
 
-	hash = murmurhash64(hash ^ (uint64) account);
+	hash = sp_cell_mix(hash ^ (uint64) account);
 	if (name[0] != '\0')
 		hash ^= hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
 	return &table->buckets[hash % (uint64) sp_max_live_counters];
@@ -215,7 +216,7 @@ make_cell(SpDatabase *database, SpSlot *slot, const SpRow *row, const char *name
 	cell->opened_at = sp_ledger_stamp(database);
 	cell->closed = cell->gone = false;
 	cell->flushed = cell->seen = 0;
-	cell->flushed_before = InvalidTransactionId;
+	cell->flushed_by = InvalidTransactionId;
 	cell->seen_at = now;
 	bucket = bucket_of(cell->relation, cell->session, cell->account, cell->op, name);
 	cell->next_of_bucket = *bucket;
@@ -316,6 +317,7 @@ copy_sum(SpCellSum *sum, SpCell *cell)
 	sum->opened_at = cell->opened_at;
 	sum->sum = (int64) pg_atomic_read_u64(&cell->sum);
 	sum->flushed = cell->flushed;
+	sum->flushed_by = cell->flushed_by;
 	sum->op = cell->op;
 	strlcpy(sum->name, cell->name, NAMEDATALEN);
 }
@@ -330,7 +332,8 @@ sp_cell_sums(SpDatabase *database, const SpSlot *slot, int *count)
 
 	*count = 0;
 	if (slot != NULL && slot->first_cell < 0)
-		return NULL;			/* one that is just being made marks the slot later */
+		return NULL;			/* one that is just being made marks the slot
+								 * later */
 	/* memory is not asked for under the lock: see how much, then try */
 	do
 	{
@@ -400,8 +403,7 @@ sp_cell_tidy(SpDatabase *database, TimestampTz now)
 		{
 			if (!TransactionIdIsValid(horizon))
 				horizon = GetOldestNonRemovableTransactionId(NULL);
-			if (!TransactionIdIsValid(cell->flushed_before) ||
-				TransactionIdPrecedesOrEquals(cell->flushed_before, horizon))
+			if (!TransactionIdIsValid(cell->flushed_by) || TransactionIdPrecedes(cell->flushed_by, horizon))
 				(void) release(cell);
 		}
 	}

@@ -31,7 +31,7 @@ typedef struct SpCell
 
 	/* The worker's alone, hints: the truth is in the session's row. */
 	int64		flushed;		/* of the sum, how much the row has */
-	TransactionId flushed_before;	/* who sees this transaction's past, sees that */
+	TransactionId flushed_by;	/* the fold that did it last */
 	int64		seen;			/* the sum when it last moved */
 	TimestampTz seen_at;
 } SpCell;
@@ -46,9 +46,22 @@ typedef struct SpCellSum
 	int64		opened_at;
 	int64		sum;
 	int64		flushed;
+	TransactionId flushed_by;
 	char		op;
 	char		name[NAMEDATALEN];
 } SpCellSum;
+
+/* Spreads a key's bits over a hash (the finalizer of MurmurHash3). */
+static inline uint64
+sp_cell_mix(uint64 h)
+{
+	h ^= h >> 33;
+	h *= UINT64CONST(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
+	h ^= h >> 33;
+	return h;
+}
 
 extern Size sp_cell_memory(void);
 extern void sp_cell_attach(bool found);

@@ -15,6 +15,7 @@
 #include "call.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "flush.h"
 #include "fold.h"
 #include "follow.h"
 #include "held.h"
@@ -62,17 +63,17 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 		places[nown] = &accounts[i];
 		own[nown++] = counts[i];
 	}
-	for (int i = 0; i < due->nrows; i++)
+	for (int i = 0; i < session->nrows; i++)
 	{
-		if (due->rows[i].op != SP_OP_TOUCH)
+		if (session->rows[i].op != SP_OP_TOUCH)
 			due->progressed = true;
 	}
-	sp_net_apply(&session->counts, own, nown, due->rows, due->nrows);
+	sp_net_apply(&session->counts, own, nown, session->rows, session->nrows);
 	if (session->counts.gone && sp_follow_delete_session(fold->catalog, fold->database, session))
 	{
 		sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
 		due->outcome = SP_OUTCOME_NOTHING;
-		due->restatus = true;
+		due->restatus = due->gone = true;
 		return false;
 	}
 	for (int i = 0; i < nown; i++)
@@ -115,10 +116,12 @@ fold_range(void *state, int first, int count)
 
 		due->outcome = SP_OUTCOME_UNKNOWN;
 		due->message = NULL;
-		due->progressed = due->restatus = false;
+		due->progressed = due->restatus = due->gone = false;
 	}
 	SPI_connect();
 	sessions = sp_held_sessions(fold->catalog, fold->database, &fold->due[first], count, &nsessions);
+	for (int i = 0; i < nsessions; i++)
+		sp_flush_session(fold->database, &sessions[i], fold->context);
 	counts = sp_held_accounts(fold->catalog, sessions, nsessions, &accounts, &naccounts);
 	for (int i = 0; i < nsessions; i++)
 	{
@@ -132,9 +135,11 @@ fold_range(void *state, int first, int count)
 		 * stream
 		 */
 		sessions[i].version = sp_unix_us(now) + i;
-		if (due->nrows > 0 && !fold_session(fold, &sessions[i], counts, accounts, naccounts, now))
+		if (sessions[i].nrows > 0 && !fold_session(fold, &sessions[i], counts, accounts, naccounts, now))
 			continue;
-		if (due->nrows > 0 || (due->flags & SP_SLOT_RETELL))
+		if (due->quiet && sessions[i].nrows > 0)
+			due->outcome = SP_OUTCOME_FLUSHED;
+		else if (!due->quiet && (sessions[i].nrows > 0 || (due->flags & SP_SLOT_RETELL)))
 		{
 			due->outcome = SP_OUTCOME_FOLDED;
 			fold->owners[due - fold->due] = MemoryContextStrdup(fold->context, sessions[i].owner);
@@ -142,7 +147,11 @@ fold_range(void *state, int first, int count)
 	}
 	for (int i = first; i < first + count; i++)
 	{
-		if (fold->due[i].outcome == SP_OUTCOME_UNKNOWN && fold->due[i].discard)
+		if (fold->due[i].outcome != SP_OUTCOME_UNKNOWN || !fold->due[i].discard)
+			continue;
+		if (sp_flush_is_unborn(fold->catalog, &fold->due[i]))
+			fold->due[i].discard = false;
+		else
 			sp_ledger_delete(fold->catalog, fold->database, fold->due[i].rows, fold->due[i].nrows);
 	}
 	SPI_finish();

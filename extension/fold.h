@@ -5,6 +5,7 @@
 #ifndef SP_FOLD_H
 #define SP_FOLD_H
 
+#include "cell.h"
 #include "ledger.h"
 #include "slot.h"
 
@@ -18,6 +19,7 @@ typedef enum SpOutcome
 	SP_OUTCOME_UNKNOWN,			/* ledger rows, but no session (yet) */
 	SP_OUTCOME_FAILED,			/* the fold failed and was undone */
 	SP_OUTCOME_UNTOLD,			/* folded, but its payload failed */
+	SP_OUTCOME_FLUSHED,			/* folded, and not told: see quiet */
 } SpOutcome;
 
 /* A session whose turn it is. */
@@ -30,6 +32,7 @@ typedef struct SpDue
 	uint64		marks;
 	TimestampTz since;			/* when it became due */
 	bool		discard;		/* deleted, or unknown for long: its rows go */
+	bool		quiet;			/* to be flushed, but not its turn to be told */
 
 	const SpRow *rows;			/* its rows, in the order of sp_net_compare() */
 	int			nrows;
@@ -37,6 +40,10 @@ typedef struct SpDue
 	SpOutcome	outcome;
 	bool		progressed;		/* rows other than touches */
 	bool		restatus;		/* the fold changed its status */
+	bool		gone;			/* the fold deleted it */
+	SpCellSum  *sums;			/* of its cells, as the fold read them */
+	int			nsums;
+	TransactionId fold_xid;		/* that the fold was in */
 	SpThrottle	throttle;		/* of its kind; every_count 0: not known */
 	char	   *message;		/* for NOTIFY, or NULL */
 	int			blocked_by;		/* LOCKED: the holder's pid, or 0 */

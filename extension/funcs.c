@@ -10,7 +10,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "cell.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "guc.h"
@@ -179,29 +178,20 @@ static void
 insert_rows(const SpCatalog *catalog, SpDatabase *database, SpMark *mark, SpRow *rows, int nrows)
 {
 	int64		stamp = sp_ledger_stamp(database);
-	bool		absolute = false;
 	int			heap;
 
 	for (int i = 0; i < nrows; i++)
 	{
 		rows[i].stamp = stamp;
-		absolute = absolute || strchr("PT", rows[i].op) != NULL;
 		if (rows[i].op == SP_OP_PROCESSED)
 			mark->processed = sp_net_add(mark->processed, rows[i].amount);
 		else if (strchr("PGH", rows[i].op) != NULL)
-		{
 			/* how much that moves it is the fold's to find out */
 			mark->processed = sp_net_add(mark->processed, 1);
-			mark->absolute |= SP_MARK_PROCESSED;
-		}
-		else if (rows[i].op == SP_OP_SET_TOTAL)
-			mark->absolute |= SP_MARK_TOTAL;
 		if (database != NULL && strchr("PTMGH", rows[i].op) != NULL)
 			sp_ledger_raise_floor(database, stamp);
+		sp_mark_absolute(mark, rows[i].op);
 	}
-	/* what is counted live from now on comes after it */
-	if (absolute && mark->slot != NULL)
-		sp_cell_close(mark->slot);
 	heap = sp_ledger_insert(catalog, database, rows, nrows);
 	mark->counted = true;
 	if (database != NULL)

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "counters.h"
 #include "executor/spi.h"
+#include "flush.h"
 #include "held.h"
 #include "pace.h"
 #include "rows.h"
@@ -22,13 +23,13 @@ typedef struct Statement
 {
 	const char *text;			/* %s: the schema */
 	int			nargs;
-	Oid			args[14];
+	Oid			args[15];
 	SPIPlanPtr	plan;
 } Statement;
 
 static Statement lock_sessions = {
 	"SELECT " SP_SESSION_COUNTS ", status, pace, started_at, owner_id, every_count,"
-	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint"
+	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint, live"
 	" FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)"
 	" ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED", 1, {INT8ARRAYOID}
 };
@@ -47,8 +48,8 @@ static Statement update_session = {
 	" processed_set_at = $6, total_set_at = $7, message_set_at = $8, message = coalesce($9, message), status = $10,"
 	" counters = CASE WHEN $11 IS NULL THEN counters ELSE %s.sync_counters_add(counters, $11::jsonb) END, pace = $12,"
 	" started_at = CASE WHEN $10 = 'processing' THEN coalesce(started_at, $13) ELSE started_at END,"
-	" updated_at = $13, version = greatest(version + 1, $14) WHERE id = $1", 14,
-	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID}
+	" updated_at = $13, version = greatest(version + 1, $14), live = $15 WHERE id = $1", 15,
+	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID, BYTEAOID}
 };
 static Statement update_account = {
 	"UPDATE %s.sync_session_accounts SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
@@ -139,7 +140,8 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 		SpHeldSession *session = &sessions[i];
 		SpCounts   *counts = &session->counts;
 		bool		isnull;
-		Datum		pace;
+		Datum		pace,
+					live;
 
 		sp_rows_counts(tuple, counts);
 		session->status = get_status(tuple, SP_COUNT_COLUMNS + 1);
@@ -154,6 +156,8 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 		session->due->throttle.every_count = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 5, NULL);
 		session->due->throttle.every_interval_us = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 6, NULL);
 		session->due->throttle.min_interval_us = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 7, NULL);
+		live = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 8, &isnull);
+		session->live = isnull ? NULL : DatumGetByteaPP(live);
 	}
 	explain_missing(catalog, due, ndue);
 	return sessions;
@@ -183,16 +187,16 @@ sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsession
 	Datum		args[1];
 
 	for (int i = 0; i < nsessions; i++)
-		most += sessions[i].due->nrows;
+		most += sessions[i].nrows;
 	ids = palloc(most * sizeof(int64));
 	for (int i = 0; i < nsessions; i++)
 	{
-		const SpDue *due = sessions[i].due;
+		const SpRow *rows = sessions[i].rows;
 
-		for (int n = 0; n < due->nrows; n++)
+		for (int n = 0; n < sessions[i].nrows; n++)
 		{
-			if (due->rows[n].account != 0 && (nids == 0 || ids[nids - 1] != due->rows[n].account))
-				ids[nids++] = due->rows[n].account;
+			if (rows[n].account != 0 && (nids == 0 || ids[nids - 1] != rows[n].account))
+				ids[nids++] = rows[n].account;
 		}
 	}
 	*naccounts = 0;
@@ -239,8 +243,9 @@ sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session, int64 pr
 	SpCounts   *counts = &session->counts;
 	SpDue	   *due = session->due;
 	const char *counters;
-	Datum		args[14];
-	char		nulls[14];
+	bytea	   *live;
+	Datum		args[15];
+	char		nulls[15];
 
 	memset(nulls, ' ', sizeof(nulls));
 	if (session->status == SP_STATUS_PENDING && due->progressed && counts->status == NULL)
@@ -262,12 +267,15 @@ sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session, int64 pr
 	args[8] = counts->message == NULL ? (Datum) 0 : CStringGetTextDatum(counts->message);
 	nulls[8] = counts->message == NULL ? 'n' : ' ';
 	args[9] = CStringGetTextDatum(sp_status_name(session->status));
-	counters = sp_counters_sum(due->rows, due->nrows);
+	counters = sp_counters_sum(session->rows, session->nrows);
 	args[10] = counters == NULL ? (Datum) 0 : CStringGetTextDatum(counters);
 	nulls[10] = counters == NULL ? 'n' : ' ';
 	args[11] = PointerGetDatum(sp_pace_write(&session->pace));
 	args[12] = TimestampTzGetDatum(now);
 	args[13] = Int64GetDatum(session->version);
+	live = sp_flush_stored(session);
+	args[14] = PointerGetDatum(live);
+	nulls[14] = live == NULL ? 'n' : ' ';
 	run(catalog, &update_session, args, nulls, SPI_OK_UPDATE);
 }
 

@@ -17,7 +17,10 @@ typedef struct SpHeldSession
 	TimestampTz started_at;
 	int64		version;		/* that the fold gives it */
 	char	   *owner;
+	bytea	   *live;			/* how much of its cells it has, or NULL */
 	SpDue	   *due;
+	const SpRow *rows;			/* of the ledger, and of its cells */
+	int			nrows;
 } SpHeldSession;
 
 /* What else is known of an account's row, locked. */

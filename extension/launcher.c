@@ -176,6 +176,8 @@ keep(void)
 		started[i] = start_worker(oid);
 		started_at[i] = now;
 		if (started[i] == NULL)
+			pg_atomic_write_u32(&database->live_closed, 1); /* nobody flushes */
+		if (started[i] == NULL)
 			wait_ms = wait_ms < 0 ? RETRY_MS : Min(wait_ms, RETRY_MS);
 	}
 	return wait_ms;

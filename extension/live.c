@@ -19,8 +19,10 @@
 
 #include "cell.h"
 #include "common/hashfn.h"
+#include "flush.h"
 #include "guc.h"
 #include "live.h"
+#include "storage/ipc.h"
 
 #define REMEMBERED		1024	/* cells; a power of 2 */
 
@@ -36,11 +38,12 @@ typedef struct Remembered
 } Remembered;
 
 static Remembered memory[REMEMBERED];
+static SpDatabase *used = NULL; /* something was counted live here */
 
 static Remembered *
 place_of(const SpRow *row)
 {
-	uint64		hash = murmurhash64((uint64) row->session ^ (uint64) row->op << 56 ^ (uint64) row->account << 32);
+	uint64		hash = sp_cell_mix((uint64) row->session ^ (uint64) row->op << 56 ^ (uint64) row->account << 32);
 
 	if (row->label != NULL)
 		hash ^= hash_bytes_extended((const unsigned char *) row->label, strlen(row->label), 0);
@@ -94,10 +97,7 @@ is_live(const SpRow *row, const SpMark *mark)
 	 * What adds to an absolute value that is not committed yet must come with
 	 * it: counted before, it would be overwritten.
 	 */
-	if (mark != NULL && ((row->op == SP_OP_PROCESSED && (mark->absolute & SP_MARK_PROCESSED)) ||
-						 (row->op == SP_OP_TOTAL && (mark->absolute & SP_MARK_TOTAL))))
-		return false;
-	return true;
+	return mark == NULL || !sp_mark_is_absolute(mark, row->op);
 }
 
 /* Adds to a pinned cell, and unpins it.  False: too late, nobody flushes any more. */
@@ -158,6 +158,21 @@ sp_live_again(const SpCatalog *catalog, SpDatabase *database, SpRow *rows, int *
 	return status;
 }
 
+/*
+ * A backend ends.  The worker flushes what it has counted; where there is none
+ * and the server is being stopped, no worker will come, and this one must.
+ */
+static void
+at_exit(int code, Datum arg)
+{
+	SpDatabase *database = used;
+
+	if (database == NULL || pg_atomic_read_u32(&database->worker_proc) != SP_NO_PROC || !sp_flush_is_last())
+		return;
+	used = NULL;
+	sp_flush_at_exit(database, true);
+}
+
 /* The call counts in the other mode; said aloud once by each backend. */
 static void
 fall_back(SpDatabase *database)
@@ -186,9 +201,14 @@ fall_back(SpDatabase *database)
 void
 sp_live_first(SpDatabase *database, SpMark *mark, SpRow *rows, int *nrows)
 {
+	static bool registered = false;
 	int			left = 0;
 	bool		failed = false;
 
+	if (!registered)
+		before_shmem_exit(at_exit, (Datum) 0);
+	registered = true;
+	used = database;
 	for (int i = 0; i < *nrows; i++)
 	{
 		SpCell	   *cell = NULL;

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cell.h"
 #include "mark.h"
 #include "tcop/utility.h"
 #include "utils/hsearch.h"
@@ -103,6 +104,42 @@ sp_mark_session(const SpCatalog *catalog, SpDatabase *database, int64 session)
 	if (database != NULL)
 		mark->slot = sp_slot_pin(database, session);
 	return mark;
+}
+
+/* Bits for the fields that an op sets or adds to; 0: none that has absolute values. */
+static uint8
+field_of(char op)
+{
+	static const char *const fields[] = {"PQGHp", "TUGHt", "Dd", "Re"};
+	uint8		bits = 0;
+
+	for (int i = 0; i < lengthof(fields); i++)
+	{
+		if (strchr(fields[i], op) != NULL)
+			bits |= (uint8) (1 << i);
+	}
+	return bits;
+}
+
+/*
+ * A row with this op was called, with its stamp.  If it is an absolute value,
+ * what is counted live from now on comes after it (see cell.c).
+ */
+void
+sp_mark_absolute(SpMark *mark, char op)
+{
+	if (field_of(op) == 0 || strchr("ptde", op) != NULL)
+		return;
+	mark->absolute |= field_of(op);
+	if (mark->slot != NULL)
+		sp_cell_close(mark->slot);
+}
+
+/* Whether this transaction has set what the op adds to. */
+bool
+sp_mark_is_absolute(const SpMark *mark, char op)
+{
+	return (mark->absolute & field_of(op)) != 0;
 }
 
 /* The session's row was changed, made or deleted by this transaction. */

@@ -7,9 +7,6 @@
 
 #include "catalog.h"
 
-#define SP_MARK_PROCESSED	0x1
-#define SP_MARK_TOTAL		0x2
-
 /* A session that this transaction counts or changes. */
 typedef struct SpMark
 {
@@ -19,7 +16,7 @@ typedef struct SpMark
 	uint32		flags;			/* SP_SLOT_URGENT … */
 	bool		counted;		/* it has something for the worker */
 	bool		restatus;		/* it changes the status (or the row's being) */
-	uint8		absolute;		/* SP_MARK_PROCESSED …: it sets absolute values */
+	uint8		absolute;		/* fields that it sets to absolute values */
 } SpMark;
 
 extern void sp_mark_init(void);
@@ -28,6 +25,8 @@ extern SpMark *sp_mark_find(int64 session);
 extern void sp_mark_heap(SpDatabase *database, int heap);
 extern void sp_mark_message(SpDatabase *database);
 extern void sp_mark_truncated(SpDatabase *database);
+extern void sp_mark_absolute(SpMark *mark, char op);
+extern bool sp_mark_is_absolute(const SpMark *mark, char op);
 extern void sp_mark_changed(SpMark *mark, uint32 flags);
 
 #endif							/* SP_MARK_H */

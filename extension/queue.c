@@ -9,6 +9,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "flush.h"
+#include "guc.h"
 #include "queue.h"
 #include "rows.h"
 #include "utils/builtins.h"
@@ -71,6 +73,16 @@ slot_due_at(SpSlot *slot, TimestampTz now)
 	return sp_throttle_due_at(&pulse, &slot->throttle);
 }
 
+/* When the slot's counters have to be flushed, told or not; PG_INT64_MAX: never. */
+static int64
+flush_due_at(SpSlot *slot, TimestampTz now)
+{
+	if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_LIVE) == 0)
+		return PG_INT64_MAX;
+	return Max(Min((int64) pg_atomic_read_u64(&slot->live_at), now) + (int64) sp_flush_interval_ms * 1000,
+			   Min(slot->retry_at, now + FAILED_MAX_MS * INT64CONST(1000)));
+}
+
 /* Takes the marks of a slot that is due; SP_SLOT_BUSY keeps it until sp_queue_finish(). */
 static void
 take(SpQueue *queue, SpSlot *slot, int64 due_at)
@@ -94,6 +106,7 @@ sp_queue_take(SpQueue *queue)
 	while ((slot = sp_slot_next(queue->database, &position)) != NULL)
 	{
 		int64		due_at = slot_due_at(slot, queue->now);
+		int64		flush_at = flush_due_at(slot, queue->now);
 
 		if (due_at < 0)
 		{
@@ -103,8 +116,13 @@ sp_queue_take(SpQueue *queue)
 		}
 		if (queue->all || due_at <= queue->now)
 			take(queue, slot, due_at);
+		else if (flush_at <= queue->now)
+		{
+			take(queue, slot, due_at);
+			queue->due[queue->ndue - 1].quiet = true;
+		}
 		else
-			queue->next = Min(queue->next, due_at);
+			queue->next = Min(queue->next, Min(due_at, flush_at));
 	}
 }
 
@@ -128,7 +146,7 @@ sp_queue_next(SpDatabase *database)
 		int64		due_at = slot_due_at(slot, now);
 
 		if (due_at >= 0)
-			next = Min(next, due_at);
+			next = Min(next, Min(due_at, flush_due_at(slot, now)));
 	}
 	return next;
 }
@@ -281,10 +299,11 @@ back_off(SpDue *due, TimestampTz now, int max_ms)
 
 /* Writes down what became of one session, and lets go of its slot. */
 void
-sp_queue_finish(SpDue *due, TimestampTz now)
+sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 {
 	SpSlot	   *slot = due->slot;
 
+	sp_flush_done(database, due);
 	switch (due->outcome)
 	{
 		case SP_OUTCOME_LOCKED:
@@ -298,12 +317,18 @@ sp_queue_finish(SpDue *due, TimestampTz now)
 			put_back(due, due->flags | SP_SLOT_RETELL, back_off(due, now, FAILED_MAX_MS));
 			break;
 		case SP_OUTCOME_UNKNOWN:
-			if (due->nrows > 0 && !due->discard)
-			{
-				if (slot != NULL && slot->unknown_since == 0)
-					slot->unknown_since = now;
-				put_back(due, 0, now + UNKNOWN_RETRY_US);
-			}
+			if (due->discard || (due->nrows == 0 && (slot == NULL || slot->first_cell < 0)))
+				break;
+			if (slot != NULL && slot->unknown_since == 0)
+				slot->unknown_since = now;
+			/* counted live for a session whose transaction goes on: soon */
+			put_back(due, 0, due->nrows > 0 ? now + UNKNOWN_RETRY_US : back_off(due, now, LOCKED_MAX_MS));
+			break;
+		case SP_OUTCOME_FLUSHED:
+			due->nrows = 0;
+			slot->backoff_ms = 0;
+			slot->unknown_since = 0;
+			put_back(due, (due->flags & ~SP_SLOT_LIVE) | SP_SLOT_RETELL, 0);
 			break;
 		case SP_OUTCOME_FOLDED:
 			if (slot == NULL)
@@ -316,6 +341,9 @@ sp_queue_finish(SpDue *due, TimestampTz now)
 				slot->urgent_at = now;
 			break;
 		case SP_OUTCOME_NOTHING:
+			/* all that was to be told is still to be told */
+			if (due->quiet && !due->gone)
+				put_back(due, due->flags & ~SP_SLOT_LIVE, 0);
 			break;
 	}
 	if (slot == NULL)

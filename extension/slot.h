@@ -24,7 +24,8 @@ typedef enum SpStatus
 #define SP_SLOT_URGENT	0x2		/* its status or error message changed */
 #define SP_SLOT_BUSY	0x8		/* the worker has it in hand */
 #define SP_SLOT_RETELL	0x4		/* tell it even if the fold finds nothing */
-#define SP_SLOT_LIVE	0x10	/* something was counted live that is not flushed */
+#define SP_SLOT_LIVE	0x10	/* something was counted live that is not
+								 * flushed */
 
 typedef struct SpSlotKey
 {

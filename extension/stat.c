@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "catalog.h"
+#include "cell.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "guc.h"
@@ -17,7 +18,7 @@
 PG_FUNCTION_INFO_V1(sync_progress_stat);
 PG_FUNCTION_INFO_V1(sync_progress_stat_reset);
 
-#define STAT_COLUMNS	21
+#define STAT_COLUMNS	24
 
 /* sync_progress_stat(); the columns are in the extension's script. */
 Datum
@@ -73,6 +74,9 @@ sync_progress_stat(PG_FUNCTION_ARGS)
 		nulls[n++] = isnan(ms);
 	}
 	values[n++] = TimestampTzGetDatum(stats.reset_at);
+	values[n++] = Int32GetDatum(sp_cell_count(database));
+	values[n++] = Int32GetDatum(sp_max_live_counters);
+	values[n++] = Int64GetDatum((int64) pg_atomic_read_u64(&database->live_fallbacks));
 	Assert(n == STAT_COLUMNS);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
@@ -89,6 +93,7 @@ sync_progress_stat_reset(PG_FUNCTION_ARGS)
 		SpinLockAcquire(&database->stats_lock);
 		memset(&database->stats, 0, sizeof(SpStats));
 		database->stats.reset_at = GetCurrentTimestamp();
+		pg_atomic_write_u64(&database->live_fallbacks, 0);
 		SpinLockRelease(&database->stats_lock);
 	}
 	PG_RETURN_VOID();

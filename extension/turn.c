@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "cell.h"
 #include "fold.h"
 #include "queue.h"
 #include "stall.h"
@@ -69,7 +70,8 @@ account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 	stats->fold_us += fold_us;
 	for (int i = 0; i < ndue; i++)
 	{
-		if (due[i].outcome == SP_OUTCOME_FOLDED || due[i].outcome == SP_OUTCOME_UNTOLD)
+		if (due[i].outcome == SP_OUTCOME_FOLDED || due[i].outcome == SP_OUTCOME_UNTOLD ||
+			due[i].outcome == SP_OUTCOME_FLUSHED)
 			stats->increments += due[i].nrows;
 		if (due[i].outcome == SP_OUTCOME_FOLDED)
 		{
@@ -80,7 +82,7 @@ account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 		}
 		else if (due[i].outcome == SP_OUTCOME_UNKNOWN && due[i].discard)
 			stats->discarded += due[i].nrows;
-		else if (due[i].outcome != SP_OUTCOME_NOTHING)
+		else if (due[i].outcome != SP_OUTCOME_NOTHING && due[i].outcome != SP_OUTCOME_FLUSHED)
 			stats->backed_off++;
 		if (due[i].outcome == SP_OUTCOME_LOCKED)
 			stats->blocked_by = due[i].blocked_by;
@@ -133,7 +135,7 @@ do_batch(Turn *turn, SpDue *due, int ndue)
 	account_for(turn, due, ndue, folded - start);
 	account_for_messages(turn, nmessages, error);
 	for (int i = 0; i < ndue; i++)
-		sp_queue_finish(&due[i], folded);
+		sp_queue_finish(turn->queue.database, &due[i], folded);
 }
 
 /* Tells the rows that are messages; what cannot be told now, later. */
@@ -196,6 +198,8 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 		sp_stall_touch(catalog, database);
 		MemoryContextSwitchTo(context);
 	}
+	if (look)
+		sp_cell_tidy(database, queue->now);
 	sp_queue_take(queue);
 	tell = look || messages != 0 || (untold_at != 0 && queue->now >= untold_at);
 	if (queue->ndue == 0 && !tell)
@@ -211,7 +215,7 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 	read_ledger(&turn, heaps);
 	sp_queue_deal(queue, &turn.rows);
 	for (int i = 0; i < queue->ndue; i++)
-		queue->due[i].discard |= queue->due[i].nrows > 0 && sp_told_revoked(&turn.told, queue->due[i].session);
+		queue->due[i].discard |= sp_told_revoked(&turn.told, queue->due[i].session);
 	/* those of a heap that was not read might have to go first */
 	if (tell && turn.rows.skipped == 0)
 		tell_messages(&turn);

@@ -3,13 +3,16 @@
  *		The exact state now: what the ledger holds, added to the tables' counts.
  *
  * Under the caller's snapshot, so that tables and ledger are of one moment:
- * what a fold is just moving from one to the other is seen once.
+ * what a fold is just moving from one to the other is seen once.  What is
+ * counted live is newer than any snapshot; what of it a row has is in that row,
+ * so the sum is as exact.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "counters.h"
 #include "executor/spi.h"
+#include "flush.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "ledger.h"
@@ -115,14 +118,74 @@ put_all(ReturnSetInfo *result, const SpRows *rows, SpCounts *sessions, int nsess
 	}
 }
 
+static int
+compare_sums(const void *a, const void *b)
+{
+	int64		x = ((const SpCellSum *) a)->session;
+	int64		y = ((const SpCellSum *) b)->session;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Adds rows for what was counted live and is not in the sessions' rows, as the
+ * snapshot has these.
+ */
+static void
+add_live(const char *schema, SpDatabase *database, Snapshot snapshot, int64 only_session, SpRows *rows)
+{
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		args[1];
+	int			nsums = 0;
+	SpCellSum  *sums = database == NULL ? NULL : sp_cell_sums(database, NULL, &nsums);
+	int64	   *ids = palloc(Max(nsums, 1) * sizeof(int64));
+	int			nids = 0;
+	int			next = 0;
+
+	if (nsums == 0)
+		return;
+	qsort(sums, nsums, sizeof(SpCellSum), compare_sums);
+	for (int i = 0; i < nsums; i++)
+	{
+		if ((nids == 0 || ids[nids - 1] != sums[i].session) && (only_session == 0 || only_session == sums[i].session))
+			ids[nids++] = sums[i].session;
+		/* flushed, but not yet where we look */
+		if (TransactionIdIsValid(sums[i].flushed_by) && XidInMVCCSnapshot(sums[i].flushed_by, snapshot))
+			sums[i].flushed = 0;
+	}
+	rows->allocated = rows->count + nsums;
+	rows->rows = rows->rows == NULL ? palloc(rows->allocated * sizeof(SpRow))
+		: repalloc_huge(rows->rows, rows->allocated * sizeof(SpRow));
+	args[0] = sp_rows_ids(ids, nids);
+	if (SPI_execute_with_args(psprintf("SELECT id, live FROM %s.sync_sessions WHERE id = ANY ($1) ORDER BY id", schema),
+							  1, types, args, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read sessions");
+	for (uint64 n = 0; n < SPI_processed; n++)
+	{
+		int64		id = sp_rows_int64(SPI_tuptable->vals[n], 1, NULL);
+		bool		isnull;
+		Datum		live = SPI_getbinval(SPI_tuptable->vals[n], SPI_tuptable->tupdesc, 2, &isnull);
+		int			first;
+
+		while (next < nsums && sums[next].session < id)
+			next++;
+		for (first = next; next < nsums && sums[next].session == id;)
+			next++;
+		rows->count += sp_flush_rows(&sums[first], next - first, isnull ? NULL : DatumGetByteaPP(live),
+									 &rows->rows[rows->count]);
+	}
+}
+
 /* sync_progress_unfolded(only_session) */
 Datum
 sync_progress_unfolded(PG_FUNCTION_ARGS)
 {
 	const SpCatalog *catalog;
+	SpDatabase *database;
 	const char *schema;
 	ReturnSetInfo *result;
 	SpRows		rows = {0};
+	int64		only_session = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
 	SpCounts   *sessions,
 			   *accounts;
 	int64	   *session_ids,
@@ -139,10 +202,15 @@ sync_progress_unfolded(PG_FUNCTION_ARGS)
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	catalog = sp_catalog_of_function(fcinfo->flinfo->fn_oid);
 	schema = quote_identifier(get_namespace_name(catalog->schema));
-	sp_ledger_read_visible(catalog, sp_shared_database(catalog->sessions), GetActiveSnapshot(),
-						   PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0), &rows);
+	database = sp_shared_database(catalog->sessions);
+	SPI_connect();
+	sp_ledger_read_visible(catalog, database, GetActiveSnapshot(), only_session, &rows);
+	add_live(schema, database, GetActiveSnapshot(), only_session, &rows);
 	if (rows.count == 0)
+	{
+		SPI_finish();
 		return (Datum) 0;
+	}
 
 	qsort(rows.rows, rows.count, sizeof(SpRow), sp_net_compare);
 	session_ids = palloc(rows.count * sizeof(int64));
@@ -156,7 +224,6 @@ sync_progress_unfolded(PG_FUNCTION_ARGS)
 		if (row->account != 0 && (naccount_ids == 0 || account_ids[naccount_ids - 1] != row->account))
 			account_ids[naccount_ids++] = row->account;
 	}
-	SPI_connect();
 	sessions = read_counts(psprintf("SELECT " SP_SESSION_COUNTS ", id FROM %s.sync_sessions WHERE id = ANY ($1) ORDER BY id", schema),
 						   session_ids, nsession_ids, &ignored, &nsessions);
 	accounts = read_counts(psprintf("SELECT " SP_ACCOUNT_COUNTS ", sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id", schema),

@@ -22,6 +22,7 @@
 #include "commands/async.h"
 #include "compat.h"
 #include "executor/spi.h"
+#include "flush.h"
 #include "fold.h"
 #include "guc.h"
 #include "miscadmin.h"
@@ -56,8 +57,12 @@ static bool leaving_idle = false;
 static void
 resign(int code, Datum arg)
 {
+	bool		last = sp_flush_is_last();
+
 	if (my_database == NULL)
 		return;
+	if (last)
+		pg_atomic_write_u32(&my_database->live_closed, 1);
 	pg_atomic_write_u32(&my_database->worker_pid, 0);
 	pg_atomic_write_u32(&my_database->worker_proc, SP_NO_PROC);
 	pg_memory_barrier();
@@ -67,6 +72,9 @@ resign(int code, Datum arg)
 		pg_atomic_write_u32(&my_database->wanted, 1);
 	ConditionVariableBroadcast(&my_database->flushed);
 	sp_shared_wake_launcher();
+	/* who counts from now on sees that there is no worker, see live.c */
+	if (sp_cell_count(my_database) > 0)
+		sp_flush_at_exit(my_database, last);
 }
 
 /* Becomes this database's worker.  Returns false where there is one. */
@@ -81,6 +89,7 @@ take_office(SpDatabase *database)
 	pg_atomic_write_u32(&database->worker_pid, MyProcPid);
 	pg_atomic_write_u32(&database->wanted, 1);
 	pg_atomic_write_u32(&database->sweep, 1);
+	pg_atomic_write_u32(&database->live_closed, 0);
 	before_shmem_exit(resign, (Datum) 0);
 	return true;
 }
@@ -188,7 +197,10 @@ loop(MemoryContext context)
 		long		rest_ms;
 
 		if (catalog == NULL)
+		{
+			sp_cell_discard(my_database, NULL);
 			leave("the extension is gone");
+		}
 		MemoryContextReset(context);
 		MemoryContextSwitchTo(context);
 		pg_atomic_write_u64(&my_database->beat, (uint64) start);

@@ -56,7 +56,8 @@ CREATE TABLE sync_sessions (
 	message_set_at bigint NOT NULL DEFAULT 0,
 	pace bytea,
 	detected_set_at bigint NOT NULL DEFAULT 0,
-	error_set_at bigint NOT NULL DEFAULT 0
+	error_set_at bigint NOT NULL DEFAULT 0,
+	live bytea
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 
 -- No index may name a column that changes with progress, or updates stop
@@ -96,6 +97,7 @@ COMMENT ON COLUMN sync_sessions.total_set_at IS 'Internal: likewise for total_co
 COMMENT ON COLUMN sync_sessions.message_set_at IS 'Internal: likewise for message';
 COMMENT ON COLUMN sync_sessions.detected_set_at IS 'Internal: likewise for detected_count';
 COMMENT ON COLUMN sync_sessions.error_set_at IS 'Internal: likewise for error_count';
+COMMENT ON COLUMN sync_sessions.live IS 'Internal: how much of each counter of live mode the counts have; void after a restart of the server';
 COMMENT ON COLUMN sync_sessions.pace IS 'Internal: how much was processed when, for time_remaining';
 
 CREATE TABLE sync_session_accounts (

@@ -5,7 +5,7 @@
 
 CREATE FUNCTION sync_progress_increment(session_id bigint, amount bigint DEFAULT 1, field text DEFAULT 'processed', account_id bigint DEFAULT NULL)
 RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_increment';
-COMMENT ON FUNCTION sync_progress_increment IS 'Adds amount (within ±10^12; negative corrects) to a session''s field: processed, detected, error, total or a named counter; with account_id to that account as well. Takes no row lock and waits for nobody. Returns the session''s status, so that a worker learns of a pause or cancel';
+COMMENT ON FUNCTION sync_progress_increment IS 'Adds amount (within ±10^12; negative corrects) to a session''s field: processed, detected, error, total or a named counter; with account_id to that account as well. Takes no row lock and waits for nobody. Returns the session''s status, so that a worker learns of a pause or cancel. With sync_progress.mode = live it counts at once, whatever becomes of the transaction';
 
 CREATE FUNCTION sync_progress_increment_many(session_id bigint, counts jsonb, account_id bigint DEFAULT NULL)
 RETURNS text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_increment_many';
@@ -63,7 +63,7 @@ CREATE FUNCTION sync_progress_stat(OUT worker_pid integer, OUT worker_beat times
 	OUT notifications bigint, OUT suppressed bigint, OUT discarded bigint, OUT backed_off bigint, OUT last_error text,
 	OUT blocked_by integer, OUT sessions_tracked integer, OUT sessions_waiting integer, OUT max_sessions integer,
 	OUT current_heap integer, OUT notify_p50_ms double precision, OUT notify_p95_ms double precision, OUT notify_p99_ms double precision,
-	OUT stats_reset timestamptz)
+	OUT stats_reset timestamptz, OUT live_counters integer, OUT max_live_counters integer, OUT live_fallbacks bigint)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_stat';
 COMMENT ON FUNCTION sync_progress_stat IS 'Internal: what the view pg_stat_sync_progress shows';
 

@@ -100,6 +100,7 @@ CREATE VIEW pg_stat_sync_progress AS
 	SELECT s.worker_pid, s.worker_beat, s.attached, s.folds, round(s.fold_ms::numeric, 3) AS fold_ms, round(s.last_fold_ms::numeric, 3) AS last_fold_ms,
 		s.increments_folded, s.notifications, s.suppressed, s.discarded, s.backed_off, s.last_error, s.blocked_by,
 		s.sessions_tracked, s.sessions_waiting, s.max_sessions, s.current_heap,
+		s.live_counters, s.max_live_counters, s.live_fallbacks,
 		round(s.notify_p50_ms::numeric, 3) AS notify_p50_ms, round(s.notify_p95_ms::numeric, 3) AS notify_p95_ms,
 		round(s.notify_p99_ms::numeric, 3) AS notify_p99_ms, s.stats_reset, (SELECT sum(pg_relation_size(c.oid)) FROM pg_class AS c
 		WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relname ~ '^sync_progress_ledger_\d+$')::bigint AS ledger_bytes
@@ -122,6 +123,9 @@ COMMENT ON COLUMN pg_stat_sync_progress.blocked_by IS 'Pid of who holds a sessio
 COMMENT ON COLUMN pg_stat_sync_progress.sessions_tracked IS 'Sessions in shared memory';
 COMMENT ON COLUMN pg_stat_sync_progress.sessions_waiting IS 'Those that wait for their turn to be told';
 COMMENT ON COLUMN pg_stat_sync_progress.max_sessions IS 'Room for sessions in shared memory, all databases together';
+COMMENT ON COLUMN pg_stat_sync_progress.live_counters IS 'Counters of live mode in use: a field of a session, or of one of its accounts, is one';
+COMMENT ON COLUMN pg_stat_sync_progress.max_live_counters IS 'Room for them in shared memory, all databases together';
+COMMENT ON COLUMN pg_stat_sync_progress.live_fallbacks IS 'Calls in live mode that counted at commit instead: no room, or no worker';
 COMMENT ON COLUMN pg_stat_sync_progress.current_heap IS 'Heap of the ledger that is written to';
 COMMENT ON COLUMN pg_stat_sync_progress.notify_p50_ms IS 'Milliseconds from when a session became due to its notification: median, to a fifth';
 COMMENT ON COLUMN pg_stat_sync_progress.notify_p95_ms IS 'Likewise, 95 of 100';

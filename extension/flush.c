@@ -1,0 +1,340 @@
+/*
+ * flush.c
+ *		What was counted live, into the sessions' rows.
+ *
+ * A session's row says, in its column "live", how much of each cell's sum it
+ * has; the rest is made ledger rows that were never in the ledger, and folded
+ * with those that were: accounts, counters and absolute values need no rules of
+ * their own.  Counts and column are written in one UPDATE.  So whenever the
+ * worker dies, its successor adds exactly what the row does not have, and who
+ * looks under an older snapshot adds exactly what that snapshot's row does not.
+ *
+ * Shared memory begins at zero after a crash, under another boot number: what
+ * the column says of an earlier one is void.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "cell.h"
+#include "compat.h"
+#include "flush.h"
+#include "storage/fd.h"
+#include "trigger.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/pidfile.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define EXIT_WAIT_US	INT64CONST(5000000)
+#define STORED_FORM		INT64CONST(0x53504c4956450001)
+
+/* How much of a cell a row has. */
+typedef struct Flushed
+{
+	int64		serial;
+	int64		sum;
+} Flushed;
+
+/* The column's value. */
+typedef struct Stored
+{
+	int64		form;
+	uint64		boot;
+	Flushed		flushed[FLEXIBLE_ARRAY_MEMBER];
+} Stored;
+
+/*
+ * How much of the cell the row has.  A row that says nothing of a cell that is
+ * known to be flushed is another one with the same id: it was deleted, and
+ * made again from a copy, and has nothing of it to get.
+ */
+static int64
+flushed_of(const SpCellSum *sum, const bytea *stored)
+{
+	Size		length = stored == NULL ? 0 : VARSIZE_ANY_EXHDR(stored);
+	Stored		head;
+
+	if (length < sizeof(Stored))
+		return sum->flushed;
+	memcpy(&head, VARDATA_ANY(stored), sizeof(Stored));
+	if (head.form != STORED_FORM || head.boot != sp_cell_boot())
+		return sum->flushed;
+	for (Size at = sizeof(Stored); at + sizeof(Flushed) <= length; at += sizeof(Flushed))
+	{
+		Flushed		flushed;
+
+		memcpy(&flushed, VARDATA_ANY(stored) + at, sizeof(Flushed));
+		if (flushed.serial == sum->serial)
+			return flushed.sum;
+	}
+	return sum->flushed;
+}
+
+/*
+ * Make rows of what cells of one session have and its row, with column "live"
+ * as stored, does not.  "rows" has room for all; returns how many there are.
+ * The names in them are those in "sums".
+ */
+int
+sp_flush_rows(const SpCellSum *sums, int nsums, const bytea *stored, SpRow *rows)
+{
+	int			count = 0;
+
+	for (int i = 0; i < nsums; i++)
+	{
+		/* the sum may have wrapped around: the difference has not */
+		int64		more = (int64) ((uint64) sums[i].sum - (uint64) flushed_of(&sums[i], stored));
+		SpRow		row = {
+			.session = sums[i].session,
+			.account = sums[i].account,
+			.amount = more,
+			.stamp = sums[i].opened_at,
+			.label = sums[i].name[0] == '\0' ? NULL : sums[i].name,
+			.op = sums[i].op
+		};
+
+		if (more != 0)
+			rows[count++] = row;
+	}
+	return count;
+}
+
+/* Adds to a locked session's rows what its cells have; due->sums lies in "context". */
+void
+sp_flush_session(SpDatabase *database, SpHeldSession *session, MemoryContext context)
+{
+	SpDue	   *due = session->due;
+	MemoryContext old;
+	SpRow	   *rows;
+
+	due->sums = NULL;
+	due->nsums = 0;
+	session->rows = due->rows;
+	session->nrows = due->nrows;
+	if (due->slot == NULL)
+		return;
+	/* longer than the fold: sp_flush_done() needs it */
+	old = MemoryContextSwitchTo(context);
+	due->sums = sp_cell_sums(database, due->slot, &due->nsums);
+	MemoryContextSwitchTo(old);
+	if (due->nsums == 0)
+		return;
+	due->fold_xid = GetTopTransactionId();
+	rows = palloc((due->nrows + due->nsums) * sizeof(SpRow));
+	if (due->nrows > 0)
+		memcpy(rows, due->rows, due->nrows * sizeof(SpRow));
+	session->nrows += sp_flush_rows(due->sums, due->nsums, session->live, rows + due->nrows);
+	session->rows = rows;
+	qsort(rows, session->nrows, sizeof(SpRow), sp_net_compare);
+}
+
+/* The column's new value, for the counts that sp_flush_session() led to; NULL: none. */
+bytea *
+sp_flush_stored(const SpHeldSession *session)
+{
+	const SpDue *due = session->due;
+	Size		size = VARHDRSZ + sizeof(Stored) + due->nsums * sizeof(Flushed);
+	Stored		head = {STORED_FORM, sp_cell_boot()};
+	bytea	   *stored;
+
+	if (due->slot == NULL)
+		return session->live;
+	if (due->nsums == 0)
+		return NULL;
+	stored = palloc(size);
+	SET_VARSIZE(stored, size);
+	memcpy(VARDATA(stored), &head, sizeof(Stored));
+	for (int i = 0; i < due->nsums; i++)
+	{
+		Flushed		flushed = {due->sums[i].serial, due->sums[i].sum};
+
+		memcpy(VARDATA(stored) + sizeof(Stored) + i * sizeof(Flushed), &flushed, sizeof(Flushed));
+	}
+	return stored;
+}
+
+/*
+ * Whether an unknown session has counts that must be kept, because the
+ * transaction that makes it may yet commit.
+ */
+bool
+sp_flush_is_unborn(const SpCatalog *catalog, SpDue *due)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	SnapshotData dirty;
+	bool		unborn;
+
+	if (due->slot == NULL || due->slot->first_cell < 0)
+		return false;
+	InitDirtySnapshot(dirty);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(due->session));
+	rel = table_open(catalog->sessions, AccessShareLock);
+	scan = systable_beginscan(rel, catalog->sessions_pkey, true, &dirty, 1, &key);
+	unborn = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, NoLock);
+	return unborn;
+}
+
+/* After commit: says of the cells what the row has of them now. */
+void
+sp_flush_done(SpDatabase *database, SpDue *due)
+{
+	bool		flushed = due->outcome == SP_OUTCOME_FOLDED || due->outcome == SP_OUTCOME_FLUSHED ||
+	due->outcome == SP_OUTCOME_UNTOLD || due->outcome == SP_OUTCOME_NOTHING;
+
+	for (int i = 0; i < due->nsums && flushed; i++)
+	{
+		SpCellSum  *sum = &due->sums[i];
+
+		if (sum->cell->serial != sum->serial || sum->cell->flushed == sum->sum)
+			continue;
+		sum->cell->flushed_by = due->fold_xid;
+		sum->cell->flushed = sum->sum;
+	}
+	due->nsums = 0;
+	if (due->slot != NULL && due->slot->first_cell >= 0 &&
+		(due->gone || (due->outcome == SP_OUTCOME_UNKNOWN && due->discard)))
+		sp_cell_discard(database, due->slot);
+}
+
+/* The sessions with cells that are not flushed, in the current memory context. */
+static SpDue *
+list_unflushed(SpDatabase *database, int *ndue)
+{
+	int			nsums;
+	SpCellSum  *sums = sp_cell_sums(database, NULL, &nsums);
+	SpDue	   *due = palloc0(Max(nsums, 1) * sizeof(SpDue));
+
+	*ndue = 0;
+	for (int i = 0; i < nsums; i++)
+	{
+		bool		listed = sums[i].sum == sums[i].flushed;
+
+		for (int n = 0; n < *ndue && !listed; n++)
+			listed = due[n].session == sums[i].session;
+		if (listed)
+			continue;
+		due[*ndue].session = sums[i].session;
+		due[*ndue].slot = sums[i].cell->slot;
+		due[*ndue].quiet = true;
+		(*ndue)++;
+	}
+	return due;
+}
+
+/* Flush sessions, and tell nobody.  Returns how many could not be: they are locked. */
+static int
+flush_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int ndue, MemoryContext context, char *error)
+{
+	int			left = 0;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	XactReadOnly = false;
+	XactIsoLevel = XACT_READ_COMMITTED;
+	for (int i = 0; i < ndue; i++)
+		due[i].outcome = SP_OUTCOME_LOCKED;
+	if (sp_catalog_lock(catalog))
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		MemoryContextSwitchTo(context);
+		sp_fold_batch(catalog, database, due, ndue, context, error, SP_ERROR_LENGTH);
+		PopActiveSnapshot();
+	}
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	for (int i = 0; i < ndue; i++)
+	{
+		sp_flush_done(database, &due[i]);
+		if (due[i].outcome == SP_OUTCOME_LOCKED)
+			left++;
+	}
+	return left;
+}
+
+/* Flushes everything.  Returns how many sessions are locked, and were left. */
+static int
+flush_all(SpDatabase *database, MemoryContext context)
+{
+	char		error[SP_ERROR_LENGTH] = "";
+	const SpCatalog *catalog;
+	SpDue	   *due;
+	int			ndue;
+	int			left = 0;
+
+	MemoryContextReset(context);
+	MemoryContextSwitchTo(context);
+	due = list_unflushed(database, &ndue);
+	if (ndue == 0)
+		return 0;
+	StartTransactionCommand();
+	catalog = sp_catalog_of_extension();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	if (catalog == NULL || catalog->sessions != database->relation)
+		return 0;				/* dropped, and its sessions with it */
+	for (int first = 0; first < ndue; first += SP_FOLD_BATCH)
+		left += flush_batch(catalog, database, &due[first], Min(SP_FOLD_BATCH, ndue - first), context, error);
+	if (error[0] != '\0')
+		ereport(LOG, (errmsg("sync_progress: %s", error)));
+	return left;
+}
+
+/*
+ * Whether the server is being stopped, so that shared memory is about to go.
+ * The postmaster says so in its lock file, and nowhere else.
+ */
+bool
+sp_flush_is_last(void)
+{
+	FILE	   *file = AllocateFile("postmaster.pid", "r");
+	char		line[MAXPGPATH];
+	int			number = 0;
+	bool		stopping = false;
+
+	if (file == NULL)
+		return false;
+	while (fgets(line, sizeof(line), file) != NULL)
+	{
+		if (++number == LOCK_FILE_LINE_PM_STATUS)
+			stopping = strncmp(line, PM_STATUS_STOPPING, strlen("stopping")) == 0;
+	}
+	FreeFile(file);
+	return stopping;
+}
+
+/*
+ * Before a process ends that should not leave anything behind unflushed; with
+ * "last" the memory itself is about to go, so that nobody may count live any
+ * more, and those who hold a session locked (they are being ended, too) are
+ * waited for.
+ *
+ * In a before_shmem_exit callback, where an error ends the process at once.
+ */
+void
+sp_flush_at_exit(SpDatabase *database, bool last)
+{
+	TimestampTz deadline = GetCurrentTimestamp() + EXIT_WAIT_US;
+	MemoryContext context;
+
+	AbortOutOfAnyTransaction();
+	if (last)
+		pg_atomic_write_u32(&database->live_closed, 1);
+	pg_memory_barrier();
+	sp_cell_settle(database);
+	sp_am_worker = true;
+	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
+	context = AllocSetContextCreate(TopMemoryContext, "sync_progress exit", ALLOCSET_DEFAULT_SIZES);
+	while (flush_all(database, context) > 0 && last && GetCurrentTimestamp() < deadline)
+		pg_usleep(20000);
+}

@@ -182,7 +182,7 @@ sp_follow_session(const SpCatalog *catalog, SpDatabase *database, SpHeldSession 
 	/* of a message set by a call and one in the table the later is meant */
 	if (attributes.set[SP_ATTRIBUTE_MESSAGE])
 	{
-		attributes.set[SP_ATTRIBUTE_MESSAGE] = attributes.stamp[SP_ATTRIBUTE_MESSAGE] > counts->message_set_at;
+		attributes.set[SP_ATTRIBUTE_MESSAGE] = attributes.stamp[SP_ATTRIBUTE_MESSAGE] > sp_net_when(counts->message_set_at);
 		if (attributes.set[SP_ATTRIBUTE_MESSAGE])
 		{
 			counts->message = NULL;

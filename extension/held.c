@@ -145,7 +145,7 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 
 		sp_rows_counts(tuple, counts);
 		session->status = get_status(tuple, SP_COUNT_COLUMNS + 1);
-		sp_ledger_raise_floor(database, Max(counts->processed_set_at, Max(counts->total_set_at, counts->message_set_at)));
+		sp_ledger_raise_floor(database, Max(counts->processed_set_at, Max(sp_net_when(counts->total_set_at), sp_net_when(counts->message_set_at))));
 		sp_ledger_raise_floor(database, Max(counts->detected_set_at, counts->error_set_at));
 		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 2, &isnull);
 		sp_pace_read(isnull ? NULL : DatumGetByteaPP(pace), &session->pace);

@@ -72,7 +72,7 @@ take_absolute(SpCounts *target, const SpRow *row)
 		take_newer(&target->detected, &target->detected_set_at, row);
 	else if (row->op == SP_OP_SET_ERROR)
 		take_newer(&target->error, &target->error_set_at, row);
-	else if ((row->op == SP_OP_SET_TOTAL || row->op == SP_OP_SET_UNKNOWN) && row->stamp > target->total_set_at)
+	else if ((row->op == SP_OP_SET_TOTAL || row->op == SP_OP_SET_UNKNOWN) && row->stamp > sp_net_when(target->total_set_at))
 	{
 		target->has_total = row->op == SP_OP_SET_TOTAL;
 		target->total = target->has_total ? row->amount : 0;
@@ -84,7 +84,7 @@ take_absolute(SpCounts *target, const SpRow *row)
 		target->status = target->gone ? NULL : row->label;
 		target->status_at = row->stamp;
 	}
-	else if (row->op == SP_OP_SET_MESSAGE && row->stamp > target->message_set_at)
+	else if (row->op == SP_OP_SET_MESSAGE && row->stamp > sp_net_when(target->message_set_at))
 	{
 		target->message = row->label;
 		target->message_set_at = row->stamp;
@@ -101,7 +101,7 @@ add_relative(SpCounts *target, const SpRow *row)
 		target->detected = sp_net_add(target->detected, row->amount);
 	else if (row->op == SP_OP_ERROR && row->stamp > target->error_set_at)
 		target->error = sp_net_add(target->error, row->amount);
-	else if (row->op == SP_OP_TOTAL && row->stamp > target->total_set_at)
+	else if (row->op == SP_OP_TOTAL && row->stamp > sp_net_when(target->total_set_at))
 	{
 		/* a first addition to an unknown total makes it known */
 		target->total = sp_net_add(target->has_total ? target->total : 0, row->amount);
@@ -159,96 +159,117 @@ count_of(int64_t share, int64_t total)
 	return count;
 }
 
-/* What rows added after a stamp. */
-static int64_t
-added_after(char op, int64_t stamp, const SpRow *rows, int nrows)
+static bool
+is_report(const SpRow *row)
 {
-	int64_t		sum = 0;
-
-	for (int i = 0; i < nrows; i++)
-	{
-		if (rows[i].op == op && rows[i].stamp > stamp)
-			sum = sp_net_add(sum, rows[i].amount);
-	}
-	return sum;
+	return row->op == SP_OP_REPORT_COUNT || row->op == SP_OP_REPORT_SHARE;
 }
 
 /*
- * Take one report into a session to which all else is applied; "processed" and
- * "total" of that were added after it.
+ * Whether a report knows better than what was set at that time.  Of two reports
+ * that were under way at once the higher does, whichever was called first;
+ * beside anything else its time counts, and so set_at says who set it.
  */
+static bool
+is_newer(int64_t set_at, const SpRow *report, bool raises)
+{
+	return report->stamp > sp_net_when(set_at) || (raises && set_at < 0);
+}
+
 static void
-take_report(SpCounts *session, const SpRow *report, int64_t processed, int64_t total)
+set_by_report(int64_t *set_at, const SpRow *report)
+{
+	int64_t		before = sp_net_when(*set_at);
+
+	*set_at = -(report->stamp > before ? report->stamp : before);
+}
+
+/* Takes a report into a session to which everything called before is applied. */
+static void
+take_report(SpCounts *session, const SpRow *report)
 {
 	bool		is_share = report->op == SP_OP_REPORT_SHARE;
-	int64_t		before = sp_net_add(session->processed, -processed);
-	int64_t		its_total = 100;	/* of a percentage that has none */
+	int64_t		total = 100;	/* of a percentage that has none */
 	bool		has_total = false;
+	bool		raises;
 	int64_t		count = report->amount;
 	char	   *end = (char *) report->label;
 
+	if (report->stamp <= session->processed_set_at)
+		return;
 	if (report->label != NULL && report->label[0] >= '0' && report->label[0] <= '9')
 	{
-		its_total = strtoll(report->label, &end, 10);
+		total = strtoll(report->label, &end, 10);
 		has_total = true;
 	}
 	/* a share is late by what the total was: with another one counts may fall */
 	if (is_share)
-		count = count_of(report->amount, session->has_total ? session->total : its_total);
-	if (count < before)
+		count = count_of(report->amount, session->has_total ? session->total : total);
+	if (count < session->processed)
 		return;
+	raises = count > session->processed;
 
-	if (has_total && report->stamp > session->total_set_at)
+	if (has_total ? is_newer(session->total_set_at, report, raises) : is_share && !session->has_total)
 	{
-		session->total = sp_net_add(its_total, total);
-		session->total_set_at = report->stamp;
+		session->total = total;
 		session->has_total = true;
-	}
-	else if (is_share && !session->has_total)
-	{
-		session->total = its_total;
-		session->has_total = true;
+		/* any total that is ever said takes the place of a supposed one */
+		if (has_total)
+			set_by_report(&session->total_set_at, report);
 	}
 	if (is_share)
 		count = count_of(report->amount, session->total);
-	if (count > before)
-		session->processed = sp_net_add(session->processed, count - before);
-	if (end != NULL && *end == ' ' && report->stamp > session->message_set_at)
+	if (count > session->processed)
+		session->processed = count;
+	if (end != NULL && *end == ' ' && is_newer(session->message_set_at, report, raises))
 	{
 		session->message = end + 1;
-		session->message_set_at = report->stamp;
+		set_by_report(&session->message_set_at, report);
 	}
 }
 
-/* Takes the session's reports, in the order of their calls. */
+/*
+ * Apply rows that have reports among them to the session: one by one in the
+ * order of their calls, since how a report is taken depends on what was before
+ * it.  The session's own rows, the first "own", are in that order; what its
+ * accounts add is put in where it matters.
+ */
 static void
-take_reports(SpCounts *session, const SpRow *rows, int nrows)
+apply_in_order(SpCounts *session, const SpRow *rows, int nrows, int own)
 {
-	int			own = 0;
-	int64_t		processed = 0;	/* what rows[i + 1 .. own - 1] add */
-	int64_t		total = 0;
+	int64_t		last = INT64_MIN;
 
-	for (; own < nrows && rows[own].account == 0; own++)
+	for (int i = 0; i <= own; i++)
 	{
-		if (rows[own].op == SP_OP_PROCESSED)
-			processed = sp_net_add(processed, rows[own].amount);
-		else if (rows[own].op == SP_OP_TOTAL)
-			total = sp_net_add(total, rows[own].amount);
+		int64_t		stamp = i < own ? rows[i].stamp : INT64_MAX;
+
+		if (i == own || is_report(&rows[i]) || rows[i].op == SP_OP_SET_PROCESSED || rows[i].op == SP_OP_SET_TOTAL ||
+			rows[i].op == SP_OP_SET_UNKNOWN)
+		{
+			for (int n = own; n < nrows; n++)
+			{
+				if (rows[n].stamp > last && rows[n].stamp <= stamp)
+					add_relative(session, &rows[n]);
+			}
+			last = stamp;
+		}
+		if (i == own)
+			break;
+		if (is_report(&rows[i]))
+			take_report(session, &rows[i]);
+		take_absolute(session, &rows[i]);
+		add_relative(session, &rows[i]);
 	}
+}
+
+/* Likewise without reports: then additions can be added up in any order. */
+static void
+apply_at_once(SpCounts *session, const SpRow *rows, int nrows, int own)
+{
 	for (int i = 0; i < own; i++)
-	{
-		int64_t		stamp = rows[i].stamp;
-
-		if (rows[i].op == SP_OP_PROCESSED)
-			processed = sp_net_add(processed, -rows[i].amount);
-		else if (rows[i].op == SP_OP_TOTAL)
-			total = sp_net_add(total, -rows[i].amount);
-		else if ((rows[i].op == SP_OP_REPORT_COUNT || rows[i].op == SP_OP_REPORT_SHARE) &&
-				 stamp > session->processed_set_at)
-			take_report(session, &rows[i],
-						sp_net_add(processed, added_after(SP_OP_PROCESSED, stamp, &rows[own], nrows - own)),
-						sp_net_add(total, added_after(SP_OP_TOTAL, stamp, &rows[own], nrows - own)));
-	}
+		take_absolute(session, &rows[i]);
+	for (int i = 0; i < nrows; i++)
+		add_relative(session, &rows[i]);
 }
 
 /*
@@ -261,14 +282,15 @@ sp_net_apply(SpCounts *session, SpCounts *accounts, int naccounts,
 			 const SpRow *rows, int nrows)
 {
 	int64_t		moved = 0;
+	bool		in_order = false;
+	int			own = 0;
 
-	for (int i = 0; i < nrows; i++)
-	{
-		if (rows[i].account == 0)
-			take_absolute(session, &rows[i]);
-	}
-	for (int i = 0; i < nrows; i++)
-		add_relative(session, &rows[i]);
+	for (; own < nrows && rows[own].account == 0; own++)
+		in_order = in_order || is_report(&rows[own]);
+	if (in_order)
+		apply_in_order(session, rows, nrows, own);
+	else
+		apply_at_once(session, rows, nrows, own);
 
 	for (int first = 0, last; first < nrows; first = last)
 	{
@@ -286,7 +308,6 @@ sp_net_apply(SpCounts *session, SpCounts *accounts, int naccounts,
 		}
 	}
 	session->processed = sp_net_add(session->processed, moved);
-	take_reports(session, rows, nrows);
 	if (session->has_total && session->total < 0)
 		session->total = 0;
 }

@@ -62,7 +62,7 @@ typedef struct SpCounts
 	bool		has_total;
 	int64_t		processed_set_at;	/* stamps of the newest absolute values */
 	int64_t		total_set_at;
-	int64_t		message_set_at;
+	int64_t		message_set_at; /* this and total_set_at negative: by a report */
 	int64_t		detected_set_at;
 	int64_t		error_set_at;
 	const char *message;		/* the newest set in these rows, or NULL */
@@ -70,6 +70,13 @@ typedef struct SpCounts
 	bool		gone;			/* the newest says that its row is gone */
 	int64_t		status_at;		/* stamp of these two */
 } SpCounts;
+
+/* The stamp in one of SpCounts' "set_at". */
+static inline int64_t
+sp_net_when(int64_t set_at)
+{
+	return set_at < 0 ? -set_at : set_at;
+}
 
 extern int64_t sp_net_add(int64_t a, int64_t b);
 extern int	sp_net_compare(const void *a, const void *b);

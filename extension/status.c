@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "ledger.h"
 #include "locked.h"
 #include "utils/builtins.h"
 
@@ -60,9 +61,9 @@ Datum
 sync_session_change(PG_FUNCTION_ARGS)
 {
 	const SpCatalog *catalog = sp_catalog_of_function(fcinfo->flinfo->fn_oid);
-	Oid			types[5] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		args[5];
-	char		nulls[5];
+	Oid			types[6] = {INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID};
+	Datum		args[6];
+	char		nulls[6];
 	Relation	rel;
 	TupleTableSlot *row;
 	SpStatus	target;
@@ -91,9 +92,13 @@ sync_session_change(PG_FUNCTION_ARGS)
 		args[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
+	/* a message set before, and not folded yet, must not come after this one */
+	args[5] = Int64GetDatum(sp_ledger_stamp(sp_shared_database(catalog->sessions)));
+	nulls[5] = ' ';
 	update_row(catalog, "UPDATE %s.sync_sessions SET status = $2, message = coalesce($3, message),"
+			   " message_set_at = CASE WHEN $3 IS NULL THEN message_set_at ELSE greatest(message_set_at, $6) END,"
 			   " error_message = CASE WHEN $2 = 'failed' THEN $4 ELSE error_message END,"
-			   " result_url = coalesce($5, result_url) WHERE id = $1", 5, types, args, nulls);
+			   " result_url = coalesce($5, result_url) WHERE id = $1", 6, types, args, nulls);
 	PG_RETURN_DATUM(PG_GETARG_DATUM(1));
 }
 

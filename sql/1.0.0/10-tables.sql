@@ -93,8 +93,8 @@ COMMENT ON COLUMN sync_sessions.counters IS 'Named counters, a flat object: {"en
 COMMENT ON COLUMN sync_sessions.version IS 'Grows with every change: at least microseconds since 1970, so that it grows through failover and restore too';
 COMMENT ON COLUMN sync_sessions.lock_version IS 'Grows with edits by people (title, pinned)';
 COMMENT ON COLUMN sync_sessions.processed_set_at IS 'Internal: call stamp of the newest absolute processed_count folded; increments stamped earlier are part of it';
-COMMENT ON COLUMN sync_sessions.total_set_at IS 'Internal: likewise for total_count';
-COMMENT ON COLUMN sync_sessions.message_set_at IS 'Internal: likewise for message';
+COMMENT ON COLUMN sync_sessions.total_set_at IS 'Internal: likewise for total_count; negative: by a worker''s report';
+COMMENT ON COLUMN sync_sessions.message_set_at IS 'Internal: likewise for message; negative: by a worker''s report';
 COMMENT ON COLUMN sync_sessions.detected_set_at IS 'Internal: likewise for detected_count';
 COMMENT ON COLUMN sync_sessions.error_set_at IS 'Internal: likewise for error_count';
 COMMENT ON COLUMN sync_sessions.live IS 'Internal: how much of each counter of live mode the counts have; void after a restart of the server';

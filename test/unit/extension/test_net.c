@@ -282,6 +282,7 @@ reports_are_the_same_in_every_order(void **state)
 		SpRow		rows[10];
 		SpCounts	single = {.id = 1};
 		SpCounts	once = {.id = 1};
+		SpCounts	reversed = {.id = 1};
 		int			seen = 0;
 		int			rest = order;
 
@@ -297,7 +298,18 @@ reports_are_the_same_in_every_order(void **state)
 			rows[i].stamp = 100 + i;
 			sp_net_apply(&single, NULL, 0, &rows[i], 1);
 		}
+		/* called in another order than they were committed in */
+		for (int i = 0; i < 10; i++)
+		{
+			SpRow		late = rows[i];
+
+			late.stamp = 200 - i;
+			sp_net_apply(&reversed, NULL, 0, &late, 1);
+		}
 		sp_net_apply(&once, NULL, 0, rows, 10);
+		assert_int_equal(reversed.processed, 480);
+		assert_int_equal(reversed.total, 800);
+		assert_true(strcmp(reversed.message, "writing") == 0 || strcmp(reversed.message, "closing") == 0);
 		assert_int_equal(single.processed, 480);
 		assert_int_equal(single.total, 800);
 		assert_int_equal(once.processed, 480);
@@ -410,14 +422,64 @@ an_absolute_value_ends_the_reports_before_it(void **state)
 {
 	SpCounts	session = {.id = 1, .processed = 90};
 	SpRow		rows[] = {report('G', 95, 1, "100 old"), row('P', 0, 2, 0), report('G', 5, 3, NULL)};
-	SpRow		late[] = {report('G', 80, 2, NULL)};
+	SpRow		late[] = {report('G', 80, 2, "200 late")};
 
 	apply_sorted(&session, rows, 3);
 	assert_int_equal(session.processed, 5);
-	assert_false(session.has_total);
-	assert_null(session.message);
+	assert_int_equal(session.total, 100);
+	assert_string_equal(session.message, "old");
 	sp_net_apply(&session, NULL, 0, late, 1);
 	assert_int_equal(session.processed, 5);
+	assert_int_equal(session.total, 100);
+}
+
+/* A message and a total that were set by other means stay, if they were set later. */
+static void
+a_report_that_raises_knows_no_better_than_what_was_set_later(void **state)
+{
+	SpCounts	session = {.id = 1, .has_total = true, .total = 700, .total_set_at = 5, .message_set_at = 5};
+	SpRow		rows[] = {report('G', 40, 4, "100 meshing"), report('G', 50, 6, "200 reading")};
+	SpRow		set[] = {row('M', 0, 7, 0), row('T', 300, 7, 0)};
+	SpRow		late[] = {report('G', 60, 3, "400 writing")};
+
+	set[0].label = "stopped";
+	sp_net_apply(&session, NULL, 0, rows, 1);
+	assert_int_equal(session.processed, 40);
+	assert_int_equal(session.total, 700);
+	assert_null(session.message);
+	sp_net_apply(&session, NULL, 0, &rows[1], 1);
+	assert_int_equal(session.total, 200);
+	assert_string_equal(session.message, "reading");
+	sp_net_apply(&session, NULL, 0, set, 2);
+	sp_net_apply(&session, NULL, 0, late, 1);
+	assert_int_equal(session.processed, 60);
+	assert_int_equal(session.total, 300);
+	assert_string_equal(session.message, "stopped");
+}
+
+/* Or what is shown before a fold would differ from what is after it. */
+static void
+reports_among_other_rows_are_the_same_folded_together_or_alone(void **state)
+{
+	SpRow		rows[] = {
+		report('H', 46, 1, "4000 a"), row('t', 100, 2, 0), row('T', 3600, 3, 0), report('H', 50, 4, NULL), row('p', 7, 5, 0),
+		row('P', 0, 6, 0), row('p', 9, 7, 0), report('G', 8, 8, "9 late"), report('G', 9, 9, " b"), row('U', 0, 10, 0),
+		report('H', 60, 11, NULL), row('M', 0, 12, 0), row('t', 20, 13, 0), report('H', 61, 14, "c")
+	};
+	const int	nrows = sizeof(rows) / sizeof(rows[0]);
+
+	rows[11].label = "set";
+	for (int cut = 0; cut <= nrows; cut++)
+	{
+		SpCounts	session = {.id = 1};
+
+		sp_net_apply(&session, NULL, 0, rows, cut);
+		sp_net_apply(&session, NULL, 0, rows + cut, nrows - cut);
+		assert_int_equal(session.processed, 74);
+		assert_int_equal(session.total, 120);
+		if (cut <= 11)
+			assert_string_equal(session.message, "set");
+	}
 }
 
 int
@@ -448,6 +510,8 @@ main(void)
 		cmocka_unit_test(additions_before_a_report_are_part_of_it_later_ones_add),
 		cmocka_unit_test(what_accounts_count_is_compared_with_reports_by_time_too),
 		cmocka_unit_test(an_absolute_value_ends_the_reports_before_it),
+		cmocka_unit_test(a_report_that_raises_knows_no_better_than_what_was_set_later),
+		cmocka_unit_test(reports_among_other_rows_are_the_same_folded_together_or_alone),
 	};
 
 	return run_units(tests);

@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "catalog.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "storage/lmgr.h"
@@ -30,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 /* Places of columns, as the extension's script creates them. */
 #define SESSIONS_STATUS				8
@@ -43,7 +45,7 @@ static void
 invalidate(Datum arg, Oid relation)
 {
 	bool		ours = relation == InvalidOid || relation == cache.sessions || relation == cache.sessions_pkey ||
-	relation == cache.accounts || relation == cache.accounts_pkey || relation == cache.kinds;
+	relation == cache.sessions_source || relation == cache.accounts_source || relation == cache.accounts || relation == cache.accounts_pkey || relation == cache.kinds;
 
 	for (int i = 0; i < SP_HEAPS && !ours; i++)
 		ours = relation == cache.ledger[i];
@@ -69,10 +71,13 @@ fill(Oid schema)
 	cache.schema = schema;
 	cache.sessions = get_relname_relid("sync_sessions", schema);
 	cache.sessions_pkey = get_relname_relid("sync_sessions_pkey", schema);
+	cache.sessions_source = get_relname_relid("sync_sessions_source", schema);
 	cache.accounts = get_relname_relid("sync_session_accounts", schema);
 	cache.accounts_pkey = get_relname_relid("sync_session_accounts_pkey", schema);
+	cache.accounts_source = get_relname_relid("sync_session_accounts_source", schema);
 	cache.kinds = get_relname_relid("sync_kinds", schema);
 	complete = OidIsValid(cache.sessions) && OidIsValid(cache.sessions_pkey) &&
+		OidIsValid(cache.sessions_source) && OidIsValid(cache.accounts_source) &&
 		OidIsValid(cache.accounts) && OidIsValid(cache.accounts_pkey) && OidIsValid(cache.kinds);
 	for (int i = 0; i < SP_HEAPS; i++)
 	{
@@ -140,6 +145,20 @@ sp_catalog_of_extension(void)
 	systable_endscan(scan);
 	table_close(extensions, AccessShareLock);
 	return OidIsValid(schema) && fill(schema) ? &cache : NULL;
+}
+
+/* Who owns a table: the fold, and what makes sessions, run as the owner. */
+Oid
+sp_catalog_owner(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }
 
 /*

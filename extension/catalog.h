@@ -14,8 +14,10 @@ typedef struct SpCatalog
 	Oid			schema;
 	Oid			sessions;
 	Oid			sessions_pkey;
+	Oid			sessions_source;
 	Oid			accounts;
 	Oid			accounts_pkey;
+	Oid			accounts_source;
 	Oid			kinds;
 	Oid			ledger[SP_HEAPS];
 } SpCatalog;
@@ -23,6 +25,7 @@ typedef struct SpCatalog
 extern const SpCatalog *sp_catalog_of_function(Oid function);
 extern const SpCatalog *sp_catalog_of_table(Oid relation);
 extern const SpCatalog *sp_catalog_of_extension(void);
+extern Oid	sp_catalog_owner(Oid relation);
 extern bool sp_catalog_lock(const SpCatalog *catalog);
 extern HeapTuple sp_catalog_find(Relation rel, Oid index, int64 id, SysScanDesc *scan);
 extern bool sp_catalog_session(const SpCatalog *catalog, int64 session, SpStatus *status, bool *own);

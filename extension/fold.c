@@ -13,7 +13,6 @@
 
 #include "access/xact.h"
 #include "call.h"
-#include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "flush.h"
 #include "fold.h"
@@ -23,11 +22,10 @@
 #include "tell.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 /* Telling is all that these rows ask for; a pending run is not begun by them. */
-#define OPS_WITHOUT_PROGRESS	"xXSAK"
+#define OPS_WITHOUT_PROGRESS	"xSAK"
 
 /* What a batch has in hand. */
 typedef struct Fold
@@ -39,6 +37,8 @@ typedef struct Fold
 	char	   *error;
 	size_t		error_size;
 	char	   *owners[SP_FOLD_BATCH];	/* of due[i], when folded */
+	int64		gone[SP_FOLD_BATCH];	/* sessions to be deleted */
+	int			ngone;
 } Fold;
 
 /*
@@ -65,12 +65,13 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 	}
 	for (int i = 0; i < session->nrows; i++)
 	{
-		if (session->rows[i].op != SP_OP_TOUCH)
+		if (strchr(OPS_WITHOUT_PROGRESS, session->rows[i].op) == NULL)
 			due->progressed = true;
 	}
 	sp_net_apply(&session->counts, own, nown, session->rows, session->nrows);
-	if (session->counts.gone && sp_follow_delete_session(fold->catalog, fold->database, session))
+	if (session->counts.gone && sp_follow_lock(fold->catalog, due->session))
 	{
+		fold->gone[fold->ngone++] = due->session;
 		sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
 		due->outcome = SP_OUTCOME_NOTHING;
 		due->restatus = due->gone = true;
@@ -83,7 +84,7 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 		due->outcome = SP_OUTCOME_LOCKED;
 		return false;
 	}
-	sp_follow_session(fold->catalog, fold->database, session);
+	sp_follow_session(fold->catalog, session);
 	for (int i = 0; i < nown; i++)
 	{
 		if (own[i].gone)
@@ -118,6 +119,7 @@ fold_range(void *state, int first, int count)
 		due->message = NULL;
 		due->progressed = due->restatus = due->gone = false;
 	}
+	fold->ngone = 0;
 	SPI_connect();
 	sessions = sp_held_sessions(fold->catalog, fold->database, &fold->due[first], count, &nsessions);
 	for (int i = 0; i < nsessions; i++)
@@ -145,6 +147,7 @@ fold_range(void *state, int first, int count)
 			fold->owners[due - fold->due] = MemoryContextStrdup(fold->context, sessions[i].owner);
 		}
 	}
+	sp_follow_delete(fold->catalog, fold->gone, fold->ngone);
 	for (int i = first; i < first + count; i++)
 	{
 		if (fold->due[i].outcome != SP_OUTCOME_UNKNOWN || !fold->due[i].discard)
@@ -167,19 +170,6 @@ fold_failed(void *state, int item, ErrorData *error)
 			 fold->due[item].session, error->message);
 }
 
-static Oid
-owner_of(Oid relation)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /*
  * Fold at most SP_FOLD_BATCH sessions; due[i].outcome says what became of
  * each, its message lies in "context".
@@ -198,7 +188,7 @@ sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int nd
 	SpGuard		guard;
 
 	Assert(ndue <= SP_FOLD_BATCH);
-	sp_call_enter(owner_of(catalog->sessions), &guard);
+	sp_call_enter(sp_catalog_owner(catalog->sessions), &guard);
 	sp_isolate(fold_range, fold_failed, &fold, 0, ndue, 0);
 	for (int i = 0; i < ndue; i++)
 	{

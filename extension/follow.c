@@ -10,17 +10,17 @@
  * Nothing here waits.  A row that is to be deleted is locked for it first,
  * without waiting for whoever may hold it; then its time has not come.
  *
- * In the fold's transaction, within SPI, where the extension's own triggers do
- * nothing: who watches is told by rows that are left in the ledger again.
+ * In the fold's transaction, within SPI.  What lists of sessions are told, and
+ * who watches a stream, the extension's triggers leave in the ledger, as they
+ * do when an application renames or deletes a session.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "event.h"
 #include "executor/spi.h"
 #include "follow.h"
-#include "mark.h"
 #include "rows.h"
+#include "trigger.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -38,11 +38,10 @@ static Statement update_session = {
 	" owner_id = CASE WHEN $2[4] THEN $6 ELSE s.owner_id END, result_url = CASE WHEN $2[5] THEN $7 ELSE s.result_url END,"
 	" started_at = CASE WHEN $2[6] THEN $8::timestamptz ELSE s.started_at END,"
 	" completed_at = CASE WHEN $10 THEN coalesce(CASE WHEN $2[7] THEN $9::timestamptz ELSE s.completed_at END, clock_timestamp()) END,"
-	" detected_set_at = $11, error_set_at = $12,"
-	" lock_version = s.lock_version + (CASE WHEN $2[1] THEN $3 IS DISTINCT FROM s.title ELSE false END)::integer"
-	" FROM %1$s.sync_sessions AS o WHERE s.id = $1 AND o.id = s.id"
-	" RETURNING s.owner_id IS DISTINCT FROM o.owner_id, s.owner_id, s.kind || ':' || s.source_id", 12,
-	{INT8OID, BOOLARRAYOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT8OID, INT8OID}
+	" detected_set_at = $11, error_set_at = $12, version = greatest(s.version + 1, $13),"
+	" lock_version = s.lock_version + ($2[1] AND $3 IS DISTINCT FROM s.title)::integer"
+	" WHERE s.id = $1 RETURNING s.owner_id", 13,
+	{INT8OID, BOOLARRAYOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT8OID, INT8OID, INT8OID}
 };
 static Statement other_open_run = {
 	"SELECT FROM %1$s.sync_sessions AS s JOIN %1$s.sync_sessions AS o USING (kind, source_id)"
@@ -55,14 +54,14 @@ static Statement update_account = {
 	{INT8OID, BOOLARRAYOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID}
 };
 static Statement lock_session = {
-	"SELECT kind || ':' || source_id FROM %1$s.sync_sessions WHERE id = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}
+	"SELECT FROM %1$s.sync_sessions WHERE id = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}
 };
 static Statement lock_accounts = {
 	"SELECT FROM (SELECT FROM %1$s.sync_session_accounts WHERE sync_session_id = $1 FOR UPDATE SKIP LOCKED) AS locked"
 	" HAVING count(*) = (SELECT count(*) FROM %1$s.sync_session_accounts WHERE sync_session_id = $1)", 1, {INT8OID}
 };
-static Statement delete_session = {
-	"DELETE FROM %1$s.sync_sessions WHERE id = $1", 1, {INT8OID}
+static Statement delete_sessions = {
+	"DELETE FROM %1$s.sync_sessions WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
 };
 static Statement lock_account = {
 	"SELECT FROM %1$s.sync_session_accounts WHERE id = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}
@@ -144,12 +143,20 @@ bind(const Attributes *attributes, int n, Datum *args, char *nulls)
 	}
 }
 
-/* Has the worker's next turn tell that the stream's watchers must be asked again. */
+/* Runs a change of sessions that lists of them, and who watches, are told as if an application had made it. */
 static void
-ask_again(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream)
+run_aloud(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, int expected)
 {
-	sp_event_revoked(catalog, database, session, stream);
-	sp_mark_changed(sp_mark_session(catalog, database, session), SP_SLOT_URGENT);
+	sp_follows = true;
+	PG_TRY();
+	{
+		run(catalog, query, args, nulls, expected);
+	}
+	PG_FINALLY();
+	{
+		sp_follows = false;
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -157,14 +164,13 @@ ask_again(const SpCatalog *catalog, SpDatabase *database, int64 session, const c
  * counts are written.
  */
 void
-sp_follow_session(const SpCatalog *catalog, SpDatabase *database, SpHeldSession *session)
+sp_follow_session(const SpCatalog *catalog, SpHeldSession *session)
 {
 	SpCounts   *counts = &session->counts;
 	SpStatus	status = counts->status == NULL ? SP_STATUS_UNKNOWN : sp_status_parse(counts->status);
 	Attributes	attributes;
-	Datum		args[12];
-	char		nulls[12];
-	bool		isnull;
+	Datum		args[13];
+	char		nulls[13];
 
 	/* one that ended begins again, unless the source has another run by now */
 	if (status != SP_STATUS_UNKNOWN && status < SP_STATUS_COMPLETED && session->status >= SP_STATUS_COMPLETED &&
@@ -195,12 +201,10 @@ sp_follow_session(const SpCatalog *catalog, SpDatabase *database, SpHeldSession 
 	args[9] = BoolGetDatum(session->status >= SP_STATUS_COMPLETED);
 	args[10] = Int64GetDatum(counts->detected_set_at);
 	args[11] = Int64GetDatum(counts->error_set_at);
-	run(catalog, &update_session, args, nulls, SPI_OK_UPDATE_RETURNING);
-	if (SPI_processed == 1 && DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
-	{
-		ask_again(catalog, database, counts->id, sp_rows_text(SPI_tuptable->vals[0], 3));
-		session->owner = sp_rows_text(SPI_tuptable->vals[0], 2);
-	}
+	args[12] = Int64GetDatum(session->version);
+	run_aloud(catalog, &update_session, args, nulls, SPI_OK_UPDATE_RETURNING);
+	if (SPI_processed == 1)
+		session->owner = sp_rows_text(SPI_tuptable->vals[0], 1);
 }
 
 /* Likewise for an account; rows are its session's. */
@@ -224,28 +228,27 @@ sp_follow_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccoun
 }
 
 /*
- * Its row in the application's table is gone, so it goes too, and its accounts
- * with it.  Returns false when somebody holds one of them.
+ * Its row in the application's table is gone, so it is to go too, and its
+ * accounts with it.  Returns false when somebody holds one of them.
  */
 bool
-sp_follow_delete_session(const SpCatalog *catalog, SpDatabase *database, SpHeldSession *session)
+sp_follow_lock(const SpCatalog *catalog, int64 session)
 {
-	int64		id = session->counts.id;
-	Datum		args[1] = {Int64GetDatum(id)};
-	char	   *stream;
-
-	/* with this lock nobody can add an account any more */
-	if (!finds(catalog, &lock_session, id))
-		return false;
-	stream = sp_rows_text(SPI_tuptable->vals[0], 1);
-	if (!finds(catalog, &lock_accounts, id))
-		return false;
-	run(catalog, &delete_session, args, NULL, SPI_OK_DELETE);
-	ask_again(catalog, database, id, stream);
-	return true;
+	/* with the first lock nobody can add an account any more */
+	return finds(catalog, &lock_session, session) && finds(catalog, &lock_accounts, session);
 }
 
-/* Likewise for an account. */
+/* Deletes sessions that are locked for it; together, so that lists are told once. */
+void
+sp_follow_delete(const SpCatalog *catalog, const int64 *sessions, int nsessions)
+{
+	Datum		args[1] = {sp_rows_ids(sessions, nsessions)};
+
+	if (nsessions > 0)
+		run_aloud(catalog, &delete_sessions, args, NULL, SPI_OK_DELETE);
+}
+
+/* Deletes an account likewise. */
 bool
 sp_follow_delete_account(const SpCatalog *catalog, int64 account)
 {

@@ -20,10 +20,11 @@ typedef enum SpAttribute
 	SP_ATTRIBUTES
 } SpAttribute;
 
-extern void sp_follow_session(const SpCatalog *catalog, SpDatabase *database, SpHeldSession *session);
+extern void sp_follow_session(const SpCatalog *catalog, SpHeldSession *session);
 extern void sp_follow_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccount *account,
 							  const SpRow *rows, int nrows);
-extern bool sp_follow_delete_session(const SpCatalog *catalog, SpDatabase *database, SpHeldSession *session);
+extern bool sp_follow_lock(const SpCatalog *catalog, int64 session);
+extern void sp_follow_delete(const SpCatalog *catalog, const int64 *sessions, int nsessions);
 extern bool sp_follow_delete_account(const SpCatalog *catalog, int64 account);
 
 #endif							/* SP_FOLLOW_H */

@@ -16,6 +16,7 @@
 #include "launcher.h"
 #include "mark.h"
 #include "miscadmin.h"
+#include "rename.h"
 #include "shared.h"
 #include "storage/ipc.h"
 
@@ -59,6 +60,7 @@ _PG_init(void)
 	shmem_startup_hook = startup;
 	sp_mark_init();
 	sp_evict_init();
+	sp_rename_init();
 	if (!IsBinaryUpgrade)
 		sp_launcher_register();
 }

@@ -35,6 +35,7 @@
 #include "utils/tuplestore.h"
 
 bool		sp_am_worker = false;
+bool		sp_follows = false;
 
 PG_FUNCTION_INFO_V1(sync_sessions_touch);
 
@@ -140,7 +141,7 @@ typedef struct Statement
 	const SpCatalog *catalog;
 	SpDatabase *database;
 	SpEvents   *events;
-	bool		quiet;			/* so many new sessions that none is told */
+	bool		quiet;			/* states are not told: see touch_rows() */
 } Statement;
 
 /* Leaves in the ledger what a session's row makes necessary. */
@@ -180,6 +181,8 @@ touch_account(Statement *statement, TupleTableSlot *old, TupleTableSlot *new, ui
 {
 	int			id = sp_rows_column(RelationGetDescr(statement->data->tg_relation), "sync_session_id");
 
+	if (statement->quiet)
+		return;
 	touch(statement->catalog, statement->database, get_int64(new == NULL ? old : new, id), flags);
 	if (old != NULL && new != NULL && differs(old, new, id, false))
 		touch(statement->catalog, statement->database, get_int64(old, id), flags);
@@ -205,8 +208,9 @@ touch_rows(Statement *statement)
 		tuplestore_rescan(data->tg_oldtable);
 	if (data->tg_newtable)
 		tuplestore_rescan(data->tg_newtable);
-	statement->quiet = sessions && TRIGGER_FIRED_BY_INSERT(data->tg_event) &&
-		tuplestore_tuple_count(data->tg_newtable) > SP_EVENTS_EACH;
+	/* the fold tells states itself, but not what lists are told */
+	statement->quiet = sp_follows || (sessions && TRIGGER_FIRED_BY_INSERT(data->tg_event) &&
+									  tuplestore_tuple_count(data->tg_newtable) > SP_EVENTS_EACH);
 	for (;;)
 	{
 		TupleTableSlot *before = data->tg_oldtable ? old : NULL;
@@ -286,7 +290,7 @@ sync_sessions_touch(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "sync_sessions_touch: not called by trigger manager");
-	if (sp_am_worker)
+	if (sp_am_worker && !sp_follows)
 		return PointerGetDatum(NULL);
 
 	statement.catalog = sp_catalog_of_table(RelationGetRelid(statement.data->tg_relation));

@@ -8,4 +8,7 @@
 /* Set in the worker, whose own changes need no triggers. */
 extern PGDLLIMPORT bool sp_am_worker;
 
+/* Set there around a statement that does what an application's row says. */
+extern PGDLLIMPORT bool sp_follows;
+
 #endif							/* SP_TRIGGER_H */

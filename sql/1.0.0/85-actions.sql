@@ -49,6 +49,116 @@ END
 $$;
 COMMENT ON FUNCTION sync_json_boolean IS 'Internal: true or false from outside, or an error';
 
+-- By the session's own functions: what is not possible is their error.
+CREATE FUNCTION sync_session_act(session_id bigint, action text, data jsonb)
+RETURNS jsonb LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	subject bigint := session_id;
+	lock_version integer := sync_json_number(data, 'lock_version', 2147483647);
+	pinned boolean;
+BEGIN
+	CASE action
+		WHEN 'pause' THEN
+			PERFORM sync_session_pause(subject, sync_json_text(data, 'message', 480));
+		WHEN 'resume' THEN
+			PERFORM sync_session_resume(subject, sync_json_text(data, 'message', 480));
+		WHEN 'cancel' THEN
+			PERFORM sync_session_cancel(subject, sync_json_text(data, 'message', 480));
+		WHEN 'retry' THEN
+			subject := sync_session_retry(subject);
+		WHEN 'rename' THEN
+			IF NOT coalesce(data ? 'title', false) THEN
+				RAISE EXCEPTION 'rename takes a title' USING ERRCODE = 'invalid_parameter_value',
+					HINT = 'For instance {"title":"Mail","lock_version":3}; null for none.';
+			END IF;
+			PERFORM sync_session_rename(subject, sync_json_text(data, 'title', 500), lock_version);
+		WHEN 'pin' THEN
+			pinned := sync_json_boolean(data, 'pinned');
+			IF pinned IS NULL THEN
+				RAISE EXCEPTION 'pin takes whether it is to be pinned' USING ERRCODE = 'invalid_parameter_value',
+					HINT = 'For instance {"pinned":true,"lock_version":3}.';
+			END IF;
+			PERFORM sync_session_pin(subject, pinned, lock_version);
+		WHEN 'delete' THEN
+			PERFORM sync_session_delete(subject, lock_version);
+			RETURN jsonb_build_object('session_id', subject, 'deleted', true);
+	END CASE;
+	RETURN (SELECT jsonb_build_object('session_id', s.id, 'status', s.status, 'lock_version', s.lock_version)
+		FROM sync_sessions AS s WHERE s.id = subject ORDER BY s.version DESC LIMIT 1);
+EXCEPTION
+	WHEN unique_violation THEN
+		RAISE EXCEPTION '%', SQLERRM USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Another run of it has begun: watch that one, or cancel it first.';
+	WHEN lock_not_available THEN
+		RAISE EXCEPTION 'session % is locked', session_id USING ERRCODE = 'lock_not_available',
+			HINT = 'A transaction holds its row: try again in a moment.';
+END
+$$;
+COMMENT ON FUNCTION sync_session_act IS 'Internal: does what a person asks to be done with a session; the session as it is then';
+
+/*
+ * An identifier leads to the newest run of a source, which is what is on the
+ * screen.  Who means a certain run, from a list perhaps, says so in data: what
+ * is done is done to that one, or not at all.
+ *
+ * The bridge asks all its questions on one connection, so a row that an
+ * application holds locked is not waited for longer than the others can wait.
+ */
+CREATE FUNCTION sync_progress_perform(identifier text, action text, data jsonb, claims jsonb)
+RETURNS TABLE (stream text, version bigint, payload json, final boolean, result jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, @extschema@, pg_temp SET lock_timeout = '1s' AS $$
+#variable_conflict use_column
+DECLARE
+	deadline timestamptz := sync_progress_deadline();
+	found record;
+	named sync_sessions;
+	subject bigint;
+	done jsonb := '{}';
+BEGIN
+	PERFORM sync_progress_due('{}');  -- says so where the library is not preloaded
+	IF action IS NULL OR action NOT IN ('request_update', 'pause', 'resume', 'cancel', 'retry', 'rename', 'pin', 'delete') THEN
+		RAISE EXCEPTION 'unknown action "%"', coalesce(left(action, 40), 'NULL') USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Actions are request_update, pause, resume, cancel, retry, rename, pin and delete.';
+	ELSIF jsonb_typeof(data) NOT IN ('object', 'null') THEN
+		RAISE EXCEPTION 'data must be a JSON object' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'For instance {"message":"by Alice"}; or leave it out.';
+	END IF;
+	found := sync_session_identified(identifier, claims, deadline);
+	IF found.refused = 'malformed' THEN
+		RAISE EXCEPTION 'the identifier is malformed' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'For instance {"channel":"SyncStatusChannel","session_id":42}.';
+	ELSIF found.refused = 'unavailable' OR found.too_slow IS NOT NULL THEN
+		RAISE EXCEPTION 'who may do that could not be found out in time' USING ERRCODE = 'SP408',
+			HINT = 'Try again in a moment; the server''s log names the function that is slow.';
+	END IF;
+	SELECT * INTO named FROM sync_sessions AS s WHERE s.id = found.session_id;
+	subject := coalesce(sync_json_number(data, 'session_id', 9007199254740991), named.id);
+	IF subject <> named.id AND NOT EXISTS (SELECT FROM sync_sessions AS s JOIN sync_kinds AS k USING (kind) WHERE s.id = subject
+		AND s.kind = named.kind AND s.source_id = named.source_id AND sync_progress_authorized(k.authorize_function, s.id, claims, deadline))
+	THEN
+		named := NULL;
+	END IF;
+	IF named.id IS NULL THEN
+		RAISE EXCEPTION 'there is no such session' USING ERRCODE = 'no_data_found',
+			HINT = 'Either it does not exist, or the token is not for it.';
+	ELSIF action = 'request_update' THEN
+		PERFORM sync_progress_due(ARRAY[subject]);
+	ELSIF NOT coalesce(claims -> 'scope' ?| '{control,admin}', false) THEN
+		RAISE EXCEPTION 'the token has not scope control' USING ERRCODE = 'insufficient_privilege',
+			HINT = 'Mint it with sync_progress_token(…, scope => ''{read,control}'').';
+	ELSE
+		done := sync_session_act(subject, action, data);
+	END IF;
+	RETURN QUERY
+	SELECT named.kind || ':' || named.source_id, st.version, st.payload, coalesce(st.final, true), done
+	FROM (VALUES (sync_session_of(named.kind, named.source_id))) AS newest (id)
+	LEFT JOIN sync_progress_states_there_are(ARRAY[newest.id], deadline) AS st ON st.session_id = newest.id;
+END
+$$;
+COMMENT ON FUNCTION sync_progress_perform IS 'For bridges: does what somebody with these claims asks for: request_update, or with scope control (or admin) pause, resume, cancel ({"message"}), retry, rename ({"title","lock_version"}), pin ({"pinned","lock_version"}), delete; "session_id" in data names one run of several. Returns the state of the stream then (payload NULL: none now) and what was done. Errors: no_data_found, insufficient_privilege, object_not_in_prerequisite_state, SP409 (stale edit), invalid_parameter_value, lock_not_available and SP408 (try again)';
+
 /*
  * A report, checked: bad ones change nothing.  What a link is followed to is
  * the browser's to open, so no other scheme than the web's may come in here.

@@ -1,6 +1,6 @@
 -- Rights: nothing to PUBLIC, EXECUTE is all a writer needs.
 \ir include/helpers.psql
-SELECT plan(32);
+SELECT plan(41);
 
 CREATE TEMP VIEW extension_functions AS
 	SELECT p.oid, p.proname, p.oid::regprocedure AS signature, p.proacl, p.proowner, p.prosecdef, p.proconfig
@@ -29,10 +29,13 @@ GRANT USAGE ON SCHEMA sync TO sync_test_nobody, sync_test_writer, sync_test_brid
 GRANT EXECUTE ON FUNCTION sync.sync_session_start, sync.sync_progress_increment, sync.sync_progress_increment_many, sync.sync_progress_set,
 	sync.sync_session_pause, sync.sync_session_resume, sync.sync_session_cancel, sync.sync_session_complete, sync.sync_session_fail, sync.sync_session_retry, sync.sync_progress_token
 	TO sync_test_writer;
-GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_subscribe, sync.sync_progress_snapshots, sync.sync_progress_sessions, sync.sync_progress_keys TO sync_test_bridge;
+GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_subscribe, sync.sync_progress_snapshots, sync.sync_progress_sessions, sync.sync_progress_keys,
+	sync.sync_progress_perform, sync.sync_progress_callback TO sync_test_bridge;
 
 SELECT pg_temp.start_with_accounts('rights') AS s \gset
 SELECT pg_temp.account(:s, 'Inbox') AS inbox \gset
+SELECT sync.sync_session_start('rights') AS other \gset
+SELECT job_id AS job FROM sync.sync_sessions WHERE id = :s \gset
 
 -- a plain role
 SET ROLE sync_test_nobody;
@@ -64,7 +67,12 @@ SELECT is((SELECT count(*) FROM sync.sync_progress_attach()), 1::bigint, 'EXECUT
 SELECT is((SELECT refused FROM sync.sync_progress_subscribe(ARRAY[format('{"channel":"SyncStatusChannel","id":%s}', :s)], ARRAY['{"sub":"rights"}'::jsonb], '{1}')), NULL, 'to subscribe');
 SELECT is((SELECT count(*) FROM sync.sync_progress_snapshots(ARRAY['sync:' || :s])), 1::bigint, 'to read snapshots');
 SELECT ok((SELECT count(*) FROM sync.sync_progress_sessions('{"sub":"rights"}')) > 0, 'to list sessions');
-SELECT ok((SELECT count(*) FROM sync.sync_progress_keys()) > 0, 'and to read keys');
+SELECT ok((SELECT count(*) FROM sync.sync_progress_keys()) > 0, 'to read keys');
+SELECT is((SELECT result ->> 'deleted' FROM sync.sync_progress_perform(format('{"channel":"SyncStatusChannel","id":%s}', :other), 'delete', NULL, '{"sub":"rights","scope":["control"]}')), 'true', 'to do what people ask for');
+SELECT is(sync.sync_progress_callback(jsonb_build_object('aud', 'callback', 'job_id', :'job'::text), jsonb_build_object('job_id', :'job'::text, 'progress', 5)) ->> 'session_status', 'completed', 'and to take workers'' reports');
+SELECT throws_ok(statement, '42501', NULL, 'but a bridge may not: ' || left(statement, 50))
+FROM unnest(ARRAY['SELECT sync.sync_session_cancel(1)', 'SELECT sync.sync_progress_rotate_key()', 'SELECT sync.sync_progress_token(''rights'')', 'SELECT * FROM sync.sync_keys',
+	'SELECT sync.sync_session_act(1, ''cancel'', NULL)', 'SELECT sync.sync_progress_report(1, 1, NULL, NULL, NULL, false)', 'SELECT sync.sync_progress_mint(''{}'', ''1 hour'')']) AS statement;
 RESET ROLE;
 
 SELECT sync.sync_progress_flush();

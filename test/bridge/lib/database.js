@@ -20,9 +20,11 @@ const SETUP = `
   GRANT USAGE ON SCHEMA sync TO app, bridge;
   GRANT EXECUTE ON FUNCTION sync.sync_session_start, sync.sync_session_complete, sync.sync_session_fail,
     sync.sync_session_pause, sync.sync_session_resume, sync.sync_session_cancel,
-    sync.sync_progress_increment, sync.sync_progress_set, sync.sync_progress_token TO app;
+    sync.sync_progress_increment, sync.sync_progress_set, sync.sync_progress_token,
+    sync.sync_progress_callback_token TO app;
   GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_keys,
-    sync.sync_progress_subscribe, sync.sync_progress_snapshots TO bridge;`
+    sync.sync_progress_subscribe, sync.sync_progress_snapshots,
+    sync.sync_progress_perform, sync.sync_progress_callback TO bridge;`
 
 /** Each change is told at once, so that no test waits for the throttle. */
 const UNTHROTTLED = `UPDATE sync.sync_kinds

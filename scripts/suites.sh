@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 [ -d "${WORK:-}" ] || die "run by scripts/check.sh"
-suites='unit sql isolation cluster installcheck bridge browser demo'
+suites='unit sql isolation cluster installcheck bridge jose browser demo'
 tree=$PWD
 logs=$WORK/logs
 summary=
@@ -105,6 +105,10 @@ suite_bridge() {
   node_test test/bridge
 }
 
+suite_jose() {
+  node_test test/jose
+}
+
 suite_browser() {
   node_test test/browser
 }
@@ -124,7 +128,7 @@ count() {
   isolation | installcheck)
     awk '/^(test .* \.\.\. ok|ok +[0-9]+ )/ { ok++ } /^(test .* FAILED|not ok +[0-9]+ )/ { bad++ } END { print ok + 0, bad + 0 }'
     ;;
-  bridge | browser)
+  bridge | jose | browser)
     awk '/^# pass / { ok = $3 } /^# (fail|cancelled) / { bad += $3 } END { print ok + 0, bad + 0 }'
     ;;
   *)

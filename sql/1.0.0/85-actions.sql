@@ -252,11 +252,12 @@ BEGIN
 		BEGIN
 			state := sync_session_change(session, r.status, r.message, coalesce(r.error_message, r.message), r.result_url);
 		EXCEPTION
-			WHEN object_not_in_prerequisite_state THEN
-				state := sync_progress_set(session);  -- it has been ended meanwhile
+			-- first: the other condition is a class of errors, which this belongs to
 			WHEN lock_not_available THEN
 				RAISE EXCEPTION 'session % is locked', session USING ERRCODE = 'lock_not_available',
 					HINT = 'A transaction holds its row: report again in a moment.';
+			WHEN object_not_in_prerequisite_state THEN
+				state := sync_progress_set(session);  -- it has been ended meanwhile
 		END;
 	END IF;
 	RETURN jsonb_build_object('status', 'accepted', 'job_id', report -> 'job_id', 'session_status', state);

@@ -37,7 +37,7 @@ typedef struct Fold
 	char	   *error;
 	size_t		error_size;
 	char	   *owners[SP_FOLD_BATCH];	/* of due[i], when folded */
-	int64		gone[SP_FOLD_BATCH];	/* sessions to be deleted */
+	SpDue	   *gone[SP_FOLD_BATCH];	/* to be deleted */
 	int			ngone;
 } Fold;
 
@@ -69,19 +69,14 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 			due->progressed = true;
 	}
 	sp_net_apply(&session->counts, own, nown, session->rows, session->nrows);
-	if (session->counts.gone && sp_follow_lock(fold->catalog, due->session))
-	{
-		fold->gone[fold->ngone++] = due->session;
-		sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
-		due->outcome = SP_OUTCOME_NOTHING;
-		due->restatus = due->gone = true;
-		return false;
-	}
-	for (int i = 0; i < nown; i++)
+	for (int i = 0; i < nown && !session->counts.gone; i++)
 		locked = locked || (own[i].gone && !sp_follow_delete_account(fold->catalog, own[i].id));
 	if (session->counts.gone || locked)
 	{
+		/* unless delete_gone() gets hold of it */
 		due->outcome = SP_OUTCOME_LOCKED;
+		if (session->counts.gone)
+			fold->gone[fold->ngone++] = due;
 		return false;
 	}
 	sp_follow_session(fold->catalog, session);
@@ -97,6 +92,30 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 	pfree(own);
 	pfree(places);
 	return true;
+}
+
+/* Deletes the sessions whose rows in a tracked table are gone. */
+static void
+delete_gone(Fold *fold)
+{
+	int64		ids[SP_FOLD_BATCH];
+	int			deleted;
+
+	for (int i = 0; i < fold->ngone; i++)
+		ids[i] = fold->gone[i]->session;
+	deleted = sp_follow_delete(fold->catalog, ids, fold->ngone);
+	for (int i = 0; i < fold->ngone; i++)
+	{
+		SpDue	   *due = fold->gone[i];
+
+		for (int n = 0; n < deleted && !due->gone; n++)
+			due->gone = ids[n] == due->session;
+		if (!due->gone)
+			continue;
+		sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
+		due->outcome = SP_OUTCOME_NOTHING;
+		due->restatus = true;
+	}
 }
 
 /* The work of a range of the batch; an error undoes all of it. */
@@ -147,7 +166,7 @@ fold_range(void *state, int first, int count)
 			fold->owners[due - fold->due] = MemoryContextStrdup(fold->context, sessions[i].owner);
 		}
 	}
-	sp_follow_delete(fold->catalog, fold->gone, fold->ngone);
+	delete_gone(fold);
 	for (int i = first; i < first + count; i++)
 	{
 		if (fold->due[i].outcome != SP_OUTCOME_UNKNOWN || !fold->due[i].discard)

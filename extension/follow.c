@@ -53,12 +53,13 @@ static Statement update_account = {
 	" detected_set_at = $6, error_set_at = $7 WHERE id = $1", 7,
 	{INT8OID, BOOLARRAYOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID}
 };
-static Statement lock_session = {
-	"SELECT FROM %1$s.sync_sessions WHERE id = $1 FOR UPDATE SKIP LOCKED", 1, {INT8OID}
+static Statement lock_sessions = {
+	"SELECT id FROM %1$s.sync_sessions WHERE id = ANY ($1) ORDER BY id FOR UPDATE SKIP LOCKED", 1, {INT8ARRAYOID}
 };
 static Statement lock_accounts = {
-	"SELECT FROM (SELECT FROM %1$s.sync_session_accounts WHERE sync_session_id = $1 FOR UPDATE SKIP LOCKED) AS locked"
-	" HAVING count(*) = (SELECT count(*) FROM %1$s.sync_session_accounts WHERE sync_session_id = $1)", 1, {INT8OID}
+	"SELECT id FROM unnest($1) AS s (id) WHERE (SELECT count(*) FROM %1$s.sync_session_accounts WHERE sync_session_id = s.id)"
+	" = (SELECT count(*) FROM (SELECT FROM %1$s.sync_session_accounts WHERE sync_session_id = s.id FOR UPDATE SKIP LOCKED) AS locked)",
+	1, {INT8ARRAYOID}
 };
 static Statement delete_sessions = {
 	"DELETE FROM %1$s.sync_sessions WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
@@ -227,25 +228,38 @@ sp_follow_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccoun
 	run(catalog, &update_account, args, nulls, SPI_OK_UPDATE);
 }
 
-/*
- * Its row in the application's table is gone, so it is to go too, and its
- * accounts with it.  Returns false when somebody holds one of them.
- */
-bool
-sp_follow_lock(const SpCatalog *catalog, int64 session)
+/* Of the ids those that the query finds, in place; returns how many. */
+static int
+keep_found(const SpCatalog *catalog, Statement *query, int64 *ids, int count)
 {
-	/* with the first lock nobody can add an account any more */
-	return finds(catalog, &lock_session, session) && finds(catalog, &lock_accounts, session);
+	Datum		args[1] = {sp_rows_ids(ids, count)};
+
+	if (count == 0)
+		return 0;
+	run(catalog, query, args, NULL, SPI_OK_SELECT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		ids[i] = sp_rows_int64(SPI_tuptable->vals[i], 1, NULL);
+	return (int) SPI_processed;
 }
 
-/* Deletes sessions that are locked for it; together, so that lists are told once. */
-void
-sp_follow_delete(const SpCatalog *catalog, const int64 *sessions, int nsessions)
+/*
+ * Their rows in the application's table are gone, so they go too, and their
+ * accounts with them: together, so that lists are told once.  But for those
+ * that somebody holds, or an account of which somebody does.  "sessions" gets
+ * those that are gone; returns how many.
+ */
+int
+sp_follow_delete(const SpCatalog *catalog, int64 *sessions, int count)
 {
-	Datum		args[1] = {sp_rows_ids(sessions, nsessions)};
+	Datum		args[1];
 
-	if (nsessions > 0)
+	/* with the first lock nobody can add an account any more */
+	count = keep_found(catalog, &lock_sessions, sessions, count);
+	count = keep_found(catalog, &lock_accounts, sessions, count);
+	args[0] = sp_rows_ids(sessions, count);
+	if (count > 0)
 		run_aloud(catalog, &delete_sessions, args, NULL, SPI_OK_DELETE);
+	return count;
 }
 
 /* Deletes an account likewise. */

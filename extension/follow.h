@@ -23,8 +23,7 @@ typedef enum SpAttribute
 extern void sp_follow_session(const SpCatalog *catalog, SpHeldSession *session);
 extern void sp_follow_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccount *account,
 							  const SpRow *rows, int nrows);
-extern bool sp_follow_lock(const SpCatalog *catalog, int64 session);
-extern void sp_follow_delete(const SpCatalog *catalog, const int64 *sessions, int nsessions);
+extern int	sp_follow_delete(const SpCatalog *catalog, int64 *sessions, int count);
 extern bool sp_follow_delete_account(const SpCatalog *catalog, int64 account);
 
 #endif							/* SP_FOLLOW_H */

@@ -170,9 +170,9 @@ typedef struct Maker
 
 static Maker make_sessions = {
 	"INSERT INTO %1$s.sync_sessions (kind, source_id, owner_id, title, status, message, error_message, result_url, total_count,"
-	" processed_count, detected_count, error_count, started_at, completed_at, created_at)"
+	" processed_count, detected_count, error_count, started_at, completed_at, created_at, version)"
 	" SELECT $1, a, b, c, coalesce(d, 'pending'), e, f, g, h::bigint, i::bigint, j::bigint, k::bigint,"
-	" l::timestamptz, m::timestamptz, coalesce(n::timestamptz, now())"
+	" l::timestamptz, m::timestamptz, coalesce(n::timestamptz, now()), %1$s.sync_session_next_version($1, a)"
 	" FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) WITH ORDINALITY"
 	" AS r (a, b, c, d, e, f, g, h, i, j, k, l, m, n, nth) ORDER BY nth"
 	" ON CONFLICT (kind, source_id) WHERE status IN ('pending', 'processing', 'paused') DO NOTHING",

@@ -35,6 +35,8 @@ enum
 	OUT_ERROR,
 	OUT_MESSAGE,
 	OUT_COUNTERS,
+	OUT_STATUS,
+	OUT_GONE,
 	OUT_COLUMNS
 };
 
@@ -83,6 +85,10 @@ put(ReturnSetInfo *result, const SpCounts *counts, int64 session, int64 account,
 	nulls[OUT_COUNTERS] = counters == NULL;
 	if (counters != NULL)
 		values[OUT_COUNTERS] = DirectFunctionCall1(jsonb_in, CStringGetDatum(counters));
+	nulls[OUT_STATUS] = counts->status == NULL;
+	if (counts->status != NULL)
+		values[OUT_STATUS] = CStringGetTextDatum(counts->status);
+	values[OUT_GONE] = BoolGetDatum(counts->gone);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -64,10 +64,10 @@ COMMENT ON FUNCTION sync_counters_nested IS 'Named counters as objects nested by
 
 CREATE VIEW sync_progress AS
 	SELECT s.id AS session_id, s.kind, s.source_id, s.owner_id, s.title,
-		CASE WHEN s.status = 'pending' AND n.processed <> s.processed_count THEN 'processing' ELSE s.status END AS status,
+		n.status,
 		sync_progress_bar(CASE WHEN n.total > 0 THEN n.processed::double precision / n.total
-			WHEN n.total = 0 THEN CASE WHEN s.status = 'completed' THEN 1 ELSE 0 END END) AS bar,
-		sync_progress_percentage(n.processed, n.total, s.status) AS progress_percentage,
+			WHEN n.total = 0 THEN CASE WHEN n.status = 'completed' THEN 1 ELSE 0 END END) AS bar,
+		sync_progress_percentage(n.processed, n.total, n.status) AS progress_percentage,
 		n.processed AS processed_count, n.total AS total_count,
 		coalesce(u.detected_count, s.detected_count) AS detected_count,
 		coalesce(u.error_count, s.error_count) AS error_count,
@@ -78,8 +78,12 @@ CREATE VIEW sync_progress AS
 		s.started_at, s.completed_at, s.updated_at, s.version
 	FROM sync_sessions AS s
 	LEFT JOIN sync_progress_unfolded() AS u ON u.session_id = s.id AND u.account_id IS NULL
-	CROSS JOIN LATERAL (SELECT coalesce(u.processed_count, s.processed_count) AS processed, coalesce(u.total_count, s.total_count) AS total) AS n
-	CROSS JOIN LATERAL sync_progress_pace(s.pace, n.processed, n.total, s.started_at, coalesce(s.completed_at, clock_timestamp())) AS p;
+	CROSS JOIN LATERAL (SELECT coalesce(u.processed_count, s.processed_count) AS processed,
+		CASE WHEN u.session_id IS NULL THEN s.total_count ELSE u.total_count END AS total,
+		CASE WHEN u.status IS NOT NULL THEN u.status WHEN s.status = 'pending' AND u.processed_count <> s.processed_count THEN 'processing'
+			ELSE s.status END AS status) AS n
+	CROSS JOIN LATERAL sync_progress_pace(s.pace, n.processed, n.total, s.started_at, coalesce(s.completed_at, clock_timestamp())) AS p
+	WHERE u.gone IS NOT TRUE;
 COMMENT ON VIEW sync_progress IS 'The exact state of every session now: increments not folded yet, and the caller''s own uncommitted ones, included';
 
 CREATE FUNCTION sync_progress(session_id bigint)

@@ -142,8 +142,8 @@ BEGIN
 		coalesce((SELECT u.total_count FROM sync_progress_unfolded(old.id) AS u WHERE u.account_id IS NULL), old.total_count),
 		sync_session_next_version(old.kind, old.source_id))
 	RETURNING s.id INTO new_id;
-	INSERT INTO sync_session_accounts (sync_session_id, name, email, position, total_count)
-	SELECT new_id, a.name, a.email, a.position, coalesce(u.total_count, a.total_count)
+	INSERT INTO sync_session_accounts (sync_session_id, source_id, name, email, position, total_count)
+	SELECT new_id, a.source_id, a.name, a.email, a.position, coalesce(u.total_count, a.total_count)
 	FROM sync_session_accounts AS a LEFT JOIN sync_progress_unfolded(old.id) AS u ON u.account_id = a.id
 	WHERE a.sync_session_id = old.id ORDER BY a.position, a.id;
 	RETURN new_id;

@@ -115,6 +115,7 @@ DECLARE
 	found record;
 	named sync_sessions;
 	subject bigint;
+	newest bigint;
 	done jsonb := '{}';
 BEGIN
 	PERFORM sync_progress_due('{}');  -- says so where the library is not preloaded
@@ -151,10 +152,14 @@ BEGIN
 	ELSE
 		done := sync_session_act(subject, action, data);
 	END IF;
+	newest := sync_session_of(named.kind, named.source_id);
+	-- a retry has made another run the newest, or a deletion: they may not be for the token, or for its owner
+	IF newest <> named.id AND NOT (SELECT sync_progress_authorized(k.authorize_function, newest, claims, deadline) FROM sync_kinds AS k WHERE k.kind = named.kind) THEN
+		newest := NULL;
+	END IF;
 	RETURN QUERY
 	SELECT named.kind || ':' || named.source_id, st.version, st.payload, coalesce(st.final, true), done
-	FROM (VALUES (sync_session_of(named.kind, named.source_id))) AS newest (id)
-	LEFT JOIN sync_progress_states_there_are(ARRAY[newest.id], deadline) AS st ON st.session_id = newest.id;
+	FROM (SELECT) AS one LEFT JOIN sync_progress_states_there_are(ARRAY[newest], deadline) AS st ON st.session_id = newest;
 END
 $$;
 COMMENT ON FUNCTION sync_progress_perform IS 'For bridges: does what somebody with these claims asks for: request_update, or with scope control (or admin) pause, resume, cancel ({"message"}), retry, rename ({"title","lock_version"}), pin ({"pinned","lock_version"}), delete; "session_id" in data names one run of several. Returns the state of the stream then (payload NULL: none now) and what was done. Errors: no_data_found, insufficient_privilege, object_not_in_prerequisite_state, SP409 (stale edit), invalid_parameter_value, lock_not_available and SP408 (try again)';

@@ -19,7 +19,7 @@ $$;
 SELECT sync.sync_session_start('cb', status => 'pending') AS s \gset
 SELECT is(sync.sync_progress_callback(pg_temp.claims(:s), jsonb_build_object('job_id', pg_temp.job(:s), 'progress', 40, 'message', 'meshing', 'status', 'processing')),
 	jsonb_build_object('status', 'accepted', 'job_id', pg_temp.job(:s), 'session_status', 'processing'), '[002-14] a report is accepted, and answered with job and status');
-SELECT is(pg_temp.shown(:s), 'processing 40/100 40 meshing', '[002-20] it is seen before the fold: a percentage without a total is of 100');
+SELECT is(pg_temp.shown(:s), 'processing 40/100 40 meshing', '[002-20] [003-15] it is seen before the fold: a percentage without a total is of 100');
 SELECT sync.sync_progress_flush();
 SELECT is(pg_temp.state(:s), 'processing 40/100 meshing', 'and after it');
 SELECT is(pg_temp.reports(:s, '{}'), 'processing', 'a report of nothing asks for the status');

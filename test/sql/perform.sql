@@ -1,6 +1,6 @@
 -- sync_progress_perform: what people ask to be done, and what they are told.
 \ir include/helpers.psql
-SELECT plan(88);
+SELECT plan(91);
 
 CREATE FUNCTION pg_temp.ident(id bigint, channel text DEFAULT 'SyncStatusChannel') RETURNS text LANGUAGE sql AS $$
 	SELECT format('{"channel":"%s","id":%s}', channel, id)
@@ -87,6 +87,18 @@ SELECT is(count(*), 0::bigint, 'it is gone') FROM sync.sync_sessions WHERE id = 
 SELECT pg_temp.refuses(pg_temp.call(pg_temp.ident(:e), 'delete', NULL, :'alice'), 'P0002', 'no such', 'twice is once');
 UPDATE sync.sync_sessions SET owner_id = 'perf-alice' WHERE id = :s;
 SELECT is(pg_temp.does(:s, 'delete', format('{"session_id":%s}', :again_retried)::jsonb), format('sync:%s cancelled t {"deleted": true, "session_id": %s}', :s, :again_retried), 'the run before it is the stream''s state again');
+
+SELECT sync.sync_session_start('perf-alice', source_id => 'perf-passed-on') AS mine \gset
+SELECT sync.sync_session_complete(:mine);
+UPDATE sync.sync_sessions SET owner_id = 'perf-bob' WHERE id = :mine;
+SELECT sync.sync_session_start('perf-alice', source_id => 'perf-passed-on') AS mine \gset
+SELECT is(pg_temp.does(:mine, 'delete'), format('sync:perf-passed-on - t {"deleted": true, "session_id": %s}', :mine), '[000-35] but not if that was another''s');
+SELECT sync.sync_session_start('perf-alice', source_id => 'perf-limited') AS mine \gset
+SELECT sync.sync_session_cancel(:mine);
+SELECT payload IS NULL AS hidden, (result ->> 'session_id')::bigint > :mine AS made
+FROM sync.sync_progress_perform(pg_temp.ident(:mine), 'retry', NULL, format('{"sub":"perf-alice","scope":["control"],"sessions":[%s]}', :mine)::jsonb) \gset limited_
+SELECT ok(:'limited_made', 'a token for one session may retry it');
+SELECT ok(:'limited_hidden', 'but is not shown the run that comes of it');
 
 -- every channel
 SELECT sync.sync_session_start('perf-alice', kind, source_id => 'perf-1') FROM sync.sync_kinds WHERE kind IN ('mesh', 'batch', 'connection');

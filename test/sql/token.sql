@@ -46,9 +46,9 @@ FROM sync.sync_progress_keys() WHERE kid = :'header'::jsonb ->> 'kid';
 SELECT convert_from(pg_temp.from_base64url(split_part(sync.sync_progress_token('bob', '{4,7}', '5 minutes', '{read,control}'), '.', 2)), 'UTF8') AS claims \gset
 SELECT is(:'claims'::jsonb -> 'sessions', '[4, 7]', 'sessions are named as numbers');
 SELECT is(:'claims'::jsonb -> 'scope', '["read", "control"]', 'scopes in their order');
-SELECT is((:'claims'::jsonb ->> 'exp')::bigint - (:'claims'::jsonb ->> 'iat')::bigint, 300::bigint, 'ttl is respected');
+SELECT is((:'claims'::jsonb ->> 'exp')::bigint - (:'claims'::jsonb ->> 'iat')::bigint, 300::bigint, '[003-15] ttl is respected');
 SELECT sync.sync_progress_token(E'Žofie "ž" \\ \n', ttl => '1 year') AS token \gset
-SELECT is(convert_from(pg_temp.from_base64url(split_part(:'token', '.', 2)), 'UTF8')::jsonb ->> 'sub', E'Žofie "ž" \\ \n', 'any owner id survives');
+SELECT is(convert_from(pg_temp.from_base64url(split_part(:'token', '.', 2)), 'UTF8')::jsonb ->> 'sub', E'Žofie "ž" \\ \n', '[003-15] a token may live as long as a sync; any owner id survives');
 SELECT is(encode(pg_temp.from_base64url(split_part(:'token', '.', 3)), 'hex'), encode(pg_temp.hmac_sha256(
 		convert_to(split_part(:'token', '.', 1) || '.' || split_part(:'token', '.', 2), 'UTF8'), pg_temp.from_base64url(jwk ->> 'k')), 'hex'),
 	'with a right signature')

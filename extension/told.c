@@ -108,7 +108,11 @@ forget(const SpCatalog *catalog, SpDatabase *database, const SpRows *told, int f
 	return locked;
 }
 
-/* Makes the rows' messages; returns how many. */
+/*
+ * Makes the rows' messages; returns how many.  A row that nobody but a human
+ * hand can have written is passed over: NOTIFY would refuse it for ever, and
+ * all that come after it.
+ */
 static int
 compose(const SpRow *rows, int count, char **messages)
 {
@@ -117,9 +121,13 @@ compose(const SpRow *rows, int count, char **messages)
 
 	for (int i = 0; i < count; i++)
 	{
-		char	   *message = rows[i].op == SP_OP_EVENT ? sp_event_message(&rows[i], now) : sp_payload_revoked(rows[i].label, now);
+		char	   *message = NULL;
 
-		if (message != NULL)
+		if (rows[i].op == SP_OP_EVENT)
+			message = sp_event_message(&rows[i], now);
+		else if (rows[i].label != NULL)
+			message = sp_payload_revoked(rows[i].label, now);
+		if (message != NULL && strlen(message) <= SP_MESSAGE_MAX_BYTES)
 			messages[nmessages++] = message;
 	}
 	return nmessages;

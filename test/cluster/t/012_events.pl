@@ -138,6 +138,15 @@ $app->quit;
 $listener->settle($node, $fence);
 is(untold(), 0, 'what was told is deleted from the ledger');
 
+# -- what nobody but a human hand can have written ------------------------------
+my $warned = sql('SELECT last_error FROM sync.pg_stat_sync_progress');
+sql("INSERT INTO sync.sync_progress_ledger_3 (session_id, amount, stamp, op, label) VALUES (1, 0, 0, 'X', NULL), (1, 0, 0, 'E', NULL), (1, 0, 0, 'E', 'no event'),"
+	. " (1, 0, 0, 'E', E'session_renamed\n' || repeat('o', 7000) || E'\n{}'), (1, 0, 0, 'E', E'session_renamed\nzoe\n{\"count\":1}')");
+$listener->settle($node, $fence);
+is(join(', ', told('zoe')), 'renamed 1', 'a row that is no message keeps no other from being told');
+is(untold(), 0, 'and goes with them');
+is(sql('SELECT last_error FROM sync.pg_stat_sync_progress'), $warned, 'without an error');
+
 # -- commits in another order than their first statements ----------------------
 my $first = sql("INSERT INTO sync.sync_sessions (owner_id) VALUES ('dan') RETURNING id");
 my $second = sql("INSERT INTO sync.sync_sessions (owner_id) VALUES ('dan') RETURNING id");

@@ -24,7 +24,7 @@
 #include "live.h"
 #include "storage/ipc.h"
 
-#define REMEMBERED		1024	/* cells; a power of 2 */
+#define REMEMBERED		4096	/* cells; a power of 2 */
 
 /* A cell that this backend has used. */
 typedef struct Remembered
@@ -104,8 +104,6 @@ is_live(const SpRow *row, const SpMark *mark)
 static bool
 add(SpDatabase *database, SpCell *cell, const SpRow *row)
 {
-	bool		wake;
-
 	/* after the pin: who closes waits for pins, and flushes after that */
 	if (pg_atomic_read_u32(&database->live_closed) != 0)
 	{
@@ -113,10 +111,9 @@ add(SpDatabase *database, SpCell *cell, const SpRow *row)
 		return false;
 	}
 	pg_atomic_fetch_add_u64(&cell->sum, row->amount);
-	wake = sp_slot_mark_live(cell->slot, row->op == SP_OP_PROCESSED ? row->amount : 0);
+	if (sp_slot_mark_live(cell->slot, row->op == SP_OP_PROCESSED ? row->amount : 0))
+		sp_slot_wake_worker(database, cell->slot);
 	sp_cell_unpin(cell);
-	if (wake)
-		sp_shared_wake_worker(database);
 	return true;
 }
 

@@ -228,7 +228,7 @@ tell(void)
 		if (mark->restatus)
 			sp_slot_forget_status(mark->slot);
 		if (mark->counted && sp_slot_mark(mark->slot, mark->flags, mark->processed, now))
-			wake = true;
+			sp_slot_wake_worker(marked_database, mark->slot);
 	}
 	if (wake)
 		sp_shared_wake_worker(marked_database);

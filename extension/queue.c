@@ -10,7 +10,6 @@
 
 #include "access/xact.h"
 #include "flush.h"
-#include "guc.h"
 #include "queue.h"
 #include "rows.h"
 #include "utils/builtins.h"
@@ -23,7 +22,7 @@
 #define UNKNOWN_RETRY_US	INT64CONST(5000000)
 #define BACKOFF_MIN_MS		50
 #define LOCKED_MAX_MS		1000
-#define FAILED_MAX_MS		60000
+#define FAILED_MAX_MS		SP_SLOT_RETRY_MAX_MS
 
 static uint32 leftover_heaps = 0;	/* have rows that wait for their turn */
 
@@ -56,33 +55,6 @@ add_due(SpQueue *queue, int64 session)
 	return due;
 }
 
-/* When the slot is due; times from before the clock was set back count as now. */
-static int64
-slot_due_at(SpSlot *slot, TimestampTz now)
-{
-	uint32		flags = pg_atomic_read_u32(&slot->flags);
-	SpPulse		pulse = {
-		.dirty = (flags & SP_SLOT_DIRTY) != 0,
-		.urgent = (flags & SP_SLOT_URGENT) != 0,
-		.pending = (int64) pg_atomic_read_u64(&slot->pending),
-		.told_at = Min(slot->told_at, now),
-		.urgent_at = Min(slot->urgent_at, now),
-		.retry_at = Min(slot->retry_at, now + FAILED_MAX_MS * INT64CONST(1000)),
-	};
-
-	return sp_throttle_due_at(&pulse, &slot->throttle);
-}
-
-/* When the slot's counters have to be flushed, told or not; PG_INT64_MAX: never. */
-static int64
-flush_due_at(SpSlot *slot, TimestampTz now)
-{
-	if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_LIVE) == 0)
-		return PG_INT64_MAX;
-	return Max(Min((int64) pg_atomic_read_u64(&slot->live_at), now) + (int64) sp_flush_interval_ms * 1000,
-			   Min(slot->retry_at, now + FAILED_MAX_MS * INT64CONST(1000)));
-}
-
 /* Takes the marks of a slot that is due; SP_SLOT_BUSY keeps it until sp_queue_finish(). */
 static void
 take(SpQueue *queue, SpSlot *slot, int64 due_at)
@@ -105,8 +77,8 @@ sp_queue_take(SpQueue *queue)
 
 	while ((slot = sp_slot_next(queue->database, &position)) != NULL)
 	{
-		int64		due_at = slot_due_at(slot, queue->now);
-		int64		flush_at = flush_due_at(slot, queue->now);
+		int64		due_at = sp_slot_due_at(slot, queue->now);
+		int64		flush_at = sp_slot_flush_at(slot, queue->now);
 
 		if (due_at < 0)
 		{
@@ -143,10 +115,10 @@ sp_queue_next(SpDatabase *database)
 		return 0;
 	while ((slot = sp_slot_next(database, &position)) != NULL)
 	{
-		int64		due_at = slot_due_at(slot, now);
+		int64		due_at = sp_slot_due_at(slot, now);
 
 		if (due_at >= 0)
-			next = Min(next, Min(due_at, flush_due_at(slot, now)));
+			next = Min(next, Min(due_at, sp_slot_flush_at(slot, now)));
 	}
 	return next;
 }
@@ -241,7 +213,7 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 			}
 			if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_DIRTY) == 0)
 				(void) sp_slot_mark(slot, flags, last - first, queue->now);
-			due_at = slot_due_at(slot, queue->now);
+			due_at = sp_slot_due_at(slot, queue->now);
 			if (queue->all || due_at <= queue->now)
 			{
 				take(queue, slot, due_at);

@@ -50,6 +50,7 @@ init_database(SpDatabase *database)
 	pg_atomic_init_u32(&database->worker_pid, 0);
 	pg_atomic_init_u32(&database->wanted, 0);
 	pg_atomic_init_u32(&database->attached, 0);
+	pg_atomic_init_u64(&database->wake_at, PG_INT64_MAX);
 	pg_atomic_init_u32(&database->live_closed, 0);
 	pg_atomic_init_u64(&database->live_fallbacks, 0);
 	pg_atomic_init_u32(&database->current_heap, 0);

@@ -290,6 +290,51 @@ sp_slot_mark_live(SpSlot *slot, int64 processed)
 	return pending < every && pending + (uint64) processed >= every;
 }
 
+/*
+ * When the slot's session is to be told; -1: nothing is to be.  Times from
+ * before the clock was set back count as now.
+ */
+int64
+sp_slot_due_at(SpSlot *slot, TimestampTz now)
+{
+	uint32		flags = pg_atomic_read_u32(&slot->flags);
+	SpPulse		pulse = {
+		.dirty = (flags & SP_SLOT_DIRTY) != 0,
+		.urgent = (flags & SP_SLOT_URGENT) != 0,
+		.pending = (int64) pg_atomic_read_u64(&slot->pending),
+		.told_at = Min(slot->told_at, now),
+		.urgent_at = Min(slot->urgent_at, now),
+		.retry_at = Min(slot->retry_at, now + SP_SLOT_RETRY_MAX_MS * INT64CONST(1000)),
+	};
+
+	return sp_throttle_due_at(&pulse, &slot->throttle);
+}
+
+/* When its counters have to be flushed, told or not; PG_INT64_MAX: never. */
+int64
+sp_slot_flush_at(SpSlot *slot, TimestampTz now)
+{
+	if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_LIVE) == 0)
+		return PG_INT64_MAX;
+	return Max(Min((int64) pg_atomic_read_u64(&slot->live_at), now) + (int64) sp_flush_interval_ms * 1000,
+			   Min(slot->retry_at, now + SP_SLOT_RETRY_MAX_MS * INT64CONST(1000)));
+}
+
+/*
+ * Wake the database's worker for a slot that was marked, unless it will look at
+ * it in time by itself: under load that is a wake-up for each session and turn.
+ */
+void
+sp_slot_wake_worker(SpDatabase *database, SpSlot *slot)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64		wake_at = (int64) pg_atomic_read_u64(&database->wake_at);
+	int64		due_at = sp_slot_due_at(slot, now);
+
+	if (Min(due_at, sp_slot_flush_at(slot, now)) < wake_at || pg_atomic_read_u32(&database->worker_proc) == SP_NO_PROC)
+		sp_shared_wake_worker(database);
+}
+
 /* Whether its run is known to have ended. */
 bool
 sp_slot_has_ended(SpSlot *slot)

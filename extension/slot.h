@@ -27,6 +27,8 @@ typedef enum SpStatus
 #define SP_SLOT_LIVE	0x10	/* something was counted live that is not
 								 * flushed */
 
+#define SP_SLOT_RETRY_MAX_MS	60000	/* what fails is tried again */
+
 typedef struct SpSlotKey
 {
 	Oid			database;
@@ -68,6 +70,9 @@ extern SpSlot *sp_slot_next(SpDatabase *database, int *position);
 extern int	sp_slot_count(SpDatabase *database, int *waiting);
 extern bool sp_slot_mark(SpSlot *slot, uint32 flags, int64 processed, TimestampTz now);
 extern bool sp_slot_mark_live(SpSlot *slot, int64 processed);
+extern int64 sp_slot_due_at(SpSlot *slot, TimestampTz now);
+extern int64 sp_slot_flush_at(SpSlot *slot, TimestampTz now);
+extern void sp_slot_wake_worker(SpDatabase *database, SpSlot *slot);
 extern bool sp_slot_has_ended(SpSlot *slot);
 extern SpStatus sp_slot_status(SpSlot *slot, uint32 *generation);
 extern void sp_slot_set_status(SpSlot *slot, uint32 generation, SpStatus status);

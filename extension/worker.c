@@ -89,6 +89,7 @@ take_office(SpDatabase *database)
 	pg_atomic_write_u32(&database->worker_pid, MyProcPid);
 	pg_atomic_write_u32(&database->wanted, 1);
 	pg_atomic_write_u32(&database->sweep, 1);
+	pg_atomic_write_u64(&database->wake_at, PG_INT64_MAX);
 	pg_atomic_write_u32(&database->live_closed, 0);
 	before_shmem_exit(resign, (Datum) 0);
 	return true;
@@ -225,7 +226,11 @@ loop(MemoryContext context)
 		pgstat_report_stat(true);
 		pgstat_report_activity(STATE_IDLE, "waiting for increments");
 
-		/* a turn costs its rest, so that a flood makes larger turns, not more */
+		/*
+		 * A turn costs its rest, so that a flood makes larger turns, not
+		 * more.  What is marked meanwhile is looked at after it.
+		 */
+		pg_atomic_write_u64(&my_database->wake_at, 0);
 		rest_ms = Min(REST_FACTOR * (now - start) / 1000, REST_MAX_MS);
 		for (TimestampTz until = now + rest_ms * 1000; now < until; now = GetCurrentTimestamp())
 			rest((until - now + 999) / 1000);
@@ -234,10 +239,14 @@ loop(MemoryContext context)
 		 * resting has reset the latch, and marks were set since the turn
 		 * began
 		 */
+		pg_atomic_write_u64(&my_database->wake_at, PG_INT64_MAX);
+		pg_memory_barrier();
 		next = Min(next, sp_queue_next(my_database));
+		pg_atomic_write_u64(&my_database->wake_at, (uint64) next);
 		now = GetCurrentTimestamp();
 		if (next > now)
 			rest(Min((next - now + 999) / 1000, 3600000));
+		pg_atomic_write_u64(&my_database->wake_at, PG_INT64_MAX);
 	}
 }
 

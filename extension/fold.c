@@ -42,7 +42,8 @@ typedef struct Fold
 } Fold;
 
 /*
- * Applies one session's rows and writes it and its accounts.  Returns false
+ * Applies one session's rows, writes its accounts and notes what to write of
+ * it.  Returns false
  * when it is not there to be told: it was deleted, or is to be and somebody
  * holds it.
  */
@@ -87,7 +88,7 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 		sp_follow_account(fold->catalog, &own[i], places[i], due->rows, due->nrows);
 		sp_held_write_account(fold->catalog, &own[i], places[i], session->version);
 	}
-	sp_held_write_session(fold->catalog, session, before, now);
+	sp_held_note_session(session, before, now);
 	sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
 	pfree(own);
 	pfree(places);
@@ -166,6 +167,7 @@ fold_range(void *state, int first, int count)
 			fold->owners[due - fold->due] = MemoryContextStrdup(fold->context, sessions[i].owner);
 		}
 	}
+	sp_held_write_sessions(fold->catalog, sessions, nsessions);
 	delete_gone(fold);
 	for (int i = first; i < first + count; i++)
 	{

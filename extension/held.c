@@ -16,14 +16,16 @@
 #include "pace.h"
 #include "rows.h"
 #include "storage/procarray.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 typedef struct Statement
 {
 	const char *text;			/* %s: the schema */
 	int			nargs;
-	Oid			args[15];
+	Oid			args[SP_SESSION_VALUES];
 	SPIPlanPtr	plan;
 } Statement;
 
@@ -43,19 +45,27 @@ static Statement lock_accounts = {
 static Statement find_accounts = {
 	"SELECT id, sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
 };
-static Statement update_session = {
-	"UPDATE %s.sync_sessions SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
-	" processed_set_at = $6, total_set_at = $7, message_set_at = $8, message = coalesce($9, message), status = $10,"
-	" counters = CASE WHEN $11 IS NULL THEN counters ELSE %s.sync_counters_add(counters, $11::jsonb) END, pace = $12,"
-	" started_at = CASE WHEN $10 = 'processing' THEN coalesce(started_at, $13) ELSE started_at END,"
-	" updated_at = $13, version = greatest(version + 1, $14), live = $15 WHERE id = $1", 15,
-	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID, BYTEAOID}
+
+/* Many in one: what an UPDATE costs before its first row is most of it. */
+static Statement update_sessions = {
+	"UPDATE %s.sync_sessions AS s SET processed_count = u.processed, detected_count = u.detected, error_count = u.error,"
+	" total_count = u.total, processed_set_at = u.processed_set_at, total_set_at = u.total_set_at, message_set_at = u.message_set_at,"
+	" message = coalesce(u.message, s.message), status = u.status,"
+	" counters = CASE WHEN u.counters IS NULL THEN s.counters ELSE %s.sync_counters_add(s.counters, u.counters::jsonb) END, pace = u.pace,"
+	" started_at = CASE WHEN u.status = 'processing' THEN coalesce(s.started_at, u.at) ELSE s.started_at END,"
+	" updated_at = u.at, version = greatest(s.version + 1, u.version), live = u.live"
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS u (id, processed, detected, error, total,"
+	" processed_set_at, total_set_at, message_set_at, message, status, counters, pace, at, version, live) WHERE s.id = u.id", SP_SESSION_VALUES,
+	{INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+	TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID, BYTEAARRAYOID}
 };
 static Statement update_account = {
 	"UPDATE %s.sync_session_accounts SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
 	" processed_set_at = $6, total_set_at = $7, status = $8, version = greatest(version + 1, $9) WHERE id = $1", 9,
 	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID}
 };
+
+static const char *const unwanted_joins[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
 
 static void
 run(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, int expected)
@@ -236,18 +246,17 @@ sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsession
 	return counts;
 }
 
-/* Write a session's new counts, and what they make of its status and pace. */
+/* A session's new counts, and what they make of its status and pace: for sp_held_write_sessions(). */
 void
-sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session, int64 processed_before, TimestampTz now)
+sp_held_note_session(SpHeldSession *session, int64 processed_before, TimestampTz now)
 {
 	SpCounts   *counts = &session->counts;
 	SpDue	   *due = session->due;
 	const char *counters;
 	bytea	   *live;
-	Datum		args[15];
-	char		nulls[15];
+	Datum	   *values = palloc0(SP_SESSION_VALUES * sizeof(Datum));
+	bool	   *nulls = session->nulls;
 
-	memset(nulls, ' ', sizeof(nulls));
 	if (session->status == SP_STATUS_PENDING && due->progressed && counts->status == NULL)
 	{
 		session->status = SP_STATUS_PROCESSING;
@@ -255,28 +264,70 @@ sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session, int64 pr
 	}
 	if (counts->processed != processed_before)
 		sp_eta_add(&session->pace, now, counts->processed - processed_before);
-	args[0] = Int64GetDatum(counts->id);
-	args[1] = Int64GetDatum(counts->processed);
-	args[2] = Int64GetDatum(counts->detected);
-	args[3] = Int64GetDatum(counts->error);
-	args[4] = Int64GetDatum(counts->total);
-	nulls[4] = counts->has_total ? ' ' : 'n';
-	args[5] = Int64GetDatum(counts->processed_set_at);
-	args[6] = Int64GetDatum(counts->total_set_at);
-	args[7] = Int64GetDatum(counts->message_set_at);
-	args[8] = counts->message == NULL ? (Datum) 0 : CStringGetTextDatum(counts->message);
-	nulls[8] = counts->message == NULL ? 'n' : ' ';
-	args[9] = CStringGetTextDatum(sp_status_name(session->status));
+	values[0] = Int64GetDatum(counts->id);
+	values[1] = Int64GetDatum(counts->processed);
+	values[2] = Int64GetDatum(counts->detected);
+	values[3] = Int64GetDatum(counts->error);
+	values[4] = Int64GetDatum(counts->total);
+	nulls[4] = !counts->has_total;
+	values[5] = Int64GetDatum(counts->processed_set_at);
+	values[6] = Int64GetDatum(counts->total_set_at);
+	values[7] = Int64GetDatum(counts->message_set_at);
+	values[8] = counts->message == NULL ? (Datum) 0 : CStringGetTextDatum(counts->message);
+	nulls[8] = counts->message == NULL;
+	values[9] = CStringGetTextDatum(sp_status_name(session->status));
 	counters = sp_counters_sum(session->rows, session->nrows);
-	args[10] = counters == NULL ? (Datum) 0 : CStringGetTextDatum(counters);
-	nulls[10] = counters == NULL ? 'n' : ' ';
-	args[11] = PointerGetDatum(sp_pace_write(&session->pace));
-	args[12] = TimestampTzGetDatum(now);
-	args[13] = Int64GetDatum(session->version);
+	values[10] = counters == NULL ? (Datum) 0 : CStringGetTextDatum(counters);
+	nulls[10] = counters == NULL;
+	values[11] = PointerGetDatum(sp_pace_write(&session->pace));
+	values[12] = TimestampTzGetDatum(now);
+	values[13] = Int64GetDatum(session->version);
 	live = sp_flush_stored(session);
-	args[14] = PointerGetDatum(live);
-	nulls[14] = live == NULL ? 'n' : ' ';
-	run(catalog, &update_session, args, nulls, SPI_OK_UPDATE);
+	values[14] = PointerGetDatum(live);
+	nulls[14] = live == NULL;
+	session->values = values;
+}
+
+/* Write what was noted of the sessions. */
+void
+sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, int nsessions)
+{
+	Datum		args[SP_SESSION_VALUES];
+	Datum	   *values = palloc(Max(nsessions, 1) * sizeof(Datum));
+	bool	   *nulls = palloc(Max(nsessions, 1) * sizeof(bool));
+	int			guc_level;
+
+	for (int column = 0; column < SP_SESSION_VALUES; column++)
+	{
+		Oid			type = get_element_type(update_sessions.args[column]);
+		int			lower = 1;
+		int			count = 0;
+		int16		length;
+		bool		by_value;
+		char		align;
+
+		for (int i = 0; i < nsessions; i++)
+		{
+			if (sessions[i].values == NULL)
+				continue;
+			values[count] = sessions[i].values[column];
+			nulls[count++] = sessions[i].nulls[column];
+		}
+		if (count == 0)
+			return;
+		get_typlenbyvalalign(type, &length, &by_value, &align);
+		args[column] = PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower, type, length, by_value, align));
+	}
+
+	/*
+	 * The plan is made once, when the table may be small: it must go by the
+	 * key.
+	 */
+	guc_level = NewGUCNestLevel();
+	for (int i = 0; i < lengthof(unwanted_joins); i++)
+		(void) set_config_option(unwanted_joins[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	run(catalog, &update_sessions, args, NULL, SPI_OK_UPDATE);
+	AtEOXact_GUC(false, guc_level);
 }
 
 /* Write an account's new counts, and what they make of its status. */

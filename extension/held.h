@@ -8,6 +8,8 @@
 #include "eta.h"
 #include "fold.h"
 
+#define SP_SESSION_VALUES	15	/* columns that a fold writes, and the id */
+
 /* A session's row, locked. */
 typedef struct SpHeldSession
 {
@@ -21,6 +23,8 @@ typedef struct SpHeldSession
 	SpDue	   *due;
 	const SpRow *rows;			/* of the ledger, and of its cells */
 	int			nrows;
+	Datum	   *values;			/* to write; NULL: nothing */
+	bool		nulls[SP_SESSION_VALUES];
 } SpHeldSession;
 
 /* What else is known of an account's row, locked. */
@@ -34,8 +38,8 @@ extern SpHeldSession *sp_held_sessions(const SpCatalog *catalog, SpDatabase *dat
 									   SpDue *due, int ndue, int *nsessions);
 extern SpCounts *sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions,
 								  SpHeldAccount **accounts, int *naccounts);
-extern void sp_held_write_session(const SpCatalog *catalog, SpHeldSession *session,
-								  int64 processed_before, TimestampTz now);
+extern void sp_held_note_session(SpHeldSession *session, int64 processed_before, TimestampTz now);
+extern void sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, int nsessions);
 extern void sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts,
 								  SpHeldAccount *account, int64 version);
 

@@ -54,7 +54,8 @@ typedef struct SpDatabase
 	pg_atomic_uint32 worker_pid;
 	pg_atomic_uint32 wanted;	/* the launcher is to keep a worker here */
 	pg_atomic_uint32 attached;	/* bridges that listen */
-	pg_atomic_uint64 wake_at;	/* the worker looks then at the latest; 0: soon */
+	pg_atomic_uint64 wake_at;	/* the worker looks then at the latest; 0:
+								 * soon */
 	pg_atomic_uint32 live_closed;	/* nobody is to flush what is counted live */
 	pg_atomic_uint64 live_fallbacks;	/* calls in live mode that were not */
 	pg_atomic_uint32 current_heap;

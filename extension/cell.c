@@ -215,7 +215,7 @@ make_cell(SpDatabase *database, SpSlot *slot, const SpRow *row, const char *name
 	cell->serial = ++table->last_serial;
 	cell->opened_at = sp_ledger_stamp(database);
 	cell->closed = cell->gone = false;
-	cell->flushed = cell->seen = 0;
+	cell->flushed = cell->base = cell->seen = 0;
 	cell->flushed_by = InvalidTransactionId;
 	cell->seen_at = now;
 	bucket = bucket_of(cell->relation, cell->session, cell->account, cell->op, name);
@@ -317,7 +317,9 @@ copy_sum(SpCellSum *sum, SpCell *cell)
 	sum->opened_at = cell->opened_at;
 	sum->sum = (int64) pg_atomic_read_u64(&cell->sum);
 	sum->flushed = cell->flushed;
+	sum->base = cell->base;
 	sum->flushed_by = cell->flushed_by;
+	sum->is_new = true;
 	sum->op = cell->op;
 	strlcpy(sum->name, cell->name, NAMEDATALEN);
 }

@@ -31,6 +31,7 @@ typedef struct SpCell
 
 	/* The worker's alone, hints: the truth is in the session's row. */
 	int64		flushed;		/* of the sum, how much the row has */
+	int64		base;			/* and had when it knew nothing of the cell */
 	TransactionId flushed_by;	/* the fold that did it last */
 	int64		seen;			/* the sum when it last moved */
 	TimestampTz seen_at;
@@ -46,7 +47,9 @@ typedef struct SpCellSum
 	int64		opened_at;
 	int64		sum;
 	int64		flushed;
+	int64		base;
 	TransactionId flushed_by;
+	bool		is_new;			/* to the row */
 	char		op;
 	char		name[NAMEDATALEN];
 } SpCellSum;

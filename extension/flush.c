@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "flush.h"
 #include "storage/fd.h"
+#include "told.h"
 #include "trigger.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -32,6 +33,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#define ALL_HEAPS		((1u << SP_HEAPS) - 1)
 #define EXIT_WAIT_US	INT64CONST(5000000)
 #define STORED_FORM		INT64CONST(0x53504c4956450001)
 
@@ -56,11 +58,12 @@ typedef struct Stored
  * made again from a copy, and has nothing of it to get.
  */
 static int64
-flushed_of(const SpCellSum *sum, const bytea *stored)
+flushed_of(SpCellSum *sum, const bytea *stored)
 {
 	Size		length = stored == NULL ? 0 : VARSIZE_ANY_EXHDR(stored);
 	Stored		head;
 
+	sum->is_new = true;
 	if (length < sizeof(Stored))
 		return sum->flushed;
 	memcpy(&head, VARDATA_ANY(stored), sizeof(Stored));
@@ -71,8 +74,10 @@ flushed_of(const SpCellSum *sum, const bytea *stored)
 		Flushed		flushed;
 
 		memcpy(&flushed, VARDATA_ANY(stored) + at, sizeof(Flushed));
-		if (flushed.serial == sum->serial)
-			return flushed.sum;
+		if (flushed.serial != sum->serial)
+			continue;
+		sum->is_new = false;
+		return flushed.sum;
 	}
 	return sum->flushed;
 }
@@ -83,7 +88,7 @@ flushed_of(const SpCellSum *sum, const bytea *stored)
  * The names in them are those in "sums".
  */
 int
-sp_flush_rows(const SpCellSum *sums, int nsums, const bytea *stored, SpRow *rows)
+sp_flush_rows(SpCellSum *sums, int nsums, const bytea *stored, SpRow *rows)
 {
 	int			count = 0;
 
@@ -106,24 +111,31 @@ sp_flush_rows(const SpCellSum *sums, int nsums, const bytea *stored, SpRow *rows
 	return count;
 }
 
-/* Adds to a locked session's rows what its cells have; due->sums lies in "context". */
+/*
+ * Look what the cells of the sessions have.  Before the ledger is read: what is
+ * counted after an absolute value was set must not be folded before it is.
+ */
 void
-sp_flush_session(SpDatabase *database, SpHeldSession *session, MemoryContext context)
+sp_flush_read(SpDatabase *database, SpDue *due, int ndue)
+{
+	for (int i = 0; i < ndue; i++)
+	{
+		if (due[i].slot == NULL)
+			continue;
+		due[i].sums = sp_cell_sums(database, due[i].slot, &due[i].nsums);
+		due[i].summed = true;
+	}
+}
+
+/* Adds to a locked session's rows what its cells had, in the current memory context. */
+void
+sp_flush_session(SpHeldSession *session)
 {
 	SpDue	   *due = session->due;
-	MemoryContext old;
 	SpRow	   *rows;
 
-	due->sums = NULL;
-	due->nsums = 0;
 	session->rows = due->rows;
 	session->nrows = due->nrows;
-	if (due->slot == NULL)
-		return;
-	/* longer than the fold: sp_flush_done() needs it */
-	old = MemoryContextSwitchTo(context);
-	due->sums = sp_cell_sums(database, due->slot, &due->nsums);
-	MemoryContextSwitchTo(old);
 	if (due->nsums == 0)
 		return;
 	due->fold_xid = GetTopTransactionId();
@@ -144,7 +156,7 @@ sp_flush_stored(const SpHeldSession *session)
 	Stored		head = {STORED_FORM, sp_cell_boot()};
 	bytea	   *stored;
 
-	if (due->slot == NULL)
+	if (!due->summed)
 		return session->live;
 	if (due->nsums == 0)
 		return NULL;
@@ -198,6 +210,8 @@ sp_flush_done(SpDatabase *database, SpDue *due)
 
 		if (sum->cell->serial != sum->serial || sum->cell->flushed == sum->sum)
 			continue;
+		if (sum->is_new)
+			sum->cell->base = sum->cell->flushed;
 		sum->cell->flushed_by = due->fold_xid;
 		sum->cell->flushed = sum->sum;
 	}
@@ -205,6 +219,15 @@ sp_flush_done(SpDatabase *database, SpDue *due)
 	if (due->slot != NULL && due->slot->first_cell >= 0 &&
 		(due->gone || (due->outcome == SP_OUTCOME_UNKNOWN && due->discard)))
 		sp_cell_discard(database, due->slot);
+}
+
+static int
+compare_sums(const void *a, const void *b)
+{
+	int64		x = ((const SpCellSum *) a)->session;
+	int64		y = ((const SpCellSum *) b)->session;
+
+	return x < y ? -1 : x > y;
 }
 
 /* The sessions with cells that are not flushed, in the current memory context. */
@@ -216,20 +239,54 @@ list_unflushed(SpDatabase *database, int *ndue)
 	SpDue	   *due = palloc0(Max(nsums, 1) * sizeof(SpDue));
 
 	*ndue = 0;
-	for (int i = 0; i < nsums; i++)
+	qsort(sums, nsums, sizeof(SpCellSum), compare_sums);
+	for (int first = 0, last; first < nsums; first = last)
 	{
-		bool		listed = sums[i].sum == sums[i].flushed;
+		bool		flushed = true;
 
-		for (int n = 0; n < *ndue && !listed; n++)
-			listed = due[n].session == sums[i].session;
-		if (listed)
+		for (last = first; last < nsums && sums[last].session == sums[first].session; last++)
+			flushed = flushed && sums[last].sum == sums[last].flushed;
+		if (flushed)
 			continue;
-		due[*ndue].session = sums[i].session;
-		due[*ndue].slot = sums[i].cell->slot;
-		due[*ndue].quiet = true;
+		due[*ndue].session = sums[first].session;
+		due[*ndue].slot = sums[first].cell->slot;
+		due[*ndue].sums = &sums[first];
+		due[*ndue].nsums = last - first;
+		due[*ndue].summed = due[*ndue].quiet = true;
 		(*ndue)++;
 	}
 	return due;
+}
+
+/*
+ * Gives the sessions their rows of the ledger.  Those of others, and those that
+ * are messages, are left to the next worker.
+ */
+static void
+deal_ledger(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int ndue, MemoryContext context)
+{
+	SpRows		rows = {0};
+	SpRows		told = {0};
+	int			first = 0;
+
+	StartTransactionCommand();
+	MemoryContextSwitchTo(context);
+	sp_ledger_read_committed(catalog, database, ALL_HEAPS, &rows);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	sp_told_take(&rows, &told);
+	qsort(rows.rows, rows.count, sizeof(SpRow), sp_net_compare);
+	for (int i = 0; i < ndue; i++)
+	{
+		while (first < rows.count && rows.rows[first].session < due[i].session)
+			first++;
+		due[i].rows = &rows.rows[first];
+		while (first < rows.count && rows.rows[first].session == due[i].session)
+		{
+			due[i].nrows++;
+			first++;
+		}
+	}
 }
 
 /* Flush sessions, and tell nobody.  Returns how many could not be: they are locked. */
@@ -283,6 +340,7 @@ flush_all(SpDatabase *database, MemoryContext context)
 	MemoryContextSwitchTo(context);
 	if (catalog == NULL || catalog->sessions != database->relation)
 		return 0;				/* dropped, and its sessions with it */
+	deal_ledger(catalog, database, due, ndue, context);
 	for (int first = 0; first < ndue; first += SP_FOLD_BATCH)
 		left += flush_batch(catalog, database, &due[first], Min(SP_FOLD_BATCH, ndue - first), context, error);
 	if (error[0] != '\0')

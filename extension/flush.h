@@ -8,8 +8,9 @@
 #include "fold.h"
 #include "held.h"
 
-extern int	sp_flush_rows(const SpCellSum *sums, int nsums, const bytea *stored, SpRow *rows);
-extern void sp_flush_session(SpDatabase *database, SpHeldSession *session, MemoryContext context);
+extern int	sp_flush_rows(SpCellSum *sums, int nsums, const bytea *stored, SpRow *rows);
+extern void sp_flush_read(SpDatabase *database, SpDue *due, int ndue);
+extern void sp_flush_session(SpHeldSession *session);
 extern bytea *sp_flush_stored(const SpHeldSession *session);
 extern bool sp_flush_is_unborn(const SpCatalog *catalog, SpDue *due);
 extern void sp_flush_done(SpDatabase *database, SpDue *due);

@@ -43,9 +43,8 @@ typedef struct Fold
 
 /*
  * Applies one session's rows, writes its accounts and notes what to write of
- * it.  Returns false
- * when it is not there to be told: it was deleted, or is to be and somebody
- * holds it.
+ * it.  Returns false when it is not there to be told: it was deleted, or is to
+ * be and somebody holds it.
  */
 static bool
 fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount *accounts, int naccounts, TimestampTz now)
@@ -143,7 +142,7 @@ fold_range(void *state, int first, int count)
 	SPI_connect();
 	sessions = sp_held_sessions(fold->catalog, fold->database, &fold->due[first], count, &nsessions);
 	for (int i = 0; i < nsessions; i++)
-		sp_flush_session(fold->database, &sessions[i], fold->context);
+		sp_flush_session(&sessions[i]);
 	counts = sp_held_accounts(fold->catalog, sessions, nsessions, &accounts, &naccounts);
 	for (int i = 0; i < nsessions; i++)
 	{

@@ -41,8 +41,9 @@ typedef struct SpDue
 	bool		progressed;		/* rows other than touches */
 	bool		restatus;		/* the fold changed its status */
 	bool		gone;			/* the fold deleted it */
-	SpCellSum  *sums;			/* of its cells, as the fold read them */
+	SpCellSum  *sums;			/* of its cells, read before the ledger */
 	int			nsums;
+	bool		summed;			/* they were */
 	TransactionId fold_xid;		/* that the fold was in */
 	SpThrottle	throttle;		/* of its kind; every_count 0: not known */
 	char	   *message;		/* for NOTIFY, or NULL */

@@ -218,6 +218,9 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 			{
 				take(queue, slot, due_at);
 				due = &queue->due[queue->ndue - 1];
+				/* its cells are not looked at this time */
+				if (due->flags & SP_SLOT_LIVE)
+					pg_atomic_fetch_or_u32(&slot->flags, SP_SLOT_LIVE | SP_SLOT_DIRTY);
 			}
 			else
 				queue->next = Min(queue->next, due_at);

@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "cell.h"
+#include "flush.h"
 #include "fold.h"
 #include "queue.h"
 #include "stall.h"
@@ -212,6 +213,7 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 	heaps = pg_atomic_exchange_u32(&database->dirty_heaps, 0) | sp_queue_leftover() | (tell ? ALL_HEAPS : 0);
 	if (look)
 		swept_at = queue->now;
+	sp_flush_read(database, queue->due, queue->ndue);
 	read_ledger(&turn, heaps);
 	sp_queue_deal(queue, &turn.rows);
 	for (int i = 0; i < queue->ndue; i++)

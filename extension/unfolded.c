@@ -157,7 +157,7 @@ add_live(const char *schema, SpDatabase *database, Snapshot snapshot, int64 only
 			ids[nids++] = sums[i].session;
 		/* flushed, but not yet where we look */
 		if (TransactionIdIsValid(sums[i].flushed_by) && XidInMVCCSnapshot(sums[i].flushed_by, snapshot))
-			sums[i].flushed = 0;
+			sums[i].flushed = sums[i].base;
 	}
 	rows->allocated = rows->count + nsums;
 	rows->rows = rows->rows == NULL ? palloc(rows->allocated * sizeof(SpRow))

@@ -44,7 +44,7 @@ add_count(SpChange *change, const SpMapping *mapping, const SpTableRow *old, con
 		(old != NULL && sp_change_same(old, new, field)))
 		return;
 	if (value == NULL)
-		sp_change_add(change, SP_OP_SET_UNKNOWN, 0, NULL);
+		sp_change_add(change, op, -1, NULL);
 	else
 		sp_change_add(change, op, strtoi64(value, NULL, 10), NULL);
 	if (field == SP_FIELD_PROCESSED && old != NULL)
@@ -69,15 +69,15 @@ sp_change_compare(const SpMapping *mapping, const SpTableRow *old, const SpTable
 	bool		restatus = status != NULL && (old == NULL || !sp_change_same(old, new, SP_FIELD_STATUS));
 
 	memset(change, 0, sizeof(SpChange));
-	add_count(change, mapping, old, new, SP_FIELD_PROCESSED, mapping->parts ? SP_OP_SET_PART : SP_OP_SET_PROCESSED);
+	add_count(change, mapping, old, new, SP_FIELD_PROCESSED, SP_OP_TABLE_PROCESSED);
 	if (mapping->columns[SP_FIELD_PROGRESS].name == NULL)
 	{
-		add_count(change, mapping, old, new, SP_FIELD_TOTAL, SP_OP_SET_TOTAL);
-		add_count(change, mapping, old, new, SP_FIELD_DETECTED, SP_OP_SET_DETECTED);
-		add_count(change, mapping, old, new, SP_FIELD_ERROR, SP_OP_SET_ERROR);
+		add_count(change, mapping, old, new, SP_FIELD_TOTAL, SP_OP_TABLE_TOTAL);
+		add_count(change, mapping, old, new, SP_FIELD_DETECTED, SP_OP_TABLE_DETECTED);
+		add_count(change, mapping, old, new, SP_FIELD_ERROR, SP_OP_TABLE_ERROR);
 	}
 	else if (old == NULL)
-		sp_change_add(change, SP_OP_SET_TOTAL, 100, NULL);
+		sp_change_add(change, SP_OP_TABLE_TOTAL, 100, NULL);
 	add_attribute(change, mapping, old, new, SP_FIELD_TITLE, SP_ATTRIBUTE_TITLE);
 	add_attribute(change, mapping, old, new, SP_FIELD_ERROR_MESSAGE, SP_ATTRIBUTE_ERROR);
 	if (mapping->parts)

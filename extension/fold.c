@@ -24,9 +24,6 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* Telling is all that these rows ask for; a pending run is not begun by them. */
-#define OPS_WITHOUT_PROGRESS	"xSAK"
-
 /* What a batch has in hand. */
 typedef struct Fold
 {
@@ -65,8 +62,8 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 	}
 	for (int i = 0; i < session->nrows; i++)
 	{
-		if (strchr(OPS_WITHOUT_PROGRESS, session->rows[i].op) == NULL)
-			due->progressed = true;
+		due->progressed = due->progressed || sp_net_is_progress(&session->rows[i]);
+		session->begins = session->begins || sp_net_begins(&session->rows[i]);
 	}
 	sp_net_apply(&session->counts, own, nown, session->rows, session->nrows);
 	for (int i = 0; i < nown && !session->counts.gone; i++)

@@ -117,7 +117,7 @@ collect(Attributes *attributes, int64 account, const SpRow *rows, int nrows)
 
 		if (rows[i].account != account)
 			continue;
-		if (rows[i].op == SP_OP_SET_DETECTED || rows[i].op == SP_OP_SET_ERROR)
+		if (rows[i].op == SP_OP_TABLE_DETECTED || rows[i].op == SP_OP_TABLE_ERROR)
 			attributes->any = true;
 		if (rows[i].op != SP_OP_ATTRIBUTE || rows[i].amount < 0 || rows[i].amount >= SP_ATTRIBUTES ||
 			rows[i].stamp < attributes->stamp[n])

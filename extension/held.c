@@ -257,7 +257,7 @@ sp_held_note_session(SpHeldSession *session, int64 processed_before, TimestampTz
 	Datum	   *values = palloc0(SP_SESSION_VALUES * sizeof(Datum));
 	bool	   *nulls = session->nulls;
 
-	if (session->status == SP_STATUS_PENDING && due->progressed && counts->status == NULL)
+	if (session->status == SP_STATUS_PENDING && session->begins && counts->status == NULL)
 	{
 		session->status = SP_STATUS_PROCESSING;
 		due->restatus = true;

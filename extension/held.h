@@ -25,6 +25,7 @@ typedef struct SpHeldSession
 	int			nrows;
 	Datum	   *values;			/* to write; NULL: nothing */
 	bool		nulls[SP_SESSION_VALUES];
+	bool		begins;			/* they count: a pending run is one no more */
 } SpHeldSession;
 
 /* What else is known of an account's row, locked. */

@@ -26,6 +26,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Sums saturate at what JSON readers keep exact; they never wrap or fail. */
 int64_t
@@ -36,6 +37,23 @@ sp_net_add(int64_t a, int64_t b)
 	if (__builtin_add_overflow(a, b, &sum))
 		return a > 0 ? SP_COUNT_MAX : -SP_COUNT_MAX;
 	return sum > SP_COUNT_MAX ? SP_COUNT_MAX : sum < -SP_COUNT_MAX ? -SP_COUNT_MAX : sum;
+}
+
+/* Whether the row says how far its session is: what is throttled. */
+bool
+sp_net_is_progress(const SpRow *row)
+{
+	return strchr("xXESAK", row->op) == NULL;
+}
+
+/*
+ * Whether its session, if it is pending, has begun by it.  A tracked table
+ * says itself when it does.
+ */
+bool
+sp_net_begins(const SpRow *row)
+{
+	return sp_net_is_progress(row) && strchr("QDRU", row->op) == NULL;
 }
 
 /* Order for qsort(): rows of a session together, in them rows of an account. */
@@ -66,15 +84,15 @@ take_newer(int64_t *value, int64_t *set_at, const SpRow *row)
 static void
 take_absolute(SpCounts *target, const SpRow *row)
 {
-	if (row->op == SP_OP_SET_PROCESSED || row->op == SP_OP_SET_PART)
+	if (row->op == SP_OP_SET_PROCESSED || row->op == SP_OP_TABLE_PROCESSED)
 		take_newer(&target->processed, &target->processed_set_at, row);
-	else if (row->op == SP_OP_SET_DETECTED)
+	else if (row->op == SP_OP_TABLE_DETECTED)
 		take_newer(&target->detected, &target->detected_set_at, row);
-	else if (row->op == SP_OP_SET_ERROR)
+	else if (row->op == SP_OP_TABLE_ERROR)
 		take_newer(&target->error, &target->error_set_at, row);
-	else if ((row->op == SP_OP_SET_TOTAL || row->op == SP_OP_SET_UNKNOWN) && row->stamp > sp_net_when(target->total_set_at))
+	else if ((row->op == SP_OP_SET_TOTAL || row->op == SP_OP_TABLE_TOTAL) && row->stamp > sp_net_when(target->total_set_at))
 	{
-		target->has_total = row->op == SP_OP_SET_TOTAL;
+		target->has_total = row->op == SP_OP_SET_TOTAL || row->amount >= 0;
 		target->total = target->has_total ? row->amount : 0;
 		target->total_set_at = row->stamp;
 	}
@@ -128,7 +146,7 @@ apply_account(SpCounts *account, const SpRow *rows, int nrows, int64_t session_s
 	{
 		take_absolute(account, &rows[i]);
 		/* its session's table counts for itself: do not count twice */
-		alone = alone || rows[i].op == SP_OP_SET_PART;
+		alone = alone || rows[i].op == SP_OP_TABLE_PROCESSED;
 	}
 	for (int i = 0; i < nrows; i++)
 	{
@@ -244,7 +262,7 @@ apply_in_order(SpCounts *session, const SpRow *rows, int nrows, int own)
 		int64_t		stamp = i < own ? rows[i].stamp : INT64_MAX;
 
 		if (i == own || is_report(&rows[i]) || rows[i].op == SP_OP_SET_PROCESSED || rows[i].op == SP_OP_SET_TOTAL ||
-			rows[i].op == SP_OP_SET_UNKNOWN)
+			rows[i].op == SP_OP_TABLE_PROCESSED || rows[i].op == SP_OP_TABLE_TOTAL)
 		{
 			for (int n = own; n < nrows; n++)
 			{

@@ -26,10 +26,10 @@ typedef enum SpOp
 	SP_OP_SET_MESSAGE = 'M',	/* label is the text */
 	SP_OP_REPORT_COUNT = 'G',	/* processed is at least amount, see net.c */
 	SP_OP_REPORT_SHARE = 'H',	/* likewise, amount of SP_WHOLE of the total */
-	SP_OP_SET_DETECTED = 'D',	/* from here on: a tracked table says so */
-	SP_OP_SET_ERROR = 'R',
-	SP_OP_SET_UNKNOWN = 'U',	/* the total is not known */
-	SP_OP_SET_PART = 'Q',		/* an account's processed, its alone */
+	SP_OP_TABLE_PROCESSED = 'Q',	/* absolute, as a tracked table has it */
+	SP_OP_TABLE_DETECTED = 'D',
+	SP_OP_TABLE_ERROR = 'R',
+	SP_OP_TABLE_TOTAL = 'U',	/* negative: unknown */
 	SP_OP_STATUS = 'S',			/* label is the status */
 	SP_OP_ATTRIBUTE = 'A',		/* amount: which, see follow.h; label: value */
 	SP_OP_GONE = 'K',			/* the table's row was deleted */
@@ -78,6 +78,8 @@ sp_net_when(int64_t set_at)
 	return set_at < 0 ? -set_at : set_at;
 }
 
+extern bool sp_net_is_progress(const SpRow *row);
+extern bool sp_net_begins(const SpRow *row);
 extern int64_t sp_net_add(int64_t a, int64_t b);
 extern int	sp_net_compare(const void *a, const void *b);
 extern void sp_net_apply(SpCounts *session, SpCounts *accounts, int naccounts,

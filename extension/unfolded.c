@@ -37,6 +37,7 @@ enum
 	OUT_COUNTERS,
 	OUT_STATUS,
 	OUT_GONE,
+	OUT_BEGINS,
 	OUT_COLUMNS
 };
 
@@ -66,7 +67,7 @@ read_counts(const char *query, const int64 *ids, int nids, int64 **sessions, int
 
 /* One row of the result: counts with their session and account. */
 static void
-put(ReturnSetInfo *result, const SpCounts *counts, int64 session, int64 account, const char *counters)
+put(ReturnSetInfo *result, const SpCounts *counts, int64 session, int64 account, const char *counters, bool begins)
 {
 	Datum		values[OUT_COLUMNS] = {0};
 	bool		nulls[OUT_COLUMNS] = {false};
@@ -89,6 +90,7 @@ put(ReturnSetInfo *result, const SpCounts *counts, int64 session, int64 account,
 	if (counts->status != NULL)
 		values[OUT_STATUS] = CStringGetTextDatum(counts->status);
 	values[OUT_GONE] = BoolGetDatum(counts->gone);
+	values[OUT_BEGINS] = BoolGetDatum(begins);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -104,9 +106,10 @@ put_all(ReturnSetInfo *result, const SpRows *rows, SpCounts *sessions, int nsess
 		int64		id = rows->rows[first].session;
 		SpCounts   *own = palloc(Max(naccounts, 1) * sizeof(SpCounts));
 		int			nown = 0;
+		bool		begins = false;
 
-		for (last = first; last < rows->count && rows->rows[last].session == id;)
-			last++;
+		for (last = first; last < rows->count && rows->rows[last].session == id; last++)
+			begins = begins || sp_net_begins(&rows->rows[last]);
 		while (s < nsessions && sessions[s].id < id)
 			s++;
 		if (s == nsessions || sessions[s].id != id)
@@ -117,9 +120,9 @@ put_all(ReturnSetInfo *result, const SpRows *rows, SpCounts *sessions, int nsess
 				own[nown++] = accounts[i];
 		}
 		sp_net_apply(&sessions[s], own, nown, &rows->rows[first], last - first);
-		put(result, &sessions[s], id, 0, sp_counters_sum(&rows->rows[first], last - first));
+		put(result, &sessions[s], id, 0, sp_counters_sum(&rows->rows[first], last - first), begins);
 		for (int i = 0; i < nown; i++)
-			put(result, &own[i], id, own[i].id, NULL);
+			put(result, &own[i], id, own[i].id, NULL, begins);
 		pfree(own);
 	}
 }

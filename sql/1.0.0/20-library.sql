@@ -33,9 +33,9 @@ COMMENT ON FUNCTION sync_progress_due IS 'Internal: somebody has begun to watch 
 
 CREATE FUNCTION sync_progress_unfolded(only_session bigint DEFAULT NULL,
 	OUT session_id bigint, OUT account_id bigint, OUT processed_count bigint, OUT total_count bigint,
-	OUT detected_count bigint, OUT error_count bigint, OUT message text, OUT counters jsonb, OUT status text, OUT gone boolean)
+	OUT detected_count bigint, OUT error_count bigint, OUT message text, OUT counters jsonb, OUT status text, OUT gone boolean, OUT begins boolean)
 RETURNS SETOF record LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_unfolded';
-COMMENT ON FUNCTION sync_progress_unfolded IS 'Internal: the counts of each session and account that the ledger holds something for, with that added, as the caller''s snapshot sees it; counters: only what is to be added; status and gone: what a tracked table says';
+COMMENT ON FUNCTION sync_progress_unfolded IS 'Internal: the counts of each session and account that the ledger holds something for, with that added, as the caller''s snapshot sees it; counters: only what is to be added; status and gone: what a tracked table says; begins: a pending run is one no more';
 
 CREATE FUNCTION sync_progress_pace(pace bytea, processed_count bigint, total_count bigint, started_at timestamptz, at timestamptz,
 	OUT rate double precision, OUT time_remaining bigint, OUT moved_at timestamptz)

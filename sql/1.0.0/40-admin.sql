@@ -80,7 +80,7 @@ CREATE VIEW sync_progress AS
 	LEFT JOIN sync_progress_unfolded() AS u ON u.session_id = s.id AND u.account_id IS NULL
 	CROSS JOIN LATERAL (SELECT coalesce(u.processed_count, s.processed_count) AS processed,
 		CASE WHEN u.session_id IS NULL THEN s.total_count ELSE u.total_count END AS total,
-		CASE WHEN u.status IS NOT NULL THEN u.status WHEN s.status = 'pending' AND u.processed_count <> s.processed_count THEN 'processing'
+		CASE WHEN u.status IS NOT NULL THEN u.status WHEN s.status = 'pending' AND u.begins THEN 'processing'
 			ELSE s.status END AS status) AS n
 	CROSS JOIN LATERAL sync_progress_pace(s.pace, n.processed, n.total, s.started_at, coalesce(s.completed_at, clock_timestamp())) AS p
 	WHERE u.gone IS NOT TRUE;

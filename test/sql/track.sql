@@ -1,7 +1,7 @@
 -- An application's own tables, as Rails makes them, drive sessions and their
 -- accounts: sync_progress_track() and what follows.
 \ir include/helpers.psql
-SELECT plan(53);
+SELECT plan(54);
 
 DROP TABLE IF EXISTS public.sync_session_accounts, public.sync_sessions, public.users;
 DELETE FROM sync.sync_sessions WHERE kind = 'railssync';
@@ -132,6 +132,10 @@ INSERT INTO public.sync_sessions (id, user_id) VALUES (303, 1);
 COMMIT;
 SELECT sync.sync_progress_flush();
 SELECT is(pg_temp.said('301') || ', ' || pg_temp.said('303'), '1 processing 11/0 6 0, 1 pending 0/0 0 0', 'in SERIALIZABLE too');
+
+UPDATE public.sync_sessions SET processed_emails = 1 WHERE id = 303;
+SELECT sync.sync_progress_flush();
+SELECT is(pg_temp.said('303'), '1 pending 1/0 0 0', 'a row that is pending is, whatever it counts');
 
 -- rows go
 SELECT sync.sync_progress_session('railssync', '301') AS gone \gset

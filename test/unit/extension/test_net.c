@@ -184,8 +184,8 @@ static void
 a_total_becomes_unknown_and_known_again(void **state)
 {
 	SpCounts	session = {.id = 1, .has_total = true, .total = 100};
-	SpRow		rows[] = {row('t', 5, 1, 0), row('U', 0, 2, 0)};
-	SpRow		more[] = {row('T', 7, 3, 0), row('t', 1, 4, 0)};
+	SpRow		rows[] = {row('t', 5, 1, 0), row('U', -1, 2, 0)};
+	SpRow		more[] = {row('U', 7, 3, 0), row('t', 1, 4, 0)};
 
 	sp_net_apply(&session, NULL, 0, rows, 2);
 	assert_false(session.has_total);
@@ -463,7 +463,7 @@ reports_among_other_rows_are_the_same_folded_together_or_alone(void **state)
 {
 	SpRow		rows[] = {
 		report('H', 46, 1, "4000 a"), row('t', 100, 2, 0), row('T', 3600, 3, 0), report('H', 50, 4, NULL), row('p', 7, 5, 0),
-		row('P', 0, 6, 0), row('p', 9, 7, 0), report('G', 8, 8, "9 late"), report('G', 9, 9, " b"), row('U', 0, 10, 0),
+		row('P', 0, 6, 0), row('p', 9, 7, 0), report('G', 8, 8, "9 late"), report('G', 9, 9, " b"), row('U', -1, 10, 0),
 		report('H', 60, 11, NULL), row('M', 0, 12, 0), row('t', 20, 13, 0), report('H', 61, 14, "c")
 	};
 	const int	nrows = sizeof(rows) / sizeof(rows[0]);
@@ -479,6 +479,32 @@ reports_among_other_rows_are_the_same_folded_together_or_alone(void **state)
 		assert_int_equal(session.total, 120);
 		if (cut <= 11)
 			assert_string_equal(session.message, "set");
+	}
+}
+
+static void
+a_pending_run_begins_by_what_is_counted_not_by_what_a_table_says(void **state)
+{
+	for (const char *op = "pdetcPTMGH"; *op != '\0'; op++)
+	{
+		SpRow		counted = row(*op, 1, 1, 0);
+
+		assert_true(sp_net_begins(&counted));
+		assert_true(sp_net_is_progress(&counted));
+	}
+	for (const char *op = "QDRU"; *op != '\0'; op++)
+	{
+		SpRow		read = row(*op, 1, 1, 0);
+
+		assert_false(sp_net_begins(&read));
+		assert_true(sp_net_is_progress(&read));
+	}
+	for (const char *op = "SAKxXE"; *op != '\0'; op++)
+	{
+		SpRow		other = row(*op, 1, 1, 0);
+
+		assert_false(sp_net_begins(&other));
+		assert_false(sp_net_is_progress(&other));
 	}
 }
 
@@ -512,6 +538,7 @@ main(void)
 		cmocka_unit_test(an_absolute_value_ends_the_reports_before_it),
 		cmocka_unit_test(a_report_that_raises_knows_no_better_than_what_was_set_later),
 		cmocka_unit_test(reports_among_other_rows_are_the_same_folded_together_or_alone),
+		cmocka_unit_test(a_pending_run_begins_by_what_is_counted_not_by_what_a_table_says),
 	};
 
 	return run_units(tests);

@@ -34,7 +34,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge unit demo demo-clean check bench lint format
+OWN_GOALS = help bridge unit demo demo-clean check bench bench-eta lint format
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -75,6 +75,7 @@ help:
 	@echo 'make demo-clean    remove what it made'
 	@echo 'make check         install what is missing, build, and run every test'
 	@echo 'make bench         what an increment costs, next to what else could count'
+	@echo 'make bench-eta     how good the estimates of the time remaining are (SEEDS=20, BASE=1)'
 	@echo 'make lint          layout, warnings, cppcheck, shellcheck'
 	@echo 'make format        lay out the C code'
 
@@ -82,15 +83,19 @@ bridge:
 	$(MAKE) -C bridge
 
 # Unit tests of the extension's pure modules: test/unit/extension/test_x.c is
-# linked with extension/x.c, and with no PostgreSQL at all.
+# linked with extension/x.c and what that stands on, and with no PostgreSQL at
+# all.
+ETA_NEEDS = extension/tempo.c extension/forecast.c
+build/unit/test_eta: UNIT_NEEDS = $(ETA_NEEDS)
+build/unit/test_eta: $(ETA_NEEDS)
 UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/extension/test_*.c))
 
-unit: $(UNITS)
+unit: $(UNITS) build/judge-eta
 	@mkdir -p build/unit
 
 build/unit/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h) test/unit/unit.h
 	@mkdir -p build/unit
-	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit -o $@ $< extension/$*.c -lcmocka -lm
+	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit -o $@ $< extension/$*.c $(UNIT_NEEDS) -lcmocka -lm
 
 # The scripts call make again, once what it needs is installed.
 demo:
@@ -107,6 +112,13 @@ endif
 
 bench:
 	@test/bench/bench.sh
+
+bench-eta: build/judge-eta
+	@test/bench/eta/report.mjs
+
+build/judge-eta: test/bench/eta/judge.c extension/eta.c $(ETA_NEEDS) $(wildcard extension/*.h)
+	@mkdir -p build
+	$(CC) $(CFLAGS) -O2 $(WARNINGS) -Iextension -o $@ $(filter %.c,$^) -lm
 
 lint:
 	@scripts/lint.sh
@@ -125,5 +137,5 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help clean-programs bridge unit demo demo-clean check bench lint format \
+.PHONY: FORCE help clean-programs bridge unit demo demo-clean check bench bench-eta lint format \
 	installcheck-prepare

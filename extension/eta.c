@@ -258,7 +258,10 @@ sp_eta_estimate(const SpPace *pace, const SpEtaWork *work, int64_t now_us, SpEta
 	double		seconds;
 	SpForecast	forecast;
 
-	*eta = (SpEta) {SP_ETA_NONE, 0, 0, 0, 0};
+	*eta = (SpEta)
+	{
+		SP_ETA_NONE, 0, 0, 0, 0
+	};
 	if (work->started_us == 0)
 		return;
 	if (is_stalled(pace, work, now_us))
@@ -290,7 +293,7 @@ sp_eta_estimate(const SpPace *pace, const SpEtaWork *work, int64_t now_us, SpEta
 
 /* Seconds until a part is done, by its own speed; -1 when there is no estimate. */
 int64_t
-sp_eta_part_seconds(const SpEtaPart *part, int64_t now_us)
+sp_eta_part_seconds(const SpEtaPart *part, int64_t stall_after_us, int64_t now_us)
 {
 	SpForecast	forecast;
 
@@ -298,6 +301,8 @@ sp_eta_part_seconds(const SpEtaPart *part, int64_t now_us)
 		return 0;
 	if (!part->open || part->tempo.active < LEAST_SECONDS || part->tempo.reports < LEAST_REPORTS ||
 		!sp_tempo_is_known(&part->tempo))
+		return -1;
+	if (stall_after_us > 0 && now_us - part->tempo.told_at >= stall_after_us)
 		return -1;
 	sp_forecast(&part->tempo, (double) part->left, now_us, &forecast);
 	return whole_seconds(forecast.seconds);

@@ -26,7 +26,8 @@ typedef struct SpPace
 	int64_t		bucket;			/* number of the newest: time / 30 s */
 	int64_t		moved_at;		/* when something was processed last; 0: never */
 	SpTempo		tempo;
-	float		counts[SP_ETA_BUCKETS]; /* how much in which half minute; [0] is the newest */
+	float		counts[SP_ETA_BUCKETS]; /* how much in which half minute; [0]
+										 * is the newest */
 	SpEtaMark	marks[SP_ETA_MARKS];
 	uint32_t	scored;			/* its marks were counted */
 } SpPace;
@@ -64,7 +65,8 @@ typedef struct SpEta
 	SpEtaState	state;
 	double		rate;
 	int64_t		seconds;
-	int64_t		low;			/* four of five times it takes so long at least */
+	int64_t		low;			/* four of five times it takes so long at
+								 * least */
 	int64_t		high;			/* and so long at most */
 } SpEta;
 
@@ -82,7 +84,7 @@ extern double sp_eta_recent_rate(const SpPace *pace, int64_t started_us, int64_t
 extern int64_t sp_eta_time_remaining(const SpPace *pace, int64_t processed, int64_t total,
 									 int64_t started_us, int64_t now_us);
 extern void sp_eta_estimate(const SpPace *pace, const SpEtaWork *work, int64_t now_us, SpEta *eta);
-extern int64_t sp_eta_part_seconds(const SpEtaPart *part, int64_t now_us);
+extern int64_t sp_eta_part_seconds(const SpEtaPart *part, int64_t stall_after_us, int64_t now_us);
 extern int	sp_eta_mark_due(const SpPace *pace, int64_t before, int64_t processed, int64_t total);
 extern void sp_eta_mark(SpPace *pace, int mark, int64_t seconds, int64_t started_us, int64_t now_us);
 extern SpEtaScore sp_eta_score(SpPace *pace, int64_t started_us, int64_t ended_us);

@@ -82,9 +82,9 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 		if (own[i].gone)
 			continue;
 		sp_follow_account(fold->catalog, &own[i], places[i], due->rows, due->nrows);
-		sp_held_write_account(fold->catalog, &own[i], places[i], session->version);
+		sp_held_write_account(fold->catalog, &own[i], places[i], session, now);
 	}
-	sp_held_note_session(session, before, now);
+	sp_held_note_session(fold->catalog, session, before, now);
 	sp_ledger_delete(fold->catalog, fold->database, due->rows, due->nrows);
 	pfree(own);
 	pfree(places);
@@ -133,6 +133,10 @@ fold_range(void *state, int first, int count)
 
 		due->outcome = SP_OUTCOME_UNKNOWN;
 		due->message = NULL;
+		due->score = (SpEtaScore)
+		{
+			0
+		};
 		due->progressed = due->restatus = due->gone = false;
 	}
 	fold->ngone = 0;

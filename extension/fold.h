@@ -6,6 +6,7 @@
 #define SP_FOLD_H
 
 #include "cell.h"
+#include "eta.h"
 #include "ledger.h"
 #include "slot.h"
 
@@ -41,6 +42,7 @@ typedef struct SpDue
 	bool		progressed;		/* rows other than touches */
 	bool		restatus;		/* the fold changed its status */
 	bool		gone;			/* the fold deleted it */
+	SpEtaScore	score;			/* of its estimates, if it saw it completed */
 	SpCellSum  *sums;			/* of its cells, read before the ledger */
 	int			nsums;
 	bool		summed;			/* they were */

@@ -120,8 +120,14 @@ find_stretches(const SpTempo *tempo, const Profile *profile, Line *constant, Lin
 				wtx = 0;
 	bool		still = true;
 
-	*constant = (Line) {profile->items / tempo->active, 0, 0};
-	*line = (Line) {0, 0, 0};
+	*constant = (Line)
+	{
+		profile->items / tempo->active, 0, 0
+	};
+	*line = (Line)
+	{
+		0, 0, 0
+	};
 	for (int i = profile->count - 1; i >= 0; i--)
 	{
 		double		x = profile->rate[i];
@@ -144,7 +150,10 @@ find_stretches(const SpTempo *tempo, const Profile *profile, Line *constant, Lin
 		squares = fmax(wxx - wx * mean, 0);
 		misfit = count > 1 ? squares / variance / (count - 1) : 0;
 		if (still && misfit <= 1 + FIT * sqrt(2.0 / fmax(count - 1, 1)))
-			*constant = (Line) {mean, 0, w};
+		{
+			constant->speed = mean;
+			constant->length = w;
+		}
 		else if (count >= 3)
 			still = false;
 		if (count >= LINE_SLOTS)
@@ -156,7 +165,10 @@ find_stretches(const SpTempo *tempo, const Profile *profile, Line *constant, Lin
 			misfit = (squares - slope * slope * width / w) / variance / (count - 2);
 			if (misfit <= 1 + LINE_FIT * sqrt(2.0 / (count - 2)) &&
 				fabs(slope) >= LINE_SURE * sqrt(variance * w / width) && now > 0)
-				*line = (Line) {now, slope, w};
+				*line = (Line)
+			{
+				now, slope, w
+			};
 		}
 	}
 	if (line->length < LINE_SHARE * tempo->active)

@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "flush.h"
 #include "held.h"
+#include "marks.h"
 #include "pace.h"
 #include "rows.h"
 #include "storage/procarray.h"
@@ -31,7 +32,7 @@ typedef struct Statement
 
 static Statement lock_sessions = {
 	"SELECT " SP_SESSION_COUNTS ", status, pace, started_at, owner_id, every_count,"
-	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint, live"
+	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint, live, completed_at"
 	" FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)"
 	" ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED", 1, {INT8ARRAYOID}
 };
@@ -39,7 +40,7 @@ static Statement find_sessions = {
 	"SELECT id, xmax::text::bigint FROM %s.sync_sessions WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
 };
 static Statement lock_accounts = {
-	"SELECT " SP_ACCOUNT_COUNTS ", sync_session_id, status"
+	"SELECT " SP_ACCOUNT_COUNTS ", sync_session_id, status, pace"
 	" FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED", 1, {INT8ARRAYOID}
 };
 static Statement find_accounts = {
@@ -61,8 +62,8 @@ static Statement update_sessions = {
 };
 static Statement update_account = {
 	"UPDATE %s.sync_session_accounts SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
-	" processed_set_at = $6, total_set_at = $7, status = $8, version = greatest(version + 1, $9) WHERE id = $1", 9,
-	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID}
+	" processed_set_at = $6, total_set_at = $7, status = $8, version = greatest(version + 1, $9), pace = $10 WHERE id = $1", 10,
+	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, BYTEAOID}
 };
 
 static const char *const unwanted_joins[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
@@ -168,6 +169,7 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 		session->due->throttle.min_interval_us = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 7, NULL);
 		live = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 8, &isnull);
 		session->live = isnull ? NULL : DatumGetByteaPP(live);
+		session->completed_at = (TimestampTz) sp_rows_int64(tuple, SP_COUNT_COLUMNS + 9, NULL);
 	}
 	explain_missing(catalog, due, ndue);
 	return sessions;
@@ -220,10 +222,15 @@ sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsession
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
+		bool		isnull;
+		Datum		pace;
 
 		sp_rows_counts(tuple, &counts[i]);
 		(*accounts)[i].session = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 1, NULL);
 		(*accounts)[i].status = get_status(tuple, SP_COUNT_COLUMNS + 2);
+		(*accounts)[i].processed_before = counts[i].processed;
+		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 3, &isnull);
+		sp_pace_read_part(isnull ? NULL : DatumGetByteaPP(pace), &(*accounts)[i].tempo);
 	}
 	*naccounts = (int) SPI_processed;
 	if (*naccounts == nids)
@@ -248,7 +255,7 @@ sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsession
 
 /* A session's new counts, and what they make of its status and pace: for sp_held_write_sessions(). */
 void
-sp_held_note_session(SpHeldSession *session, int64 processed_before, TimestampTz now)
+sp_held_note_session(const SpCatalog *catalog, SpHeldSession *session, int64 processed_before, TimestampTz now)
 {
 	SpCounts   *counts = &session->counts;
 	SpDue	   *due = session->due;
@@ -263,7 +270,13 @@ sp_held_note_session(SpHeldSession *session, int64 processed_before, TimestampTz
 		due->restatus = true;
 	}
 	if (counts->processed != processed_before)
-		sp_eta_add(&session->pace, now, counts->processed - processed_before);
+	{
+		sp_eta_add(&session->pace, session->started_at, now, counts->processed - processed_before);
+		if (session->status == SP_STATUS_PROCESSING)
+			sp_marks_keep(catalog, &session->pace, counts, processed_before, session->started_at, now);
+	}
+	if (session->status == SP_STATUS_COMPLETED && session->started_at != 0)
+		due->score = sp_eta_score(&session->pace, session->started_at, session->completed_at != 0 ? session->completed_at : now);
 	values[0] = Int64GetDatum(counts->id);
 	values[1] = Int64GetDatum(counts->processed);
 	values[2] = Int64GetDatum(counts->detected);
@@ -330,12 +343,17 @@ sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, 
 	AtEOXact_GUC(false, guc_level);
 }
 
-/* Write an account's new counts, and what they make of its status. */
+/*
+ * Write an account's new counts, and what they make of its status and pace.
+ * Before its session's, whose last report is when an account's first was begun.
+ */
 void
-sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccount *account, int64 version)
+sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccount *account,
+					  const SpHeldSession *session, TimestampTz now)
 {
-	Datum		args[9];
-	char		nulls[9];
+	int64		since = session->pace.tempo.told_at != 0 ? session->pace.tempo.told_at : session->started_at;
+	Datum		args[10];
+	char		nulls[10];
 
 	memset(nulls, ' ', sizeof(nulls));
 	if (counts->status != NULL && sp_status_parse(counts->status) != SP_STATUS_UNKNOWN)
@@ -354,6 +372,9 @@ sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAc
 	args[5] = Int64GetDatum(counts->processed_set_at);
 	args[6] = Int64GetDatum(counts->total_set_at);
 	args[7] = CStringGetTextDatum(sp_status_name(account->status));
-	args[8] = Int64GetDatum(version);
+	args[8] = Int64GetDatum(session->version);
+	if (counts->processed != account->processed_before)
+		sp_tempo_add(&account->tempo, since, now, counts->processed - account->processed_before);
+	args[9] = PointerGetDatum(sp_pace_write_part(&account->tempo));
 	run(catalog, &update_account, args, nulls, SPI_OK_UPDATE);
 }

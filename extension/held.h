@@ -17,6 +17,7 @@ typedef struct SpHeldSession
 	SpStatus	status;
 	SpPace		pace;
 	TimestampTz started_at;
+	TimestampTz completed_at;	/* 0: not yet */
 	int64		version;		/* that the fold gives it */
 	char	   *owner;
 	bytea	   *live;			/* how much of its cells it has, or NULL */
@@ -33,15 +34,18 @@ typedef struct SpHeldAccount
 {
 	int64		session;
 	SpStatus	status;
+	int64		processed_before;
+	SpTempo		tempo;
 } SpHeldAccount;
 
 extern SpHeldSession *sp_held_sessions(const SpCatalog *catalog, SpDatabase *database,
 									   SpDue *due, int ndue, int *nsessions);
 extern SpCounts *sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions,
 								  SpHeldAccount **accounts, int *naccounts);
-extern void sp_held_note_session(SpHeldSession *session, int64 processed_before, TimestampTz now);
+extern void sp_held_note_session(const SpCatalog *catalog, SpHeldSession *session,
+								 int64 processed_before, TimestampTz now);
 extern void sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, int nsessions);
 extern void sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts,
-								  SpHeldAccount *account, int64 version);
+								  SpHeldAccount *account, const SpHeldSession *session, TimestampTz now);
 
 #endif							/* SP_HELD_H */

@@ -1,6 +1,6 @@
 /*
  * pace.h
- *		A session's pace as a column's value.
+ *		The pace of a session or an account as a column's value.
  */
 #ifndef SP_PACE_H
 #define SP_PACE_H
@@ -10,5 +10,7 @@
 
 extern void sp_pace_read(const bytea *stored, SpPace *pace);
 extern bytea *sp_pace_write(const SpPace *pace);
+extern void sp_pace_read_part(const bytea *stored, SpTempo *tempo);
+extern bytea *sp_pace_write_part(const SpTempo *tempo);
 
 #endif							/* SP_PACE_H */

@@ -33,6 +33,11 @@ typedef struct SpStats
 	int64		suppressed;		/* commits that got no message of their own */
 	int64		discarded;		/* ledger rows of sessions that are gone */
 	int64		backed_off;		/* folds put off: locked or failing */
+	int64		eta_sessions;	/* completed ones whose estimates were compared */
+	int64		eta_marks;		/* their estimates */
+	int64		eta_within_25;	/* those within 25 % of the truth */
+	double		eta_error;		/* sum of their relative errors */
+	double		eta_bias;		/* sum of ln(estimate / truth) */
 	int			blocked_by;		/* pid that last held a session up, or 0 */
 	char		last_error[SP_ERROR_LENGTH];
 	uint32		latency[SP_LATENCY_BUCKETS];	/* due to NOTIFY committed */

@@ -33,7 +33,7 @@ sp_stall_touch(const SpCatalog *catalog, SpDatabase *database)
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute(psprintf("SELECT s.id FROM %1$s.sync_sessions AS s JOIN %1$s.sync_kinds AS k USING (kind)"
-							 " CROSS JOIN LATERAL %1$s.sync_progress_pace(s.pace, NULL, NULL, NULL, NULL) AS p"
+							 " CROSS JOIN LATERAL %1$s.sync_progress_pace(s.pace) AS p"
 							 " WHERE s.status = 'processing' AND coalesce(p.moved_at, s.started_at) + k.stall_after <= now()"
 							 " AND s.updated_at < coalesce(p.moved_at, s.started_at) + k.stall_after",
 							 quote_identifier(get_namespace_name(catalog->schema))), true, 0) != SPI_OK_SELECT)

@@ -18,7 +18,7 @@
 PG_FUNCTION_INFO_V1(sync_progress_stat);
 PG_FUNCTION_INFO_V1(sync_progress_stat_reset);
 
-#define STAT_COLUMNS	24
+#define STAT_COLUMNS	29
 
 /* sync_progress_stat(); the columns are in the extension's script. */
 Datum
@@ -77,6 +77,16 @@ sync_progress_stat(PG_FUNCTION_ARGS)
 	values[n++] = Int32GetDatum(sp_cell_count(database));
 	values[n++] = Int32GetDatum(sp_max_live_counters);
 	values[n++] = Int64GetDatum((int64) pg_atomic_read_u64(&database->live_fallbacks));
+	values[n++] = Int64GetDatum(stats.eta_sessions);
+	values[n++] = Int64GetDatum(stats.eta_marks);
+	for (int i = 0; i < 3; i++)
+	{
+		double		sum = i == 0 ? stats.eta_error : i == 1 ? (double) stats.eta_within_25 : stats.eta_bias;
+		double		mean = sum / Max(stats.eta_marks, 1);
+
+		values[n] = Float8GetDatum(i == 2 ? exp(mean) : 100 * mean);
+		nulls[n++] = stats.eta_marks == 0;
+	}
 	Assert(n == STAT_COLUMNS);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -24,7 +24,11 @@
 #include <string.h>
 
 #define SLOTS			SP_TEMPO_SLOTS
-#define DUTY_S			120.0	/* duty fades over so long, or a share of the run */
+#define LEAST_S			0.9		/* reports closer than that are one */
+#define FIRST_MOST_S	60.0	/* longer a first report says nothing of how
+								 * they come */
+#define DUTY_S			120.0	/* duty fades over so long, or a share of the
+								 * run */
 #define DUTY_SHARE		0.3
 #define SILENCE_S		5.0		/* shorter is never silence */
 #define SILENCE_CAP		4.0		/* of a usual silence counts as time */
@@ -95,6 +99,10 @@ fill_slots(SpTempo *tempo, double speed, double seconds)
 static void
 take_back(SpTempo *tempo, double items)
 {
+	double		waiting = fmin(items, tempo->waiting);
+
+	tempo->waiting -= (float) waiting;
+	items -= waiting;
 	for (int i = SLOTS - 1; i >= 0 && items > 0; i--)
 	{
 		double		taken = fmin(items, tempo->slots[i]);
@@ -145,7 +153,8 @@ sp_tempo_add(SpTempo *tempo, int64_t since_us, int64_t now_us, int64_t items)
 {
 	int64_t		from_us = tempo->told_at != 0 ? tempo->told_at : since_us;
 	double		passed = from_us > 0 ? seconds_between(from_us, now_us) : 0;
-	double		worked,
+	double		done,
+				worked,
 				silent = 0,
 				fade;
 
@@ -154,26 +163,36 @@ sp_tempo_add(SpTempo *tempo, int64_t since_us, int64_t now_us, int64_t items)
 		take_back(tempo, -(double) items);
 		return;
 	}
-	/* what was done in no time says nothing of a speed */
-	if (passed < 1e-3)
+	/* from nobody knows when: that says nothing of a speed */
+	if (passed == 0 && tempo->told_at == 0)
 	{
 		tempo->told_at = now_us;
 		tempo->reports++;
 		return;
 	}
+	/* told right after another; it was begun long before that */
+	if (passed < LEAST_S)
+	{
+		tempo->waiting += (float) items;
+		if (now_us < tempo->told_at)
+			tempo->told_at = now_us;	/* the clock was set back */
+		return;
+	}
+	done = (double) items + tempo->waiting;
+	tempo->waiting = 0;
 	if (tempo->interval == 0)
-		tempo->interval = (float) clamp(passed, 1, 5);
+		tempo->interval = (float) clamp(passed, 1, FIRST_MOST_S);
 	worked = fmin(passed, allowance(tempo));
 	if (passed > worked)
 	{
 		if (tempo->reports >= 3 && sp_tempo_recent(tempo) > 0)
-			worked = clamp((double) items / sp_tempo_recent(tempo), 1, worked);
+			worked = clamp(done / sp_tempo_recent(tempo), 1, worked);
 		silent = note_silence(tempo, passed - worked);
 	}
 	tempo->interval += (float) (fmax(0.1, 1.0 / (tempo->reports + 1)) *
 								(fmin(passed, 2 * tempo->interval) - tempo->interval));
-	note_speed(tempo, (double) items / worked, worked);
-	fill_slots(tempo, (double) items / worked, worked);
+	note_speed(tempo, done / worked, worked);
+	fill_slots(tempo, done / worked, worked);
 	fade = exp(-(worked + silent) / fmax(DUTY_S, DUTY_SHARE * tempo->active));
 	tempo->worked = (float) (tempo->worked * fade + worked);
 	tempo->passed = (float) (tempo->passed * fade + worked + silent);

@@ -19,15 +19,20 @@
  */
 typedef struct SpTempo
 {
-	double		active;			/* seconds that were worked, long silence left out */
+	double		active;			/* seconds that were worked, long silence left
+								 * out */
 	int64_t		told_at;		/* the newest report; 0: none yet */
-	float		slots[SP_TEMPO_SLOTS];	/* items in each 2^level active seconds */
+	float		slots[SP_TEMPO_SLOTS];	/* items in each 2^level active
+										 * seconds */
 	float		recent;			/* items in the last 15 active seconds, fading */
 	float		worked;			/* active time lately, fading */
 	float		passed;			/* active time and (capped) silence lately */
 	float		interval;		/* seconds from report to report, usually */
-	float		silence;		/* seconds that four of five silences stay below */
+	float		silence;		/* seconds that four of five silences stay
+								 * below */
 	float		noise;			/* of the rate: relative variance x seconds */
+	float		waiting;		/* items of reports too close to the last for
+								 * a speed */
 	uint32_t	reports;
 	uint32_t	level;
 } SpTempo;

@@ -8,6 +8,7 @@
 #include "cell.h"
 #include "flush.h"
 #include "fold.h"
+#include "marks.h"
 #include "queue.h"
 #include "stall.h"
 #include "storage/lmgr.h"
@@ -73,7 +74,10 @@ account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 	{
 		if (due[i].outcome == SP_OUTCOME_FOLDED || due[i].outcome == SP_OUTCOME_UNTOLD ||
 			due[i].outcome == SP_OUTCOME_FLUSHED)
+		{
 			stats->increments += due[i].nrows;
+			sp_marks_count(stats, &due[i].score);
+		}
 		if (due[i].outcome == SP_OUTCOME_FOLDED)
 		{
 			stats->suppressed += due[i].marks > 1 ? (int64) due[i].marks - 1 : 0;

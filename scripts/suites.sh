@@ -60,7 +60,7 @@ prepare() {
 suite_unit() {
   local programs
   mapfile -t programs < <(find bridge/build build/unit -type f -executable -name 'test_*' | sort)
-  prove --exec '' "${programs[@]}"
+  prove --exec '' "${programs[@]}" test/bench/eta/traces.t
 }
 
 suite_sql() {

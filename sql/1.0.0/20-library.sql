@@ -37,10 +37,17 @@ CREATE FUNCTION sync_progress_unfolded(only_session bigint DEFAULT NULL,
 RETURNS SETOF record LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_unfolded';
 COMMENT ON FUNCTION sync_progress_unfolded IS 'Internal: the counts of each session and account that the ledger holds something for, with that added, as the caller''s snapshot sees it; counters: only what is to be added; status and gone: what a tracked table says; begins: a pending run is one no more';
 
-CREATE FUNCTION sync_progress_pace(pace bytea, processed_count bigint, total_count bigint, started_at timestamptz, at timestamptz,
-	OUT rate double precision, OUT time_remaining bigint, OUT moved_at timestamptz)
+CREATE FUNCTION sync_progress_pace(pace bytea, processed_count bigint DEFAULT NULL, total_count bigint DEFAULT NULL,
+	started_at timestamptz DEFAULT NULL, at timestamptz DEFAULT NULL, status text DEFAULT NULL, stall_after interval DEFAULT NULL,
+	parts bytea[] DEFAULT NULL, parts_left bigint[] DEFAULT NULL, parts_open boolean[] DEFAULT NULL,
+	OUT rate double precision, OUT time_remaining bigint, OUT moved_at timestamptz,
+	OUT eta_seconds bigint, OUT eta_low bigint, OUT eta_high bigint, OUT eta_state text)
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_pace';
-COMMENT ON FUNCTION sync_progress_pace IS 'Internal: items a second over the last five minutes, and seconds remaining by 0.7 x that + 0.3 x the overall rate (NULL until something was processed or without a total); and when something was processed last';
+COMMENT ON FUNCTION sync_progress_pace IS 'Internal: what a session''s pace says at a time: items a second; seconds remaining by 0.7 x the rate of the last five minutes + 0.3 x the overall rate; when something was processed last; the better estimate with its range (parts: the paces of its accounts whose totals are known, what is left of each, and whether it is to be done), and its state';
+
+CREATE FUNCTION sync_progress_part_seconds(pace bytea, left_count bigint, stall_after interval, at timestamptz)
+RETURNS bigint LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_part_seconds';
+COMMENT ON FUNCTION sync_progress_part_seconds IS 'Internal: seconds until an account of this pace has processed what is left; NULL when that is not known, or it has not moved for stall_after';
 
 CREATE FUNCTION sync_progress_payloads(signature text, session_ids bigint[], deadline timestamptz DEFAULT NULL, OUT session_id bigint, OUT payload json)
 RETURNS SETOF record LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_payloads';
@@ -63,7 +70,8 @@ CREATE FUNCTION sync_progress_stat(OUT worker_pid integer, OUT worker_beat times
 	OUT notifications bigint, OUT suppressed bigint, OUT discarded bigint, OUT backed_off bigint, OUT last_error text,
 	OUT blocked_by integer, OUT sessions_tracked integer, OUT sessions_waiting integer, OUT max_sessions integer,
 	OUT current_heap integer, OUT notify_p50_ms double precision, OUT notify_p95_ms double precision, OUT notify_p99_ms double precision,
-	OUT stats_reset timestamptz, OUT live_counters integer, OUT max_live_counters integer, OUT live_fallbacks bigint)
+	OUT stats_reset timestamptz, OUT live_counters integer, OUT max_live_counters integer, OUT live_fallbacks bigint,
+	OUT eta_sessions bigint, OUT eta_estimates bigint, OUT eta_mape double precision, OUT eta_within_25 double precision, OUT eta_bias double precision)
 LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_stat';
 COMMENT ON FUNCTION sync_progress_stat IS 'Internal: what the view pg_stat_sync_progress shows';
 

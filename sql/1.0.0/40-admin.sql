@@ -73,16 +73,21 @@ CREATE VIEW sync_progress AS
 		coalesce(u.error_count, s.error_count) AS error_count,
 		CASE WHEN u.counters IS NULL THEN s.counters ELSE sync_counters_add(s.counters, u.counters) END AS counters,
 		round(p.rate::numeric, 1) AS rate,
-		CASE WHEN s.status = 'processing' THEN make_interval(secs => p.time_remaining) END AS time_remaining,
+		make_interval(secs => p.time_remaining) AS time_remaining, make_interval(secs => p.eta_seconds) AS eta_seconds,
+		make_interval(secs => p.eta_low) AS eta_low, make_interval(secs => p.eta_high) AS eta_high, p.eta_state,
 		coalesce(u.message, s.message) AS message, s.error_message, s.result_url,
 		s.started_at, s.completed_at, s.updated_at, s.version
-	FROM sync_sessions AS s
+	FROM sync_sessions AS s JOIN sync_kinds AS k USING (kind)
 	LEFT JOIN sync_progress_unfolded() AS u ON u.session_id = s.id AND u.account_id IS NULL
 	CROSS JOIN LATERAL (SELECT coalesce(u.processed_count, s.processed_count) AS processed,
 		CASE WHEN u.session_id IS NULL THEN s.total_count ELSE u.total_count END AS total,
 		CASE WHEN u.status IS NOT NULL THEN u.status WHEN s.status = 'pending' AND u.begins THEN 'processing'
 			ELSE s.status END AS status) AS n
-	CROSS JOIN LATERAL sync_progress_pace(s.pace, n.processed, n.total, s.started_at, coalesce(s.completed_at, clock_timestamp())) AS p
+	CROSS JOIN LATERAL (SELECT array_agg(a.pace) AS paces, array_agg(greatest(a.total_count - a.processed_count, 0)) AS lefts,
+			array_agg(a.status IN ('pending', 'processing', 'paused')) AS opens
+		FROM sync_session_accounts AS a WHERE n.status = 'processing' AND a.sync_session_id = s.id AND a.total_count IS NOT NULL) AS x
+	CROSS JOIN LATERAL sync_progress_pace(s.pace, n.processed, n.total, s.started_at, coalesce(s.completed_at, clock_timestamp()),
+		n.status, k.stall_after, x.paces, x.lefts, x.opens) AS p
 	WHERE u.gone IS NOT TRUE;
 COMMENT ON VIEW sync_progress IS 'The exact state of every session now: increments not folded yet, and the caller''s own uncommitted ones, included';
 
@@ -107,7 +112,9 @@ CREATE VIEW pg_stat_sync_progress AS
 		s.live_counters, s.max_live_counters, s.live_fallbacks,
 		round(s.notify_p50_ms::numeric, 3) AS notify_p50_ms, round(s.notify_p95_ms::numeric, 3) AS notify_p95_ms,
 		round(s.notify_p99_ms::numeric, 3) AS notify_p99_ms, s.stats_reset, (SELECT sum(pg_relation_size(c.oid)) FROM pg_class AS c
-		WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relname ~ '^sync_progress_ledger_\d+$')::bigint AS ledger_bytes
+		WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relname ~ '^sync_progress_ledger_\d+$')::bigint AS ledger_bytes,
+		s.eta_sessions, s.eta_estimates, round(s.eta_mape::numeric, 1) AS eta_mape, round(s.eta_within_25::numeric, 1) AS eta_within_25,
+		round(s.eta_bias::numeric, 2) AS eta_bias
 	FROM sync_progress_stat() AS s;
 COMMENT ON VIEW pg_stat_sync_progress IS 'What the worker of this database has done: folds, notifications, what the throttle suppressed, latency from commit to NOTIFY, who blocks, the worker''s last beat';
 
@@ -136,3 +143,8 @@ COMMENT ON COLUMN pg_stat_sync_progress.notify_p95_ms IS 'Likewise, 95 of 100';
 COMMENT ON COLUMN pg_stat_sync_progress.notify_p99_ms IS 'Likewise, 99 of 100';
 COMMENT ON COLUMN pg_stat_sync_progress.stats_reset IS 'Since when these are counted';
 COMMENT ON COLUMN pg_stat_sync_progress.ledger_bytes IS 'Size of the ledger';
+COMMENT ON COLUMN pg_stat_sync_progress.eta_sessions IS 'Completed sessions whose estimates of the time remaining were compared with the truth';
+COMMENT ON COLUMN pg_stat_sync_progress.eta_estimates IS 'Their estimates: those made when 10, 25, 50, 75 and 90 % were done';
+COMMENT ON COLUMN pg_stat_sync_progress.eta_mape IS 'How far off they were on average, in percent of the time that it really took (1000 at most each)';
+COMMENT ON COLUMN pg_stat_sync_progress.eta_within_25 IS 'Percent of them that were within 25 % of the truth';
+COMMENT ON COLUMN pg_stat_sync_progress.eta_bias IS 'Estimate divided by truth, geometric mean: above 1 they promised too long a time, below 1 too short a one';

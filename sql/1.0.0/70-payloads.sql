@@ -10,9 +10,7 @@ RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE ROWS 100 AS 
 		'message', s.message, 'error_message', s.error_message,
 		'progress_percentage', @extschema@.sync_progress_percentage(s.processed_count, s.total_count, s.status),
 		'processed_count', s.processed_count, 'total_count', s.total_count, 'detected_count', s.detected_count, 'error_count', s.error_count,
-		'time_remaining', CASE WHEN s.status = 'processing' THEN p.time_remaining END,
-		'eta_state', CASE WHEN s.status <> 'processing' THEN 'none' WHEN coalesce(p.moved_at, s.started_at) <= s.updated_at - k.stall_after THEN 'stalled'
-			WHEN p.time_remaining IS NULL THEN 'estimating' ELSE 'steady' END,
+		'time_remaining', p.time_remaining, 'eta_seconds', p.eta_seconds, 'eta_low', p.eta_low, 'eta_high', p.eta_high, 'eta_state', p.eta_state,
 		'rate', round(p.rate::numeric, 1),
 		'counters', CASE WHEN s.counters = '{}' THEN s.counters ELSE @extschema@.sync_counters_nested(s.counters) END,
 		'accounts', coalesce(a.list, '[]'), 'result_url', s.result_url,
@@ -21,14 +19,21 @@ RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE ROWS 100 AS 
 	FROM @extschema@.sync_sessions AS s
 	JOIN @extschema@.sync_kinds AS k USING (kind)
 	LEFT JOIN (
-		SELECT x.sync_session_id, max(x.version) AS version, json_agg(json_build_object(
+		SELECT x.sync_session_id, max(x.version) AS version, array_agg(x.pace) FILTER (WHERE x.total_count IS NOT NULL) AS paces,
+			array_agg(greatest(x.total_count - x.processed_count, 0)) FILTER (WHERE x.total_count IS NOT NULL) AS lefts,
+			array_agg(x.status IN ('pending', 'processing', 'paused')) FILTER (WHERE x.total_count IS NOT NULL) AS opens, json_agg(json_build_object(
 			'id', x.id, 'name', x.name, 'email', x.email, 'status', x.status,
 			'progress_percentage', @extschema@.sync_progress_percentage(x.processed_count, x.total_count, x.status),
 			'processed_count', x.processed_count, 'total_count', x.total_count, 'detected_count', x.detected_count,
-			'error_count', x.error_count, 'error_message', x.error_message) ORDER BY x.position, x.id) AS list
-		FROM @extschema@.sync_session_accounts AS x WHERE x.sync_session_id = ANY (session_ids) GROUP BY x.sync_session_id
+			'error_count', x.error_count, 'error_message', x.error_message,
+			'eta_seconds', CASE WHEN t.status = 'processing' AND x.status = 'processing'
+				THEN @extschema@.sync_progress_part_seconds(x.pace, x.total_count - x.processed_count, k.stall_after, t.updated_at) END) ORDER BY x.position, x.id) AS list
+		FROM @extschema@.sync_session_accounts AS x
+		JOIN @extschema@.sync_sessions AS t ON t.id = x.sync_session_id JOIN @extschema@.sync_kinds AS k USING (kind)
+		WHERE x.sync_session_id = ANY (session_ids) GROUP BY x.sync_session_id
 	) AS a ON a.sync_session_id = s.id
-	CROSS JOIN LATERAL @extschema@.sync_progress_pace(s.pace, s.processed_count, s.total_count, s.started_at, coalesce(s.completed_at, s.updated_at)) AS p
+	CROSS JOIN LATERAL @extschema@.sync_progress_pace(s.pace, s.processed_count, s.total_count, s.started_at, coalesce(s.completed_at, s.updated_at),
+		s.status, k.stall_after, a.paces, a.lefts, a.opens) AS p
 	WHERE s.id = ANY (session_ids)
 $$;
 COMMENT ON FUNCTION sync_payload IS 'What watchers of kind sync are sent: the session with its accounts, folded values only';

@@ -9,7 +9,7 @@ SELECT sync.sync_progress_flush();
 SELECT payload::text AS p, version AS v FROM sync.sync_progress_snapshots(ARRAY['sync:' || :s]) \gset
 
 SELECT set_has(format('SELECT json_object_keys(%L)', :'p'), $$VALUES ('session_id'), ('job_id'), ('kind'), ('source_id'), ('status'), ('title'), ('message'), ('error_message'),
-	('progress_percentage'), ('processed_count'), ('total_count'), ('detected_count'), ('error_count'), ('time_remaining'), ('rate'), ('counters'), ('accounts'),
+	('progress_percentage'), ('processed_count'), ('total_count'), ('detected_count'), ('error_count'), ('time_remaining'), ('eta_seconds'), ('eta_low'), ('eta_high'), ('eta_state'), ('rate'), ('counters'), ('accounts'),
 	('result_url'), ('started_at'), ('completed_at'), ('updated_at'), ('version'), ('lock_version')$$, 'every key of the contract is there');
 SELECT set_hasnt(format('SELECT json_object_keys(%L)', :'p'), $$VALUES ('owner_id'), ('pinned'), ('pace'), ('processed_set_at')$$, 'nothing internal is');
 SELECT is((:'p'::json -> 'session_id')::text, :'s', 'session_id is a number');
@@ -30,7 +30,7 @@ SELECT is((:'p'::json -> 'lock_version')::text, '0', 'lock_version');
 SELECT ok(json_typeof(:'p'::json -> 'time_remaining') = 'number' AND (:'p'::json ->> 'time_remaining') ~ '^\d+$', 'time_remaining is whole seconds');
 SELECT is(json_typeof(:'p'::json -> 'rate'), 'number', 'rate is a number');
 SELECT is((:'p'::json #> '{accounts,0}')::jsonb, jsonb_build_object('id', pg_temp.account(:s, 'BAC San José'), 'name', 'BAC San José', 'email', 'b@example.com', 'status', 'completed',
-	'progress_percentage', 100, 'processed_count', 3, 'total_count', 3, 'detected_count', 2, 'error_count', 0, 'error_message', NULL), 'an account, completely');
+	'progress_percentage', 100, 'processed_count', 3, 'total_count', 3, 'detected_count', 2, 'error_count', 0, 'error_message', NULL, 'eta_seconds', NULL), 'an account, completely');
 SELECT is(:'p'::json #>> '{accounts,1,name}', 'Zweite', 'accounts keep their order');
 
 SELECT sync.sync_session_start('payload-owner') AS e \gset

@@ -183,7 +183,10 @@ estimate(int estimator, const Trace *trace, const SpPace *pace, const SpEtaPart 
 	Estimate	result;
 
 	sp_eta_estimate(pace, &work, at_us(second), &eta);
-	result = (Estimate) {eta.state == SP_ETA_STEADY, (double) eta.seconds, (double) eta.low, (double) eta.high};
+	result = (Estimate)
+	{
+		eta.state == SP_ETA_STEADY, (double) eta.seconds, (double) eta.low, (double) eta.high
+	};
 	if (estimator == CLASSIC)
 		result.seconds = (double) sp_eta_time_remaining(pace, done, total, START_US, at_us(second));
 	return result;

@@ -9,8 +9,8 @@
  * them.
  *
  * A question of a bridge's is about many streams and has one deadline, after
- * which all of it would be cancelled.  Each call may take half of what is left,
- * so that there is time to find the one that is to blame and to answer the
+ * which all of it would be cancelled.  Each call may take a third of what is
+ * left, so that there is time to find the one that is to blame and to answer the
  * rest.  The worker has limits of its own (tell.c) and gives no deadline.
  */
 #include "postgres.h"
@@ -141,7 +141,7 @@ limit_ms(FunctionCallInfo fcinfo, int argument, const char *name)
 	left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), PG_GETARG_TIMESTAMPTZ(argument));
 	if (left_ms == 0)
 		too_slow(name);
-	return (int) Max(Min(left_ms, 3600000) / 2, CALL_MIN_MS);
+	return (int) Max(Min(left_ms, 3600000) / 3, CALL_MIN_MS);
 }
 
 /*

@@ -210,7 +210,7 @@ sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int nd
 
 	Assert(ndue <= SP_FOLD_BATCH);
 	sp_call_enter(sp_catalog_owner(catalog->sessions), &guard);
-	sp_isolate(fold_range, fold_failed, &fold, 0, ndue, 0);
+	sp_isolate(fold_range, fold_failed, &fold, 0, ndue, NULL);
 	for (int i = 0; i < ndue; i++)
 	{
 		if (due[i].outcome != SP_OUTCOME_FOLDED)
@@ -218,6 +218,6 @@ sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int nd
 		owners[ntold] = fold.owners[i];
 		told[ntold++] = &due[i];
 	}
-	sp_tell_compose(catalog, told, owners, ntold, context, error, error_size);
+	sp_tell_compose(catalog, database, told, owners, ntold, context);
 	sp_call_leave(&guard);
 }

@@ -21,6 +21,8 @@ typedef enum SpOutcome
 	SP_OUTCOME_FAILED,			/* the fold failed and was undone */
 	SP_OUTCOME_UNTOLD,			/* folded, but its payload failed */
 	SP_OUTCOME_FLUSHED,			/* folded, and not told: see quiet */
+	SP_OUTCOME_PUT_OFF,			/* folded, its payload not tried before
+								 * retry_at */
 } SpOutcome;
 
 /* A session whose turn it is. */
@@ -47,6 +49,8 @@ typedef struct SpDue
 	int			nsums;
 	bool		summed;			/* they were */
 	TransactionId fold_xid;		/* that the fold was in */
+	bool		untellable;		/* its payload alone failed */
+	TimestampTz retry_at;
 	SpThrottle	throttle;		/* of its kind; every_count 0: not known */
 	char	   *message;		/* for NOTIFY, or NULL */
 	int			blocked_by;		/* LOCKED: the holder's pid, or 0 */

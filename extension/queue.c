@@ -245,6 +245,28 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 	}
 }
 
+/*
+ * Those whose payload failed last time come last: their batches may take long,
+ * and those before are told by then.  Returns how many come before.
+ */
+int
+sp_queue_part(SpQueue *queue)
+{
+	SpDue	   *last = palloc(Max(queue->ndue, 1) * sizeof(SpDue));
+	int			first = 0;
+	int			nlast = 0;
+
+	for (int i = 0; i < queue->ndue; i++)
+	{
+		if (queue->due[i].slot != NULL && queue->due[i].slot->untellable)
+			last[nlast++] = queue->due[i];
+		else
+			queue->due[first++] = queue->due[i];
+	}
+	memcpy(&queue->due[first], last, nlast * sizeof(SpDue));
+	return first;
+}
+
 static void
 put_back(SpDue *due, uint32 flags, TimestampTz retry_at)
 {
@@ -290,6 +312,12 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 		case SP_OUTCOME_UNTOLD:
 			due->nrows = 0;
 			put_back(due, due->flags | SP_SLOT_RETELL, back_off(due, now, FAILED_MAX_MS));
+			if (slot != NULL && due->untellable)
+				slot->untellable = true;
+			break;
+		case SP_OUTCOME_PUT_OFF:
+			due->nrows = 0;
+			put_back(due, due->flags | SP_SLOT_RETELL, due->retry_at);
 			break;
 		case SP_OUTCOME_UNKNOWN:
 			if (due->discard || (due->nrows == 0 && (slot == NULL || slot->first_cell < 0)))
@@ -310,6 +338,7 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 				break;
 			slot->retry_at = slot->unknown_since = 0;
 			slot->backoff_ms = 0;
+			slot->untellable = false;
 			if (due->progressed || (due->flags & SP_SLOT_URGENT) == 0)
 				slot->told_at = now;
 			if (due->flags & SP_SLOT_URGENT)

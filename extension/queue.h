@@ -23,6 +23,7 @@ typedef struct SpQueue
 extern void sp_queue_retell(SpQueue *queue, const SpCatalog *catalog);
 extern void sp_queue_take(SpQueue *queue);
 extern void sp_queue_deal(SpQueue *queue, SpRows *ledger);
+extern int	sp_queue_part(SpQueue *queue);
 extern void sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now);
 extern uint32 sp_queue_leftover(void);
 extern TimestampTz sp_queue_next(SpDatabase *database);

@@ -99,6 +99,7 @@ init_slot(SpSlot *slot)
 	slot->throttle.min_interval_us = USECS_PER_SEC;
 	slot->told_at = slot->urgent_at = slot->retry_at = slot->unknown_since = 0;
 	slot->backoff_ms = 0;
+	slot->untellable = false;
 }
 
 /* The caller holds AddinShmemInitLock. */

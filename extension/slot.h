@@ -59,6 +59,7 @@ typedef struct SpSlot
 	TimestampTz urgent_at;
 	TimestampTz retry_at;
 	int			backoff_ms;
+	bool		untellable;		/* its payload failed last time */
 	TimestampTz unknown_since;	/* ledger rows, but no session: see fold.c */
 } SpSlot;
 

@@ -4,6 +4,13 @@
  *
  * Runs in the fold's transaction, so that a message has exactly the counts and
  * the version that the fold commits, and none is made of a fold that is undone.
+ *
+ * A payload function is a user's: it may fail, or never end, for one session or
+ * for all.  So each function's sessions are composed apart from the others', and
+ * those that failed last time apart from those that did not.  What fails may
+ * take payload_timeout, and as long again while the one to blame is looked for;
+ * then that group waits WAIT_FACTOR times as long as was spent, so that all
+ * others have most of the worker's time whatever that function does.
  */
 #include "postgres.h"
 
@@ -11,58 +18,88 @@
 #include "executor/spi.h"
 #include "guc.h"
 #include "isolate.h"
+#include "mark.h"
 #include "payload.h"
 #include "rows.h"
 #include "tell.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#define WAIT_FACTOR		4
+#define NAME_BYTES		256		/* longer names share what is known of them */
+
+/* What is known of a payload function. */
+typedef struct TellFunction
+{
+	char		name[NAME_BYTES];
+	TimestampTz wait_until[2];	/* [1]: sessions that failed last time */
+	int			logged;			/* the SQLSTATE last logged */
+} TellFunction;
+
+/* A session to tell, and who owns it. */
+typedef struct Told
+{
+	SpDue	   *due;
+	char	   *owner;
+	TellFunction *function;		/* NULL: it is gone meanwhile */
+	bool		untellable;		/* failed last time */
+} Told;
+
 typedef struct Telling
 {
 	const SpCatalog *catalog;
-	SpDue	  **told;
-	char	  **owners;
+	SpDatabase *database;
+	Told	   *told;
 	MemoryContext context;
-	char	   *error;
-	size_t		error_size;
 } Telling;
 
-/* A worker serves one extension until its end, so one plan will do. */
+/* A worker serves one extension until its end, so one plan of each will do. */
 static SPIPlanPtr states = NULL;
+static SPIPlanPtr names = NULL;
+
+static HTAB *functions = NULL;
+
+/* Runs a query about the sessions told[first] … within SPI; %s is the schema. */
+static void
+ask(SPIPlanPtr *plan, const char *query, const Telling *telling, int first, int count)
+{
+	int64	   *ids = palloc(count * sizeof(int64));
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		args[1];
+
+	for (int i = 0; i < count; i++)
+		ids[i] = telling->told[first + i].due->session;
+	args[0] = sp_rows_ids(ids, count);
+	if (*plan == NULL)
+	{
+		const char *schema = quote_identifier(get_namespace_name(telling->catalog->schema));
+		SPIPlanPtr	prepared = SPI_prepare(psprintf(query, schema, schema), 1, types);
+
+		if (prepared == NULL || SPI_keepplan(prepared) != 0)
+			elog(ERROR, "could not prepare \"%s\"", query);
+		*plan = prepared;
+	}
+	if (SPI_execute_plan(*plan, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not run \"%s\"", query);
+}
 
 /* One query for the payloads of many sessions; they get their messages. */
 static void
 compose(void *state, int first, int count)
 {
 	Telling    *telling = state;
-	int64	   *ids = palloc(count * sizeof(int64));
-	Oid			types[1] = {INT8ARRAYOID};
-	Datum		args[1];
 	bool	   *found = palloc0(count * sizeof(bool));
 	TimestampTz now = GetCurrentTimestamp();
 
 	for (int i = 0; i < count; i++)
-	{
-		ids[i] = telling->told[first + i]->session;
-		telling->told[first + i]->message = NULL;	/* of an attempt undone */
-	}
-	args[0] = sp_rows_ids(ids, count);
+		telling->told[first + i].due->message = NULL;	/* of an attempt undone */
 
 	SPI_connect();
-	if (states == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT session_id, stream, version, payload, final FROM %s.sync_progress_states($1)",
-												quote_identifier(get_namespace_name(telling->catalog->schema))), 1, types);
-
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the query for payloads");
-		states = plan;
-	}
-	if (SPI_execute_plan(states, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read payloads");
+	ask(&states, "SELECT session_id, stream, version, payload, final FROM %s.sync_progress_states($1)", telling, first, count);
 	for (uint64 n = 0; n < SPI_processed; n++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[n];
@@ -74,18 +111,18 @@ compose(void *state, int first, int count)
 			MemoryContext old;
 			char	   *payload;
 
-			if (telling->told[i]->session != session)
+			if (telling->told[i].due->session != session)
 				continue;
 			payload = sp_rows_text(tuple, 4);
 			found[i - first] = true;
 			if (payload == NULL)
 				break;			/* it has a successor, which is told instead */
 			old = MemoryContextSwitchTo(telling->context);
-			telling->told[i]->message =
+			telling->told[i].due->message =
 				sp_payload_progress(sp_rows_text(tuple, 2),
 									sp_rows_int64(tuple, 3, NULL),
 									DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
-									telling->owners[i], payload, now);
+									telling->told[i].owner, payload, now);
 			MemoryContextSwitchTo(old);
 			break;
 		}
@@ -96,31 +133,152 @@ compose(void *state, int first, int count)
 		if (!found[i - first])
 			ereport(ERROR,
 					(errcode(ERRCODE_NO_DATA_FOUND),
-					 errmsg("the payload function gave nothing for session " INT64_FORMAT, telling->told[i]->session),
+					 errmsg("the payload function gave nothing for session " INT64_FORMAT, telling->told[i].due->session),
 					 errhint("It returns one row with a payload for every id it is given.")));
 	}
+}
+
+/* Without a slot nothing remembers it but the ledger: a touch, for the next sweep. */
+static void
+leave_touch(const Telling *telling, int64 session)
+{
+	SpRow		row = {
+		.session = session,
+		.op = SP_OP_TOUCH,
+		.stamp = sp_ledger_stamp(telling->database)
+	};
+
+	sp_mark_heap(telling->database, sp_ledger_insert(telling->catalog, telling->database, &row, 1));
+}
+
+/* Shows what went wrong; says it aloud once, whichever session it is about. */
+static void
+report(const Telling *telling, const Told *told, const ErrorData *error)
+{
+	SpStats    *stats = &telling->database->stats;
+	const char *what = error->sqlerrcode == ERRCODE_QUERY_CANCELED
+	? "took longer than sync_progress.payload_timeout" : error->message;
+	char text[	SP_ERROR_LENGTH];
+
+	snprintf(text, sizeof(text), "payload of session " INT64_FORMAT " by %s: %s", told->due->session,
+			 told->function == NULL ? "nothing" : told->function->name, what);
+	SpinLockAcquire(&telling->database->stats_lock);
+	strlcpy(stats->last_error, text, SP_ERROR_LENGTH);
+	SpinLockRelease(&telling->database->stats_lock);
+	if (told->function == NULL || told->function->logged == error->sqlerrcode)
+		return;
+	told->function->logged = error->sqlerrcode;
+	ereport(WARNING,
+			(errmsg("sync_progress: %s", text),
+			 errdetail("The session is put off and tried again; the others go on."),
+			 errhint("%s", error->hint != NULL ? error->hint : "See last_error in pg_stat_sync_progress.")));
 }
 
 static void
 failed(void *state, int item, ErrorData *error)
 {
 	Telling    *telling = state;
+	SpDue	   *due = telling->told[item].due;
 
-	telling->told[item]->outcome = SP_OUTCOME_UNTOLD;
-	telling->told[item]->message = NULL;
-	snprintf(telling->error, telling->error_size, "payload of session " INT64_FORMAT ": %s",
-			 telling->told[item]->session, error->message);
+	due->message = NULL;
+	due->outcome = error == NULL ? SP_OUTCOME_PUT_OFF : SP_OUTCOME_UNTOLD;
+	due->untellable = error != NULL;
+	if (due->slot == NULL)
+		leave_touch(telling, due->session);
+	if (error != NULL)
+		report(telling, &telling->told[item], error);
+}
+
+static int
+compare_told(const void *a, const void *b)
+{
+	const Told *x = a;
+	const Told *y = b;
+
+	if (x->function != y->function)
+		return (uintptr_t) x->function < (uintptr_t) y->function ? -1 : 1;
+	return (int) x->untellable - (int) y->untellable;
+}
+
+/* Finds the function of each session, and sorts them by it. */
+static void
+find_functions(Telling *telling, int ntold)
+{
+	if (functions == NULL)
+	{
+		HASHCTL		info = {.keysize = NAME_BYTES, .entrysize = sizeof(TellFunction)};
+
+		functions = hash_create("sync_progress payload functions", 16, &info, HASH_ELEM | HASH_STRINGS);
+	}
+	SPI_connect();
+	ask(&names, "SELECT s.id, k.payload_function FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)",
+		telling, 0, ntold);
+	for (uint64 n = 0; n < SPI_processed; n++)
+	{
+		int64		session = sp_rows_int64(SPI_tuptable->vals[n], 1, NULL);
+		char	   *name = sp_rows_text(SPI_tuptable->vals[n], 2);
+		bool		found;
+		int			i = 0;
+
+		while (i < ntold && telling->told[i].due->session != session)
+			i++;
+		if (i == ntold)
+			continue;
+		telling->told[i].function = hash_search(functions, name, HASH_ENTER, &found);
+		if (!found)
+			memset((char *) telling->told[i].function + NAME_BYTES, 0, sizeof(TellFunction) - NAME_BYTES);
+	}
+	SPI_finish();
+	qsort(telling->told, ntold, sizeof(Told), compare_told);
+}
+
+/* Composes a function's sessions of one sort, unless they have to wait. */
+static void
+compose_group(Telling *telling, int first, int count)
+{
+	const Told *group = &telling->told[first];
+	TimestampTz none = 0;
+	TimestampTz *wait_until = group->function == NULL ? &none : &group->function->wait_until[group->untellable];
+	TimestampTz now = GetCurrentTimestamp();
+	int64		longest_us = (int64) sp_payload_timeout_ms * 1000;
+	SpBudget	budget = {.left_us = 2 * longest_us};
+
+	/* a wait that is longer than any is from before the clock was set back */
+	if (*wait_until > now && *wait_until - now <= 3 * WAIT_FACTOR * longest_us)
+		budget.left_us = 0;
+	sp_isolate(compose, failed, telling, first, count, &budget);
+	if (budget.spent_us > 0)
+		*wait_until = GetCurrentTimestamp() + WAIT_FACTOR * budget.spent_us;
+	else if (budget.left_us > 0 && group->untellable && group->function != NULL)
+		group->function->logged = 0;	/* it works again */
+	for (int i = first; i < first + count; i++)
+		telling->told[i].due->retry_at = *wait_until;
 }
 
 /*
  * Make the messages of the sessions in "told" (owners[i] owns told[i]), in
- * "context".  One whose payload fails becomes SP_OUTCOME_UNTOLD; its fold stands.
+ * "context".  One whose payload fails becomes SP_OUTCOME_UNTOLD, one that has
+ * to wait SP_OUTCOME_PUT_OFF; their folds stand.
  */
 void
-sp_tell_compose(const SpCatalog *catalog, SpDue **told, char **owners, int ntold,
-				MemoryContext context, char *error, size_t error_size)
+sp_tell_compose(const SpCatalog *catalog, SpDatabase *database, SpDue **told, char **owners, int ntold,
+				MemoryContext context)
 {
-	Telling		telling = {catalog, told, owners, context, error, error_size};
+	Telling		telling = {catalog, database, palloc0(Max(ntold, 1) * sizeof(Told)), context};
 
-	sp_isolate(compose, failed, &telling, 0, ntold, sp_payload_timeout_ms);
+	if (ntold == 0)
+		return;
+	for (int i = 0; i < ntold; i++)
+	{
+		telling.told[i].due = told[i];
+		telling.told[i].owner = owners[i];
+		telling.told[i].untellable = told[i]->slot != NULL && told[i]->slot->untellable;
+	}
+	find_functions(&telling, ntold);
+	for (int first = 0, last; first < ntold; first = last)
+	{
+		for (last = first; last < ntold && compare_told(&telling.told[first], &telling.told[last]) == 0;)
+			last++;
+		compose_group(&telling, first, last - first);
+	}
 }

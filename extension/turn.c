@@ -73,7 +73,7 @@ account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 	for (int i = 0; i < ndue; i++)
 	{
 		if (due[i].outcome == SP_OUTCOME_FOLDED || due[i].outcome == SP_OUTCOME_UNTOLD ||
-			due[i].outcome == SP_OUTCOME_FLUSHED)
+			due[i].outcome == SP_OUTCOME_FLUSHED || due[i].outcome == SP_OUTCOME_PUT_OFF)
 		{
 			stats->increments += due[i].nrows;
 			sp_marks_count(stats, &due[i].score);
@@ -189,6 +189,7 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 	uint32		sweep = pg_atomic_exchange_u32(&database->sweep, 0);
 	uint32		messages = pg_atomic_exchange_u32(&database->messages, 0);
 	uint32		heaps;
+	int			first_part;
 	bool		look;
 	bool		tell;
 
@@ -225,7 +226,10 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 	/* those of a heap that was not read might have to go first */
 	if (tell && turn.rows.skipped == 0)
 		tell_messages(&turn);
-	for (int i = 0; i < queue->ndue; i += SP_FOLD_BATCH)
+	first_part = sp_queue_part(queue);
+	for (int i = 0; i < first_part; i += SP_FOLD_BATCH)
+		do_batch(&turn, &queue->due[i], Min(SP_FOLD_BATCH, first_part - i));
+	for (int i = first_part; i < queue->ndue; i += SP_FOLD_BATCH)
 		do_batch(&turn, &queue->due[i], Min(SP_FOLD_BATCH, queue->ndue - i));
 
 	if (queue->now - rotated_at >= ROTATE_INTERVAL_US || queue->now < rotated_at)

@@ -51,11 +51,11 @@ COMMENT ON FUNCTION sync_progress_part_seconds IS 'Internal: seconds until an ac
 
 CREATE FUNCTION sync_progress_payloads(signature text, session_ids bigint[], deadline timestamptz DEFAULT NULL, OUT session_id bigint, OUT payload json)
 RETURNS SETOF record LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_payloads';
-COMMENT ON FUNCTION sync_progress_payloads IS 'Internal: calls a kind''s payload function as its owner, restricted; one row a session, or an error. It may take half of the time up to the deadline, else SQLSTATE SP408';
+COMMENT ON FUNCTION sync_progress_payloads IS 'Internal: calls a kind''s payload function as its owner, restricted; one row a session, or an error. It may take a third of the time up to the deadline, else SQLSTATE SP408';
 
 CREATE FUNCTION sync_progress_authorized(signature text, session_id bigint, claims jsonb, deadline timestamptz DEFAULT NULL)
 RETURNS boolean LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_authorized';
-COMMENT ON FUNCTION sync_progress_authorized IS 'Internal: calls a kind''s authorize function as its owner, restricted; NULL counts as false. It may take half of the time up to the deadline, else SQLSTATE SP408';
+COMMENT ON FUNCTION sync_progress_authorized IS 'Internal: calls a kind''s authorize function as its owner, restricted; NULL counts as false. It may take a third of the time up to the deadline, else SQLSTATE SP408';
 
 CREATE FUNCTION sync_progress_sign(input text, key bytea)
 RETURNS bytea LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_sign';

@@ -19,7 +19,7 @@ const SETUP = `
   CREATE EXTENSION sync_progress SCHEMA sync;
   GRANT USAGE ON SCHEMA sync TO app, bridge;
   GRANT EXECUTE ON FUNCTION sync.sync_session_start, sync.sync_session_complete, sync.sync_session_fail,
-    sync.sync_session_pause, sync.sync_session_resume, sync.sync_session_cancel,
+    sync.sync_session_pause, sync.sync_session_resume, sync.sync_session_cancel, sync.sync_session_retry,
     sync.sync_progress_increment, sync.sync_progress_set, sync.sync_progress_token,
     sync.sync_progress_callback_token TO app;
   GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_keys,

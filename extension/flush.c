@@ -202,7 +202,7 @@ void
 sp_flush_done(SpDatabase *database, SpDue *due)
 {
 	bool		flushed = due->outcome == SP_OUTCOME_FOLDED || due->outcome == SP_OUTCOME_FLUSHED ||
-	due->outcome == SP_OUTCOME_UNTOLD || due->outcome == SP_OUTCOME_NOTHING;
+	due->outcome == SP_OUTCOME_UNTOLD || due->outcome == SP_OUTCOME_PUT_OFF || due->outcome == SP_OUTCOME_NOTHING;
 
 	for (int i = 0; i < due->nsums && flushed; i++)
 	{

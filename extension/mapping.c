@@ -325,31 +325,39 @@ read_time(const SpColumn *column, Datum value)
 
 /* A row without a status column runs until it has ended. */
 static const char *
-read_status(const SpMapping *mapping, const char *text, bool warn, const SpTableRow *facts)
+read_status(const SpMapping *mapping, const char *text, SpTableRow *facts)
 {
-	const SpColumn *column = &mapping->columns[SP_FIELD_STATUS];
 	const char *status;
 
-	if (column->name == NULL)
+	if (mapping->columns[SP_FIELD_STATUS].name == NULL)
 		return facts->values[SP_FIELD_COMPLETED] != NULL ? "completed" : "processing";
 	if (text == NULL)
 		return "pending";
 	status = sp_mapping_status(mapping, text);
-	if (status == NULL && warn)
-		ereport(WARNING,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("sync_progress knows no status \"%s\", which column \"%s\" has", text, column->name),
-				 errdetail("The session's status is left as it is."),
-				 errhint("Call sync_progress_untrack() and sync_progress_track() with a status_map that says what it means.")));
+	if (status == NULL)
+		facts->unknown = text;
+
 	return status;
+}
+
+/* Says that the row has a status that nobody knows. */
+void
+sp_mapping_warn(const SpMapping *mapping, const SpTableRow *facts)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("sync_progress knows no status \"%s\", which column \"%s\" has",
+					facts->unknown, mapping->columns[SP_FIELD_STATUS].name),
+			 errdetail("The session's status is left as it is."),
+			 errhint("Call sync_progress_untrack() and sync_progress_track() with a status_map that says what it means.")));
 }
 
 /*
  * Read a row.  "values" and "nulls" are of the descriptor that was resolved
- * last.  A status that is not known becomes NULL, with a warning if "warn".
+ * last.
  */
 void
-sp_mapping_read(const SpMapping *mapping, Datum *values, bool *nulls, bool warn, SpTableRow *facts)
+sp_mapping_read(const SpMapping *mapping, Datum *values, bool *nulls, SpTableRow *facts)
 {
 	const char *status = NULL;
 
@@ -374,7 +382,7 @@ sp_mapping_read(const SpMapping *mapping, Datum *values, bool *nulls, bool warn,
 		if (i == SP_FIELD_RESULT && strlen(facts->values[i]) > RESULT_MAX_BYTES)
 			facts->values[i] = NULL;
 	}
-	facts->values[SP_FIELD_STATUS] = read_status(mapping, status, warn, facts);
+	facts->values[SP_FIELD_STATUS] = read_status(mapping, status, facts);
 	if (mapping->columns[SP_FIELD_PROGRESS].name != NULL)
 	{
 		const char *progress = facts->values[SP_FIELD_PROGRESS];

@@ -57,12 +57,14 @@ typedef struct SpMapping
 typedef struct SpTableRow
 {
 	const char *values[SP_FIELDS];
+	const char *unknown;		/* its status, if we have no word for it */
 } SpTableRow;
 
 extern SpMapping *sp_mapping_parse(const char *json);
 extern void sp_mapping_resolve(SpMapping *mapping, TupleDesc desc, const char *table);
 extern const char *sp_mapping_key(const SpMapping *mapping, SpField field);
 extern const char *sp_mapping_status(const SpMapping *mapping, const char *status);
-extern void sp_mapping_read(const SpMapping *mapping, Datum *values, bool *nulls, bool warn, SpTableRow *facts);
+extern void sp_mapping_read(const SpMapping *mapping, Datum *values, bool *nulls, SpTableRow *facts);
+extern void sp_mapping_warn(const SpMapping *mapping, const SpTableRow *facts);
 
 #endif							/* SP_MAPPING_H */

@@ -276,6 +276,7 @@ backfill(Tracking *tracking)
 	char	   *columns = NULL;
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "sync_progress rows", ALLOCSET_DEFAULT_SIZES);
 	uint64		made = 0;
+	uint64		orphans = 0;
 	uint64		fetched;
 	Portal		portal;
 
@@ -306,15 +307,20 @@ backfill(Tracking *tracking)
 			heap_deform_tuple(rows->vals[i], rows->tupdesc, values, nulls);
 			sp_mapping_resolve(tracking->mapping, rows->tupdesc, tracking->name);
 			facts[i] = palloc(sizeof(SpTableRow));
-			sp_mapping_read(tracking->mapping, values, nulls, true, facts[i]);
+			sp_mapping_read(tracking->mapping, values, nulls, facts[i]);
 		}
-		made += sp_tracked_appear(tracking->catalog, tracking->kind, tracking->mapping, facts, (int) fetched, true);
+		made += sp_tracked_appear(tracking->catalog, tracking->kind, tracking->mapping, facts, (int) fetched, true, &orphans);
 		SPI_freetuptable(rows);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(batch);
 	} while (fetched > 0);
 	SPI_cursor_close(portal);
 	MemoryContextDelete(batch);
+	if (orphans > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg(UINT64_FORMAT " rows of %s are parts of what has no session", orphans, tracking->name),
+				 errhint("Track the table that they are parts of first, then untrack and track this one again.")));
 	return made;
 }
 

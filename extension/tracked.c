@@ -36,6 +36,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 #define APPEAR_BATCH	20000	/* rows made by one statement */
@@ -171,6 +172,9 @@ appear_sessions(const SpCatalog *catalog, const char *kind, const SpMapping *map
 	{
 		int64		session = sp_source_session(catalog, kind, missing[i]->values[SP_FIELD_ID], NULL);
 
+		if (session == 0)
+			continue;			/* and ended and deleted it, all in this
+								 * moment */
 		sp_change_compare(mapping, NULL, missing[i], &change);
 		sp_change_write(catalog, session, 0, &change);
 	}
@@ -179,7 +183,8 @@ appear_sessions(const SpCatalog *catalog, const char *kind, const SpMapping *map
 
 /* Likewise rows of accounts, whose session is there, or they are of no interest. */
 static uint64
-appear_accounts(const SpCatalog *catalog, const char *kind, const SpMapping *mapping, SpTableRow **facts, int nfacts)
+appear_accounts(const SpCatalog *catalog, const char *kind, const SpMapping *mapping, SpTableRow **facts, int nfacts,
+				uint64 *orphans)
 {
 	SpTableRow **missing = palloc(Max(nfacts, 1) * sizeof(SpTableRow *));
 	int64	   *sessions = palloc(Max(nfacts, 1) * sizeof(int64));
@@ -194,7 +199,10 @@ appear_accounts(const SpCatalog *catalog, const char *kind, const SpMapping *map
 		if (is_fit(mapping, facts[i]))
 			session = sp_source_session(catalog, kind, facts[i]->values[SP_FIELD_SESSION], NULL);
 		if (session == 0 || !sp_source_keep(catalog, session))
+		{
+			*orphans += is_id(facts[i]->values[SP_FIELD_SESSION]);
 			continue;
+		}
 		account = sp_source_account(catalog, session, facts[i]->values[SP_FIELD_ID]);
 		if (account != 0)
 		{
@@ -212,15 +220,29 @@ appear_accounts(const SpCatalog *catalog, const char *kind, const SpMapping *map
  * Rows that have appeared in the table: each gets a session (or an account),
  * or says all it has to say to the one that it has.  With "take_over" a run
  * that has ended is the row's own, else it was another row's before.  Returns
- * how many were made.
+ * how many were made; *orphans grows by parts of what has no session.
  */
 uint64
 sp_tracked_appear(const SpCatalog *catalog, const char *kind, const SpMapping *mapping,
-				  SpTableRow **facts, int nfacts, bool take_over)
+				  SpTableRow **facts, int nfacts, bool take_over, uint64 *orphans)
 {
 	return mapping->parts
-		? appear_accounts(catalog, kind, mapping, facts, nfacts)
+		? appear_accounts(catalog, kind, mapping, facts, nfacts, orphans)
 		: appear_sessions(catalog, kind, mapping, facts, nfacts, take_over);
+}
+
+/* Likewise for a trigger. */
+static void
+appear(const SpCatalog *catalog, const Tracked *tracked, SpTableRow **facts, int nfacts)
+{
+	uint64		orphans = 0;
+
+	for (int i = 0; i < nfacts; i++)
+	{
+		if (facts[i]->unknown != NULL)
+			sp_mapping_warn(tracked->mapping, facts[i]);
+	}
+	(void) sp_tracked_appear(catalog, tracked->kind, tracked->mapping, facts, nfacts, false, &orphans);
 }
 
 /* The session of a row and, if it is a part, the account; false: there is none. */
@@ -253,14 +275,14 @@ disappear(const SpCatalog *catalog, const Tracked *tracked, const SpTableRow *fa
 }
 
 static SpTableRow *
-read_tuple(const Tracked *tracked, HeapTuple tuple, TupleDesc desc, bool warn)
+read_tuple(const Tracked *tracked, HeapTuple tuple, TupleDesc desc)
 {
 	Datum	   *values = palloc(desc->natts * sizeof(Datum));
 	bool	   *nulls = palloc(desc->natts * sizeof(bool));
 	SpTableRow *facts = palloc(sizeof(SpTableRow));
 
 	heap_deform_tuple(tuple, desc, values, nulls);
-	sp_mapping_read(tracked->mapping, values, nulls, warn, facts);
+	sp_mapping_read(tracked->mapping, values, nulls, facts);
 	return facts;
 }
 
@@ -276,12 +298,14 @@ changed(const SpCatalog *catalog, const Tracked *tracked, SpTableRow *old, SpTab
 		disappear(catalog, tracked, old);
 	else if (is_fit(tracked->mapping, new) && find(catalog, tracked, new, &session, &account))
 	{
+		if (new->unknown != NULL && (old->unknown == NULL || strcmp(old->unknown, new->unknown) != 0))
+			sp_mapping_warn(tracked->mapping, new);
 		sp_change_compare(tracked->mapping, old, new, &change);
 		sp_change_write(catalog, session, account, &change);
 		return;
 	}
 	/* or it came while the triggers were off */
-	sp_tracked_appear(catalog, tracked->kind, tracked->mapping, &new, 1, false);
+	appear(catalog, tracked, &new, 1);
 }
 
 /* The rows of a statement's INSERT. */
@@ -303,9 +327,9 @@ inserted(TriggerData *data, const SpCatalog *catalog, const Tracked *tracked)
 		{
 			slot_getallattrs(slot);
 			facts[nfacts] = palloc(sizeof(SpTableRow));
-			sp_mapping_read(tracked->mapping, slot->tts_values, slot->tts_isnull, true, facts[nfacts++]);
+			sp_mapping_read(tracked->mapping, slot->tts_values, slot->tts_isnull, facts[nfacts++]);
 		}
-		sp_tracked_appear(catalog, tracked->kind, tracked->mapping, facts, nfacts, false);
+		appear(catalog, tracked, facts, nfacts);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(batch);
 	}
@@ -323,9 +347,16 @@ truncated(TriggerData *data, const SpCatalog *catalog, const Tracked *tracked)
 	Relation	rel = data->tg_relation;
 	const SpMapping *mapping = tracked->mapping;
 	const char *session = mapping->parts ? quote_identifier(mapping->columns[SP_FIELD_SESSION].name) : "NULL";
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "sync_progress rows", ALLOCSET_DEFAULT_SIZES);
+	uint64		fetched;
 	SpGuard		guard;
 	Portal		portal;
 
+	/*
+	 * what was committed before the table was locked, whatever the isolation
+	 * level
+	 */
+	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	sp_call_enter(rel->rd_rel->relowner, &guard);
 	portal = SPI_cursor_open_with_args(NULL,
@@ -337,8 +368,11 @@ truncated(TriggerData *data, const SpCatalog *catalog, const Tracked *tracked)
 	sp_call_leave(&guard);
 	do
 	{
+		MemoryContext old = MemoryContextSwitchTo(batch);
+
 		SPI_cursor_fetch(portal, true, 1000);
-		for (uint64 i = 0; i < SPI_processed; i++)
+		fetched = SPI_processed;
+		for (uint64 i = 0; i < fetched; i++)
 		{
 			SpTableRow	facts = {{NULL}};
 
@@ -347,9 +381,13 @@ truncated(TriggerData *data, const SpCatalog *catalog, const Tracked *tracked)
 			disappear(catalog, tracked, &facts);
 		}
 		SPI_freetuptable(SPI_tuptable);
-	} while (SPI_processed > 0);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch);
+	} while (fetched > 0);
 	SPI_cursor_close(portal);
 	SPI_finish();
+	PopActiveSnapshot();
+	MemoryContextDelete(batch);
 }
 
 /*
@@ -383,14 +421,14 @@ sync_progress_tracked(PG_FUNCTION_ARGS)
 	else if (!TRIGGER_FIRED_FOR_ROW(data->tg_event))
 		elog(ERROR, "trigger \"%s\" has no rows", data->tg_trigger->tgname);
 	else if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
-		changed(catalog, tracked, read_tuple(tracked, data->tg_trigtuple, desc, false),
-				read_tuple(tracked, data->tg_newtuple, desc, true));
+		changed(catalog, tracked, read_tuple(tracked, data->tg_trigtuple, desc),
+				read_tuple(tracked, data->tg_newtuple, desc));
 	else
 	{
-		SpTableRow *facts = read_tuple(tracked, data->tg_trigtuple, desc, TRIGGER_FIRED_BY_INSERT(data->tg_event));
+		SpTableRow *facts = read_tuple(tracked, data->tg_trigtuple, desc);
 
 		if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
-			sp_tracked_appear(catalog, tracked->kind, tracked->mapping, &facts, 1, false);
+			appear(catalog, tracked, &facts, 1);
 		else
 			disappear(catalog, tracked, facts);
 	}

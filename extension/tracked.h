@@ -12,6 +12,6 @@
 
 extern bool sp_tracked_is(const SpCatalog *catalog, Oid function, int nargs);
 extern uint64 sp_tracked_appear(const SpCatalog *catalog, const char *kind, const SpMapping *mapping,
-								SpTableRow **facts, int nfacts, bool take_over);
+								SpTableRow **facts, int nfacts, bool take_over, uint64 *orphans);
 
 #endif							/* SP_TRACKED_H */

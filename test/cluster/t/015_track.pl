@@ -65,6 +65,14 @@ sql("DELETE FROM public.sync_sessions WHERE user_id = 'fay'");
 ok(wait_until(sub { sql("SELECT count(*) FROM sync.sync_sessions WHERE owner_id = 'fay'") == 0 }, 'deletions'), 'two thousand rows go');
 cmp_ok(scalar($listener->of('owner:fay')), '<=', 40, 'and lists are told a few times, not two thousand');
 
+# -- what fails nothing is said ---------------------------------------------------
+sub warning { my ($code, $out, $err) = $node->psql('postgres', $_[0]); return $code == 0 ? $err =~ s/^psql:.*?(?=WARNING)//mgr : "failed: $err"; }
+like(warning('UPDATE public.sync_sessions SET status = 9 WHERE id = 99'), qr/^WARNING:  sync_progress knows no status "9", which column "status" has\n.*left as it is.*\nHINT:  .*status_map/s, 'an unknown status is a warning that names value and column');
+is(warning('UPDATE public.sync_sessions SET processed_emails = 1 WHERE id = 99'), '', 'once');
+sql('UPDATE public.sync_sessions SET status = 1, processed_emails = 0 WHERE id = 99; CREATE TABLE public.parts (id int, session int); INSERT INTO public.parts VALUES (1, 99), (2, 4711), (3, NULL)');
+like(warning(q{SELECT sync.sync_progress_track('public.parts', 'quick', '{"id":"id","session_id":"session"}')}), qr/^WARNING:  1 rows of public.parts are parts of what has no session\nHINT:  Track the table that they are parts of first/, 'so are parts of what has no session');
+sql('DROP TABLE public.parts');
+
 # -- many writers, and the worker dies ------------------------------------------
 # Clients change one row each of twenty that all of them share; one transaction
 # meanwhile changes a hundred others, batch after batch.  Nobody waits for the

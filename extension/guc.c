@@ -84,8 +84,8 @@ sp_guc_define(void)
 							&sp_heartbeat_interval_ms, 10000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("sync_progress.payload_timeout",
-							"Time limit of one call of a kind's payload function in the worker.",
-							NULL,
+							"Time limit of a kind's payload function in the worker, and of all users' functions together in a bridge's question.",
+							"There, three quarters of it, or of statement_timeout where that is less.",
 							&sp_payload_timeout_ms, 2000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("sync_progress");

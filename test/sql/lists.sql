@@ -1,6 +1,6 @@
 -- sync_progress_sessions: an owner's runs, newest first, page by page.
 \ir include/helpers.psql
-SELECT plan(52);
+SELECT plan(53);
 
 DELETE FROM sync.sync_sessions WHERE owner_id LIKE 'list-%';
 SELECT sync.sync_session_start('list-ann', 'sync', 'Run ' || n, source_id => 'list-' || n) FROM generate_series(1, 7) AS n;
@@ -61,6 +61,10 @@ FROM (VALUES ('{"sub":"list-nobody"}'::jsonb, '-, end'), ('{}', '-, end'), ('[]'
 SELECT is(pg_temp.page(format('{"sub":"list-ann","sessions":[%s,%s]}', :newest, :first)::jsonb, NULL, 1), format('Run 7, %s', :newest), 'those that a token names have pages, too');
 SELECT is((SELECT count(DISTINCT data ->> 'owner_id') FROM sync.sync_progress_sessions('{"scope":["admin"]}', NULL, 200) WHERE data ->> 'owner_id' LIKE 'list-%'), 2::bigint, 'an admin sees everybody''s');
 SELECT is((SELECT count(DISTINCT data ->> 'owner_id') FROM sync.sync_progress_sessions('{"sub":"list-ann","scope":["admin"]}', NULL, 200) WHERE data ->> 'owner_id' LIKE 'list-%'), 2::bigint, 'with or without a name');
+
+-- the last that was completed, for who opens the page while nothing goes on
+SELECT is((SELECT data ->> 'session_id' FROM sync.sync_progress_sessions('{"sub":"list-bob"}') WHERE data ->> 'status' = 'completed' AND (data ->> 'completed_at')::timestamptz <= now() LIMIT 1), :'bob2',
+	'[000-13] the last completed run, and when that was');
 
 -- one source's
 SELECT is(pg_temp.page('{"sub":"list-bob"}', NULL, 50, 'connection:list-conn'), format('%s %s %s, end', :bob3, :bob2, :bob), '[003-01] the jobs of one connection');

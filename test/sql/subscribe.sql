@@ -26,7 +26,7 @@ SELECT is((:'got_payload'::json ->> 'processed_count'), '5', 'the payload is the
 SELECT is((:'got_payload'::json ->> 'version')::bigint, :got_version::bigint, 'of that version');
 SELECT is(:'got_final'::text, 'f', 'not final');
 SELECT is(:'got_refused'::text, '', 'not refused');
-SELECT is(:'got_greeting'::jsonb, (SELECT jsonb_build_object('type', 'connected', 'job_id', job_id) FROM sync.sync_sessions WHERE id = :a), '[003-04] before it goes: connected, with the job''s id');
+SELECT is(:'got_greeting'::jsonb, (SELECT jsonb_build_object('type', 'connected', 'job_id', job_id) FROM sync.sync_sessions WHERE id = :a), '[003-03] [003-04] before it goes: connected, with the job''s id');
 
 -- ids
 SELECT is(pg_temp.ask(pg_temp.ident(format('"%s"', :a)), '{"sub":"sub-alice"}'), '1 sync:' || :'a', 'an id may be a string');

@@ -2,7 +2,7 @@
 -- files in test/fixtures/wire, which bridge and client are tested with as well
 -- (make.sh there writes them).
 \ir include/helpers.psql
-SELECT plan(34);
+SELECT plan(35);
 
 \set files `cd ../fixtures/wire && for f in sync.* mesh.* batch.* connection.*; do printf '%s\t%s\n' "${f%.json}" "$(cat "$f")"; done`
 CREATE TEMP TABLE golden AS
@@ -19,6 +19,7 @@ FROM golden AS g FULL JOIN wire_payloads AS w ON g.name = w.kind || '.' || w.sta
 SELECT is(count(*), 29::bigint, 'seven states of each of four kinds, and a stalled sync') FROM golden;
 
 -- what holds for all of them
+SELECT is(string_agg(DISTINCT content::jsonb ->> 'status', ' ' ORDER BY content::jsonb ->> 'status'), 'cancelled completed failed paused pending processing', '[002-05] the statuses there are') FROM golden WHERE name ~ '^(mesh|batch)';
 SELECT is(string_agg(DISTINCT name, ', '), NULL, '[003-04] a state has no "type"') FROM golden WHERE content::jsonb ? 'type';
 SELECT is(string_agg(name, ', ' ORDER BY name), 'mesh.completed', '[002-03] result_url on completion only') FROM golden WHERE name LIKE 'mesh.%' AND content::jsonb ? 'result_url';
 SELECT is(string_agg(DISTINCT json_typeof(content::json -> 'mesh_id') || json_typeof(content::json -> 'batch_id'), ','), NULL, 'a payload bears one id') FROM golden;

@@ -153,14 +153,30 @@ sql("SELECT sync.sync_progress_increment($mesh, 1000); SELECT sync.sync_session_
 $message = $listener->wait_for('mesh:202', sub { $_->{final} });
 is(join(' ', $message->{raw} =~ /"data":(\{.*\})\}$/ ? $1 =~ /"(\w+)":/g : ''), join(' ', fixture('progress_final') =~ /"data":(\{.*\})\}$/ ? $1 =~ /"(\w+)":/g : ''), '[002-03] completed: with its result_url');
 is($message->{data}{result_url}, '/m.glb', 'which is the one that was given');
-my $again = sql("SELECT sync.sync_session_retry($mesh)");
+sql("SELECT sync.sync_session_retry($mesh)");
 $message = $listener->wait_for('mesh:202', sub { $_->{type} eq 'revoked' });
 is($message && keys_of($message->{raw}), keys_of(fixture('revoked')), '[002-13] retried: the stream\'s watchers are asked for their right again');
-my $first = $listener->wait_for('mesh:202', sub { $_->{type} eq 'progress' && $_->{data}{status} eq 'pending' && $_->{version} > $message->{version} - 60_000_000 && !$_->{final} });
-my @told = grep { $_->{type} eq 'progress' } $listener->of('mesh:202');
-ok($listener->wait_for('mesh:202', sub { $_->{type} eq 'progress' && $_ == (grep { $_->{type} eq 'progress' } $listener->of('mesh:202'))[-1] && $_->{data}{status} eq 'pending' }), 'and the new run is told');
-@told = grep { $_->{type} eq 'progress' } $listener->of('mesh:202');
+my @told;
+ok(wait_until(sub { @told = grep { $_->{type} eq 'progress' } $listener->of('mesh:202'); $told[-1]{data}{status} eq 'pending' && @told > 2 }, 'the new run'), 'and the new run is told');
 is(scalar(grep { $told[$_]{version} <= $told[ $_ - 1 ]{version} } 1 .. $#told), 0, 'versions grow from run to run');
+
+# and of lists
+my $listed = new_session($node, "title => 'T'");
+sql("UPDATE sync.sync_sessions SET title = 'U' WHERE id = $listed");
+sql("UPDATE sync.sync_sessions SET pinned = true WHERE id = $listed");
+sql("DELETE FROM sync.sync_sessions WHERE id = $listed");
+sql(q{INSERT INTO sync.sync_sessions (owner_id) SELECT 'alice' FROM generate_series(1, 100)});
+for my $type (qw(session_created session_renamed session_pinned session_deleted sessions_reloaded))
+{
+	$message = $listener->wait_for('owner:alice', sub { $_->{type} eq $type && ($_->{data}{session_id} // $listed) == $listed });
+	is(join(' ', ($message ? $message->{raw} : '') =~ /"(\w+)":/g), join(' ', fixture($type) =~ /"(\w+)":/g), "[004-03] $type: as the fixture has it, in the same order");
+}
+my $bridge = $node->background_psql('postgres');
+$bridge->query_safe('SELECT * FROM sync.sync_progress_attach()');
+my $beat;
+ok(wait_until(sub { ($beat) = grep { $_->{type} eq 'heartbeat' } $listener->all; $beat }, 'a heartbeat'), 'a heartbeat');
+is(keys_of($beat->{raw}), keys_of(fixture('heartbeat')), 'as the fixture has it');
+$bridge->quit;
 
 $listener->quit;
 $node->stop('fast');

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-my $node = new_cluster('events', conf => "max_prepared_transactions = 5\n");
+my $node = new_cluster('events', conf => "max_prepared_transactions = 5\nmax_wal_senders = 2\nwal_level = replica\n");
 quick_kind($node, '50 milliseconds', '100 milliseconds');
 my $fence = new_session($node, "kind => 'quick'");
 wait_for_worker($node);
@@ -171,6 +171,23 @@ is($wrong, '', '[004-07] every one is told, in the order of lock_version');
 is($messages, $edits, 'once');
 cmp_ok($edits, '>', 9990, 'and these were as many as were made');
 
+# -- while a fold reads what others write ----------------------------------------
+# A transaction that goes on counting puts rows between those of the edits, and
+# a while between a fold's looks at them.  It once saw an edit, but not the one
+# before it, which was committed behind its back.
+my $hot = sql("INSERT INTO sync.sync_sessions (owner_id, status) VALUES ('hal', 'processing') RETURNING id");
+my $counting = $node->background_psql('postgres');
+$counting->query_until(qr/go/, "BEGIN;\n\\echo go\nSELECT count(sync.sync_progress_increment($hot)) FROM generate_series(1, 300000);\n");
+$bench = pgbench_start($node, '-c', 4, '-j', 1, '-t', 750, '-D', "session=$hot", '-f',
+	script("\\set r random(1, 1000000000)\nSELECT sync.sync_session_rename(:session, 'title ' || :r);\n"));
+$bench->{run}->finish;
+$counting->query_safe('ROLLBACK');
+$counting->quit;
+$listener->settle($node, $fence);
+($wrong, $edits, $messages) = order('hal');
+is($wrong, '', 'the edits of one session by four clients beside a long transaction are told in order');
+is($messages, $edits, 'once');
+
 # -- and with the worker terminated in between ----------------------------------
 $bench = edit_start(eight('fay'), 1000);
 for my $some (500, 1500, 2500)
@@ -187,6 +204,27 @@ cmp_ok(scalar keys %pids, '>=', 3, 'terminated thrice meanwhile: its successors 
 ($wrong, $edits, $messages) = order('fay');
 is($wrong, '', 'every edit is told at least once, and appears in order');
 cmp_ok($edits, '>', 3990, 'of all that were made');
+
+# -- and while it waits for NOTIFY ------------------------------------------------
+# NOTIFY takes a lock to the end of its commit, and this commit waits for a
+# standby that there is not.
+sql($_) for 'ALTER SYSTEM SET synchronous_commit = local', "ALTER SYSTEM SET synchronous_standby_names = 'nobody'";
+$node->reload;
+my $slow = $node->background_psql('postgres');
+$slow->query_until(qr/go/, "SET synchronous_commit = on;\n\\echo go\nBEGIN; CREATE TABLE slow (); NOTIFY slow; COMMIT;\n");
+ok(wait_until(sub { sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") }, 'it to wait'), 'somebody\'s NOTIFY does not end');
+$id = sql("INSERT INTO sync.sync_sessions (owner_id, title) VALUES ('ida', 'one') RETURNING id");
+my $stuck = q{SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND locktype = 'object' AND backend_type ~ '^sync_progress worker'};
+ok(wait_until(sub { sql($stuck) }, 'the worker to wait'), 'the worker waits for it');
+my $pid = sql($stuck);
+sql("SELECT pg_terminate_backend($pid)");
+ok(wait_until(sub { my $next = sql($stuck); $next && $next != $pid }, 'its successor to wait'), 'it is terminated, and its successor waits');
+is(scalar(told('ida')), 0, 'nothing is told meanwhile');
+sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+ok($listener->wait_for('owner:ida', sub { $_->{data}{session_id} == $id }), 'when it may, it tells what its predecessor could not');
+sql($_) for 'ALTER SYSTEM RESET synchronous_commit', 'ALTER SYSTEM RESET synchronous_standby_names';
+$node->reload;
+$slow->quit;
 
 # -- a crash between the commit and the NOTIFY ----------------------------------
 # A lock that survives it keeps the messages from being told.

@@ -254,6 +254,7 @@ sp_eta_estimate(const SpPace *pace, const SpEtaWork *work, int64_t now_us, SpEta
 {
 	const SpTempo *tempo = &pace->tempo;
 	double		elapsed = (double) (now_us - work->started_us) / 1e6;
+	double		left = (double) work->total - (double) work->processed;
 	double		unstarted = 0;
 	double		seconds;
 	SpForecast	forecast;
@@ -280,12 +281,20 @@ sp_eta_estimate(const SpPace *pace, const SpEtaWork *work, int64_t now_us, SpEta
 	if (elapsed < LEAST_SECONDS || tempo->reports < LEAST_REPORTS || !sp_tempo_is_known(tempo))
 		return;
 	eta->state = SP_ETA_STEADY;
-	sp_forecast(tempo, (double) work->total - (double) work->processed, now_us, &forecast);
+
+	/*
+	 * what is left already lacks what was done since: no time is taken off
+	 * for it
+	 */
+	if (work->ahead)
+		now_us = tempo->told_at;
+	sp_forecast(tempo, left, now_us, &forecast);
 	seconds = forecast.seconds;
 	if (work->nparts > 1)
 	{
-		sp_forecast(tempo, (double) work->total - (double) work->processed, tempo->told_at, &forecast);
-		seconds = sp_tempo_count_down(tempo, parts_seconds(pace, work, forecast.seconds, now_us, &unstarted), now_us);
+		sp_forecast(tempo, left, tempo->told_at, &forecast);
+		seconds = parts_seconds(pace, work, forecast.seconds, now_us, &unstarted);
+		seconds = sp_tempo_count_down(tempo, seconds, now_us);
 	}
 	eta->seconds = whole_seconds(seconds);
 	set_range(eta, seconds, forecast.spread, elapsed / (elapsed + seconds), unstarted);

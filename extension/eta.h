@@ -47,6 +47,8 @@ typedef struct SpEtaWork
 	int64_t		total;			/* negative: not known */
 	int64_t		started_us;		/* 0: not yet */
 	int64_t		stall_after_us; /* 0: never */
+	bool		ahead;			/* processed has more than was added to the
+								 * pace */
 	const SpEtaPart *parts;
 	int			nparts;
 } SpEtaWork;

@@ -66,7 +66,7 @@ void
 sp_marks_keep(const SpCatalog *catalog, SpPace *pace, const SpCounts *counts, int64 processed_before,
 			  TimestampTz started_at, TimestampTz now)
 {
-	SpEtaWork	work = {counts->processed, counts->has_total ? counts->total : -1, started_at, 0, NULL, 0};
+	SpEtaWork	work = {counts->processed, counts->has_total ? counts->total : -1, started_at, 0, false, NULL, 0};
 	SpEta		eta;
 	int			mark = sp_eta_mark_due(pace, processed_before, counts->processed, work.total);
 

@@ -32,7 +32,8 @@ enum
 	ARG_STALL_AFTER,
 	ARG_PARTS,
 	ARG_PARTS_LEFT,
-	ARG_PARTS_OPEN
+	ARG_PARTS_OPEN,
+	ARG_FOLDED
 };
 
 enum
@@ -149,7 +150,7 @@ get_parts(FunctionCallInfo fcinfo, int *count)
 
 /*
  * sync_progress_pace(pace, processed_count, total_count, started_at, at, status, stall_after,
- * parts, parts_left, parts_open) → (rate, time_remaining, moved_at, eta_seconds, eta_low, eta_high, eta_state)
+ * parts, parts_left, parts_open, folded_count) → (rate, time_remaining, moved_at, eta_seconds, eta_low, eta_high, eta_state)
  */
 Datum
 sync_progress_pace(PG_FUNCTION_ARGS)
@@ -178,6 +179,7 @@ sync_progress_pace(PG_FUNCTION_ARGS)
 			.stall_after_us = PG_ARGISNULL(ARG_STALL_AFTER) || !processing ? 0 : interval_us(PG_GETARG_INTERVAL_P(ARG_STALL_AFTER))
 		};
 
+		work.ahead = !PG_ARGISNULL(ARG_FOLDED) && PG_GETARG_INT64(ARG_FOLDED) < work.processed;
 		if (processing)
 			work.parts = get_parts(fcinfo, &work.nparts);
 		sp_eta_estimate(&pace, &work, at, &eta);

@@ -39,11 +39,11 @@ COMMENT ON FUNCTION sync_progress_unfolded IS 'Internal: the counts of each sess
 
 CREATE FUNCTION sync_progress_pace(pace bytea, processed_count bigint DEFAULT NULL, total_count bigint DEFAULT NULL,
 	started_at timestamptz DEFAULT NULL, at timestamptz DEFAULT NULL, status text DEFAULT NULL, stall_after interval DEFAULT NULL,
-	parts bytea[] DEFAULT NULL, parts_left bigint[] DEFAULT NULL, parts_open boolean[] DEFAULT NULL,
+	parts bytea[] DEFAULT NULL, parts_left bigint[] DEFAULT NULL, parts_open boolean[] DEFAULT NULL, folded_count bigint DEFAULT NULL,
 	OUT rate double precision, OUT time_remaining bigint, OUT moved_at timestamptz,
 	OUT eta_seconds bigint, OUT eta_low bigint, OUT eta_high bigint, OUT eta_state text)
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_pace';
-COMMENT ON FUNCTION sync_progress_pace IS 'Internal: what a session''s pace says at a time: items a second; seconds remaining by 0.7 x the rate of the last five minutes + 0.3 x the overall rate; when something was processed last; the better estimate with its range (parts: the paces of its accounts whose totals are known, what is left of each, and whether it is to be done), and its state';
+COMMENT ON FUNCTION sync_progress_pace IS 'Internal: what a session''s pace says at a time: items a second; seconds remaining by 0.7 x the rate of the last five minutes + 0.3 x the overall rate; when something was processed last; the better estimate with its range (parts: the paces of its accounts whose totals are known, what is left of each, and whether it is to be done; folded_count: where it is less than processed_count), and its state';
 
 CREATE FUNCTION sync_progress_part_seconds(pace bytea, left_count bigint, stall_after interval, at timestamptz)
 RETURNS bigint LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_part_seconds';

@@ -87,7 +87,7 @@ CREATE VIEW sync_progress AS
 			array_agg(a.status IN ('pending', 'processing', 'paused')) AS opens
 		FROM sync_session_accounts AS a WHERE n.status = 'processing' AND a.sync_session_id = s.id AND a.total_count IS NOT NULL) AS x
 	CROSS JOIN LATERAL sync_progress_pace(s.pace, n.processed, n.total, s.started_at, coalesce(s.completed_at, clock_timestamp()),
-		n.status, k.stall_after, x.paces, x.lefts, x.opens) AS p
+		n.status, k.stall_after, x.paces, x.lefts, x.opens, s.processed_count) AS p
 	WHERE u.gone IS NOT TRUE;
 COMMENT ON VIEW sync_progress IS 'The exact state of every session now: increments not folded yet, and the caller''s own uncommitted ones, included';
 

@@ -178,7 +178,7 @@ static Estimate
 estimate(int estimator, const Trace *trace, const SpPace *pace, const SpEtaPart *parts, int64_t done, int second)
 {
 	int64_t		total = trace->done[trace->seconds - 1];
-	SpEtaWork	work = {done, total, START_US, 0, parts, estimator >= PARTS ? trace->nparts : 0};
+	SpEtaWork	work = {done, total, START_US, 0, false, parts, estimator >= PARTS ? trace->nparts : 0};
 	SpEta		eta;
 	Estimate	result;
 

@@ -133,7 +133,7 @@ huge_numbers_stay_in_range(void **state)
 static SpEta
 estimate(const SpPace *pace, int64_t processed, int64_t total, int64_t now_us)
 {
-	SpEtaWork	work = {processed, total, START, 30 * SECOND, NULL, 0};
+	SpEtaWork	work = {processed, total, START, 30 * SECOND, false, NULL, 0};
 	SpEta		eta;
 
 	sp_eta_estimate(pace, &work, now_us, &eta);
@@ -159,7 +159,7 @@ static void
 nothing_to_estimate_is_none(void **state)
 {
 	SpPace		pace = steady(10, 10);
-	SpEtaWork	work = {100, 1000, 0, 0, NULL, 0};
+	SpEtaWork	work = {100, 1000, 0, 0, false, NULL, 0};
 	SpEta		eta;
 
 	assert_int_equal(estimate(&pace, 100, -1, at(10)).state, SP_ETA_NONE);
@@ -204,6 +204,21 @@ it_counts_down_between_reports_but_not_for_ever(void **state)
 	assert_in_range(estimate(&pace, 600, 1600, at(80)).seconds, 94, 115);
 	/* and it does not run out by itself */
 	assert_in_range(estimate(&pace, 600, 620, at(64)).seconds, 1, 2);
+}
+
+/* Items that the pace does not know of yet take the place of the time since. */
+static void
+what_is_ahead_of_the_pace_does_not_count_twice(void **state)
+{
+	SpPace		pace = steady(10, 60);
+	SpEtaWork	work = {640, 1600, START, 0, true, NULL, 0};
+	SpEta		eta;
+
+	sp_eta_estimate(&pace, &work, at(64), &eta);
+	assert_in_range(eta.seconds, 94, 98);
+	work.ahead = false;
+	sp_eta_estimate(&pace, &work, at(64), &eta);
+	assert_in_range(eta.seconds, 90, 94);
 }
 
 static void
@@ -370,7 +385,7 @@ part(int total, int from, int rate, int seconds)
 static int64_t
 estimate_parts(const SpPace *pace, const SpEtaPart *parts, int nparts, int64_t processed, int64_t total, int64_t now_us)
 {
-	SpEtaWork	work = {processed, total, START, 0, parts, nparts};
+	SpEtaWork	work = {processed, total, START, 0, false, parts, nparts};
 	SpEta		eta;
 
 	sp_eta_estimate(pace, &work, now_us, &eta);
@@ -514,6 +529,7 @@ main(void)
 		cmocka_unit_test(a_constant_speed_is_met),
 		cmocka_unit_test(the_range_narrows),
 		cmocka_unit_test(it_counts_down_between_reports_but_not_for_ever),
+		cmocka_unit_test(what_is_ahead_of_the_pace_does_not_count_twice),
 		cmocka_unit_test(a_speed_that_changes_is_followed),
 		cmocka_unit_test(a_straight_slow_down_goes_on),
 		cmocka_unit_test(bursts_and_pauses_are_both_in_it),

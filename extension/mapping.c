@@ -26,6 +26,7 @@
 
 #define RESULT_MAX_BYTES	2000
 
+/* How a column is read. */
 typedef enum Form
 {
 	FORM_TEXT,
@@ -33,6 +34,7 @@ typedef enum Form
 	FORM_TIME,
 } Form;
 
+/* What a field is called in the JSON, and how it is read. */
 typedef struct Key
 {
 	const char *session;		/* its key where the table has sessions */
@@ -89,6 +91,7 @@ list_keys(const SpMapping *mapping)
 #define refuse(...) \
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), __VA_ARGS__))
 
+/* What the table's statuses mean; "value" is the status_map. */
 static void
 parse_statuses(SpMapping *mapping, const JsonbValue *value)
 {
@@ -262,6 +265,10 @@ sp_mapping_status(const SpMapping *mapping, const char *status)
 	return sp_status_parse(status) == SP_STATUS_UNKNOWN ? NULL : status;
 }
 
+/*
+ * The value as a cast to text has it, cut to "max" characters (0: not at all).
+ * By the type's output function, since that takes no lookup of a cast.
+ */
 static char *
 read_text(const SpColumn *column, Datum value, int max)
 {
@@ -276,14 +283,18 @@ read_text(const SpColumn *column, Datum value, int max)
 	length = strlen(text);
 	if (max > 0)
 		length = pg_mbcharcliplen(text, length, max);
-	/* as a cast to text has it */
+	/* what fills up a char(n) is no part of it */
 	while (column->base == BPCHAROID && length > 0 && text[length - 1] == ' ')
 		length--;
 	text[		length] = '\0';
 	return text;
 }
 
-/* A count, bent to what one can be: whole, not negative, exact in JSON. */
+/*
+ * A count, bent to what one can be: whole, not negative, exact in JSON.  Up to
+ * there a double is exact, too, so every other type can go through one; NaN is
+ * nothing.
+ */
 static int64
 read_count(const SpColumn *column, Datum value, bool down)
 {
@@ -312,15 +323,23 @@ read_count(const SpColumn *column, Datum value, bool down)
 	return number >= (double) SP_COUNT_MAX ? SP_COUNT_MAX : (int64) number;
 }
 
-/* A time without a zone is read as a cast reads it, in the session's TimeZone. */
+/*
+ * A time without a zone is read as a cast reads it, in the session's TimeZone;
+ * but one beyond the range is infinite, where a cast would fail.
+ */
 static char *
 read_time(const SpColumn *column, Datum value)
 {
+	TimestampTz time;
+	int			overflow;
+
 	if (column->base == TIMESTAMPOID)
-		value = DirectFunctionCall1(timestamp_timestamptz, value);
+		time = timestamp2timestamptz_opt_overflow(DatumGetTimestamp(value), &overflow);
 	else if (column->base == DATEOID)
-		value = DirectFunctionCall1(date_timestamptz, value);
-	return pstrdup(timestamptz_to_str(DatumGetTimestampTz(value)));
+		time = date2timestamptz_opt_overflow(DatumGetDateADT(value), &overflow);
+	else
+		time = DatumGetTimestampTz(value);
+	return pstrdup(timestamptz_to_str(time));
 }
 
 /* A row without a status column runs until it has ended. */

@@ -46,13 +46,17 @@ get_text(HeapTuple tuple, Relation rel, int column)
 	return TextDatumGetCString(heap_getattr(tuple, column, RelationGetDescr(rel), &isnull));
 }
 
-/* A row that somebody else is just making, as opposed to changing. */
+/*
+ * A row that somebody else is just making.  One that somebody else is changing
+ * has an uncommitted version as well, but a committed one too.
+ */
 static bool
 is_unborn(HeapTuple tuple, const SnapshotData *dirty)
 {
 	return TransactionIdIsValid(dirty->xmin) && (tuple->t_data->t_infomask & HEAP_UPDATED) == 0;
 }
 
+/* A key for a text column of rel, in the column's own collation as its index has it. */
 static void
 text_key(ScanKey key, Relation rel, AttrNumber number, const char *value)
 {
@@ -189,7 +193,12 @@ static Maker make_accounts = {
 	SP_FIELD_TOTAL, SP_FIELD_PROCESSED, SP_FIELD_DETECTED, SP_FIELD_ERROR}
 };
 
-/* Runs it as the tables' owner; returns how many rows it made. */
+/*
+ * Runs it as the tables' owner; returns how many rows it made.
+ *
+ * All values are sent as text and cast in the statement: there they are of a
+ * known form, so no cast can fail, and one kind of array serves every column.
+ */
 static uint64
 make(const SpCatalog *catalog, Maker *maker, Datum first, SpTableRow **facts, int nfacts)
 {

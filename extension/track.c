@@ -24,6 +24,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -60,6 +61,7 @@ typedef struct Tracking
 	SpMapping  *mapping;
 } Tracking;
 
+/* For queries and messages alike. */
 static char *
 quoted_name(Oid table)
 {
@@ -140,7 +142,11 @@ triggers_of(const SpCatalog *catalog, Relation rel, char **kind)
 	return names;
 }
 
-/* The table whose rows are this kind's sessions by now; InvalidOid: none. */
+/*
+ * The table whose rows are this kind's sessions by now; InvalidOid: none.  All
+ * triggers of the database are looked through: there is no index by function,
+ * and nobody tracks often.
+ */
 static Oid
 table_of_kind(const SpCatalog *catalog, const char *kind)
 {
@@ -191,7 +197,11 @@ require_untracked(const Tracking *tracking, Relation rel)
 				 errhint("Ids of two tables would mix. Make a kind of its own: INSERT INTO sync_kinds.")));
 }
 
-/* Whether the values of a type are compared by = as they are shown. */
+/*
+ * Whether the values of a type are compared by = as they are shown.  Types
+ * from elsewhere may call equal what is not the same to read (citext), and
+ * json has no = at all: those are compared as text.
+ */
 static bool
 has_equality(Oid type)
 {
@@ -217,6 +227,7 @@ any_changed(const SpMapping *mapping)
 	return condition;
 }
 
+/* One trigger, with kind and mapping as its arguments. */
 static void
 make_trigger(const Tracking *tracking, const char *name, const char *event, const char *condition)
 {
@@ -269,7 +280,13 @@ require_statuses(const Tracking *tracking)
 				 errhint("Map each to pending, processing, paused, completed, failed or cancelled: {\"status_map\":{\"running\":\"processing\"}}.")));
 }
 
-/* The table's rows, as the caller may see them, become sessions.  Returns how many. */
+/*
+ * The table's rows, as the caller may see them, become sessions.  Returns how
+ * many.
+ *
+ * In batches: each is one INSERT, of which lists are told once, and only its
+ * rows are in memory.  What has a session from an earlier time keeps it.
+ */
 static uint64
 backfill(Tracking *tracking)
 {
@@ -324,6 +341,7 @@ backfill(Tracking *tracking)
 	return made;
 }
 
+/* Raises an error where the first so many arguments have a NULL among them. */
 static void
 require_arguments(FunctionCallInfo fcinfo, int nargs)
 {

@@ -91,10 +91,10 @@ SELECT is(sync.sync_progress_track('tm_jobs', 'mesh', '{"id":"the \"id\" %s","ow
 INSERT INTO public.tm_jobs VALUES ('tm 1', '"x"', 'pending', 10.5, 2.5, 1, 3.5, '2026-03-01', '<a/>');
 SELECT is((SELECT concat_ws(' ', owner_id, status, total_count, processed_count, detected_count, error_count, started_at, message) FROM sync.sync_sessions WHERE kind = 'mesh' AND source_id = 'tm 1'),
 	'"x" pending 10 2 1 4 2026-03-01 00:00:00+00 <a/>', 'are read as a cast reads them, counts rounded');
-UPDATE public.tm_jobs SET state = 'completed', total = -5, done = 'Infinity', found = -3, failed = 1e300, "Owner" = '"y"', note = '<b/>';
+UPDATE public.tm_jobs SET state = 'completed', started = '5000000-01-01', total = -5, done = 'Infinity', found = -3, failed = 1e300, "Owner" = '"y"', note = '<b/>';
 SELECT sync.sync_progress_flush();
-SELECT is((SELECT concat_ws(' ', owner_id, status, total_count, processed_count, detected_count, error_count, message) FROM sync.sync_sessions WHERE kind = 'mesh' AND source_id = 'tm 1'),
-	'"y" completed 0 9007199254740991 0 9007199254740991 <b/>', 'and bent to what a count can be');
+SELECT is((SELECT concat_ws(' ', owner_id, status, total_count, processed_count, detected_count, error_count, started_at, message) FROM sync.sync_sessions WHERE kind = 'mesh' AND source_id = 'tm 1'),
+	'"y" completed 0 9007199254740991 0 9007199254740991 infinity <b/>', 'and bent to what a count can be');
 SET client_min_messages = error;
 UPDATE public.tm_jobs SET "the ""id"" %s" = NULL;
 SET client_min_messages = warning;

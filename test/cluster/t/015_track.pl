@@ -114,6 +114,18 @@ flush($node);
 my ($incremented) = $bench->{out} =~ /SQL script 1.*?\n - (\d+) transactions/s;
 is(sql("SELECT sum(processed_count) FROM sync.sync_sessions WHERE kind = 'quick' AND source_id::int BETWEEN 21 AND 40"), 2 * $incremented, 'increments reach tracked sessions, each of them');
 
+# rows that go and come back, while the worker is just at them
+my $replace = script("\\set i random(3001, 3010)\nDELETE FROM public.sync_sessions WHERE id = :i;\nINSERT INTO public.sync_sessions (id, user_id, status, processed_emails) VALUES (:i, 'hal', 1, random() * 1000) ON CONFLICT DO NOTHING;\n");
+my $raise = script("\\set i random(3001, 3010)\nUPDATE public.sync_sessions SET processed_emails = processed_emails + 1, error_message = processed_emails WHERE id = :i;\n");
+my $both = script("\\set i random(3001, 3010)\nBEGIN;\nDELETE FROM public.sync_sessions WHERE id = :i;\nINSERT INTO public.sync_sessions (id, user_id, status, processed_emails) VALUES (:i, 'hal', 0, 7) ON CONFLICT DO NOTHING;\nEND;\n");
+$bench = pgbench_start($node, '-c', 8, '-j', 1, '-t', 400, '-f', $replace, '-f', $raise, '-f', $both);
+$bench->{run}->finish;
+like($bench->{out}, qr/actually processed: 3200\/3200/, 'rows are deleted and made again by eight clients, 3,200 times') or diag($bench->{err});
+flush($node);
+is(sql($differ =~ s/WHERE/WHERE t.user_id = 'hal' AND (/r . ')'), '', 'each has a session in the end, exactly what the row says');
+is(sql("SELECT count(*) FROM sync.sync_sessions AS s WHERE owner_id = 'hal' AND NOT EXISTS (SELECT FROM public.sync_sessions AS t WHERE t.id::text = s.source_id)"), 0, 'and none is left without a row');
+is(sql("SELECT count(*) FROM sync.sync_sessions AS s JOIN public.sync_sessions AS t ON t.id::text = s.source_id WHERE t.user_id = 'hal' AND s.error_message IS DISTINCT FROM t.error_message"), 0, 'texts too');
+
 # -- crash, prepared transactions -------------------------------------------------
 sql('UPDATE public.sync_sessions SET processed_emails = 21 WHERE id BETWEEN 21 AND 40');
 $bench = pgbench_start($node, '-c', 4, '-j', 1, '-t', 100000, '-f', $update);

@@ -168,6 +168,8 @@ execute(SPIPlanPtr plan, Datum *args, const char *nulls, const char *name, int w
 	PG_CATCH();
 	{
 		disable_timeout(timer, false);
+		if (timed_out)
+			QueryCancelPending = false; /* it came with another error */
 		if (!timed_out || geterrcode() != ERRCODE_QUERY_CANCELED)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(context);

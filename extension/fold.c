@@ -33,7 +33,6 @@ typedef struct Fold
 	MemoryContext context;
 	char	   *error;
 	size_t		error_size;
-	char	   *owners[SP_FOLD_BATCH];	/* of due[i], when folded */
 	SpDue	   *gone[SP_FOLD_BATCH];	/* to be deleted */
 	int			ngone;
 } Fold;
@@ -164,7 +163,8 @@ fold_range(void *state, int first, int count)
 		else if (!due->quiet && (sessions[i].nrows > 0 || (due->flags & SP_SLOT_RETELL)))
 		{
 			due->outcome = SP_OUTCOME_FOLDED;
-			fold->owners[due - fold->due] = MemoryContextStrdup(fold->context, sessions[i].owner);
+			due->owner = MemoryContextStrdup(fold->context, sessions[i].owner);
+			due->payload_function = MemoryContextStrdup(fold->context, sessions[i].payload_function);
 		}
 	}
 	sp_held_write_sessions(fold->catalog, sessions, nsessions);
@@ -204,7 +204,6 @@ sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int nd
 {
 	Fold		fold = {catalog, database, due, context, error, error_size};
 	SpDue	   *told[SP_FOLD_BATCH];
-	char	   *owners[SP_FOLD_BATCH];
 	int			ntold = 0;
 	SpGuard		guard;
 
@@ -213,11 +212,9 @@ sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int nd
 	sp_isolate(fold_range, fold_failed, &fold, 0, ndue, NULL);
 	for (int i = 0; i < ndue; i++)
 	{
-		if (due[i].outcome != SP_OUTCOME_FOLDED)
-			continue;
-		owners[ntold] = fold.owners[i];
-		told[ntold++] = &due[i];
+		if (due[i].outcome == SP_OUTCOME_FOLDED)
+			told[ntold++] = &due[i];
 	}
-	sp_tell_compose(catalog, database, told, owners, ntold, context);
+	sp_tell_compose(catalog, database, told, ntold, context);
 	sp_call_leave(&guard);
 }

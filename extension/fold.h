@@ -49,6 +49,8 @@ typedef struct SpDue
 	int			nsums;
 	bool		summed;			/* they were */
 	TransactionId fold_xid;		/* that the fold was in */
+	char	   *owner;			/* FOLDED: whose it is */
+	char	   *payload_function;	/* and who says what is told */
 	bool		untellable;		/* its payload alone failed */
 	TimestampTz retry_at;
 	SpThrottle	throttle;		/* of its kind; every_count 0: not known */

@@ -32,7 +32,8 @@ typedef struct Statement
 
 static Statement lock_sessions = {
 	"SELECT " SP_SESSION_COUNTS ", status, pace, started_at, owner_id, every_count,"
-	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint, live, completed_at"
+	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint, live, completed_at,"
+	" payload_function"
 	" FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)"
 	" ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED", 1, {INT8ARRAYOID}
 };
@@ -170,6 +171,7 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 		live = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 8, &isnull);
 		session->live = isnull ? NULL : DatumGetByteaPP(live);
 		session->completed_at = (TimestampTz) sp_rows_int64(tuple, SP_COUNT_COLUMNS + 9, NULL);
+		session->payload_function = sp_rows_text(tuple, SP_COUNT_COLUMNS + 10);
 	}
 	explain_missing(catalog, due, ndue);
 	return sessions;

@@ -20,6 +20,7 @@ typedef struct SpHeldSession
 	TimestampTz completed_at;	/* 0: not yet */
 	int64		version;		/* that the fold gives it */
 	char	   *owner;
+	char	   *payload_function;
 	bytea	   *live;			/* how much of its cells it has, or NULL */
 	SpDue	   *due;
 	const SpRow *rows;			/* of the ledger, and of its cells */

@@ -329,9 +329,10 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 			break;
 		case SP_OUTCOME_FLUSHED:
 			due->nrows = 0;
-			slot->backoff_ms = 0;
 			slot->unknown_since = 0;
-			put_back(due, (due->flags & ~SP_SLOT_LIVE) | SP_SLOT_RETELL, 0);
+			if (!slot->untellable)
+				slot->backoff_ms = 0;
+			put_back(due, (due->flags & ~SP_SLOT_LIVE) | SP_SLOT_RETELL, slot->untellable ? slot->retry_at : 0);
 			break;
 		case SP_OUTCOME_FOLDED:
 			if (slot == NULL)

@@ -40,12 +40,11 @@ typedef struct TellFunction
 	int			logged;			/* the SQLSTATE last logged */
 } TellFunction;
 
-/* A session to tell, and who owns it. */
+/* A session to tell. */
 typedef struct Told
 {
 	SpDue	   *due;
-	char	   *owner;
-	TellFunction *function;		/* NULL: it is gone meanwhile */
+	TellFunction *function;
 	bool		untellable;		/* failed last time */
 } Told;
 
@@ -57,49 +56,41 @@ typedef struct Telling
 	MemoryContext context;
 } Telling;
 
-/* A worker serves one extension until its end, so one plan of each will do. */
+/* A worker serves one extension until its end, so one plan will do. */
 static SPIPlanPtr states = NULL;
-static SPIPlanPtr names = NULL;
 
 static HTAB *functions = NULL;
-
-/* Runs a query about the sessions told[first] … within SPI; %s is the schema. */
-static void
-ask(SPIPlanPtr *plan, const char *query, const Telling *telling, int first, int count)
-{
-	int64	   *ids = palloc(count * sizeof(int64));
-	Oid			types[1] = {INT8ARRAYOID};
-	Datum		args[1];
-
-	for (int i = 0; i < count; i++)
-		ids[i] = telling->told[first + i].due->session;
-	args[0] = sp_rows_ids(ids, count);
-	if (*plan == NULL)
-	{
-		const char *schema = quote_identifier(get_namespace_name(telling->catalog->schema));
-		SPIPlanPtr	prepared = SPI_prepare(psprintf(query, schema, schema), 1, types);
-
-		if (prepared == NULL || SPI_keepplan(prepared) != 0)
-			elog(ERROR, "could not prepare \"%s\"", query);
-		*plan = prepared;
-	}
-	if (SPI_execute_plan(*plan, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not run \"%s\"", query);
-}
 
 /* One query for the payloads of many sessions; they get their messages. */
 static void
 compose(void *state, int first, int count)
 {
 	Telling    *telling = state;
+	int64	   *ids = palloc(count * sizeof(int64));
+	Oid			types[1] = {INT8ARRAYOID};
+	Datum		args[1];
 	bool	   *found = palloc0(count * sizeof(bool));
 	TimestampTz now = GetCurrentTimestamp();
 
 	for (int i = 0; i < count; i++)
+	{
+		ids[i] = telling->told[first + i].due->session;
 		telling->told[first + i].due->message = NULL;	/* of an attempt undone */
+	}
+	args[0] = sp_rows_ids(ids, count);
 
 	SPI_connect();
-	ask(&states, "SELECT session_id, stream, version, payload, final FROM %s.sync_progress_states($1)", telling, first, count);
+	if (states == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT session_id, stream, version, payload, final FROM %s.sync_progress_states($1)",
+												quote_identifier(get_namespace_name(telling->catalog->schema))), 1, types);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare the query for payloads");
+		states = plan;
+	}
+	if (SPI_execute_plan(states, args, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read payloads");
 	for (uint64 n = 0; n < SPI_processed; n++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[n];
@@ -122,7 +113,7 @@ compose(void *state, int first, int count)
 				sp_payload_progress(sp_rows_text(tuple, 2),
 									sp_rows_int64(tuple, 3, NULL),
 									DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
-									telling->told[i].owner, payload, now);
+									telling->told[i].due->owner, payload, now);
 			MemoryContextSwitchTo(old);
 			break;
 		}
@@ -161,11 +152,11 @@ report(const Telling *telling, const Told *told, const ErrorData *error)
 	char text[	SP_ERROR_LENGTH];
 
 	snprintf(text, sizeof(text), "payload of session " INT64_FORMAT " by %s: %s", told->due->session,
-			 told->function == NULL ? "nothing" : told->function->name, what);
+			 told->function->name, what);
 	SpinLockAcquire(&telling->database->stats_lock);
 	strlcpy(stats->last_error, text, SP_ERROR_LENGTH);
 	SpinLockRelease(&telling->database->stats_lock);
-	if (told->function == NULL || told->function->logged == error->sqlerrcode)
+	if (told->function->logged == error->sqlerrcode)
 		return;
 	told->function->logged = error->sqlerrcode;
 	ereport(WARNING,
@@ -200,36 +191,23 @@ compare_told(const void *a, const void *b)
 	return (int) x->untellable - (int) y->untellable;
 }
 
-/* Finds the function of each session, and sorts them by it. */
-static void
-find_functions(Telling *telling, int ntold)
+/* What is known of this function; a newcomer has no past. */
+static TellFunction *
+find_function(const char *name)
 {
+	TellFunction *function;
+	bool		found;
+
 	if (functions == NULL)
 	{
 		HASHCTL		info = {.keysize = NAME_BYTES, .entrysize = sizeof(TellFunction)};
 
 		functions = hash_create("sync_progress payload functions", 16, &info, HASH_ELEM | HASH_STRINGS);
 	}
-	SPI_connect();
-	ask(&names, "SELECT s.id, k.payload_function FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)",
-		telling, 0, ntold);
-	for (uint64 n = 0; n < SPI_processed; n++)
-	{
-		int64		session = sp_rows_int64(SPI_tuptable->vals[n], 1, NULL);
-		char	   *name = sp_rows_text(SPI_tuptable->vals[n], 2);
-		bool		found;
-		int			i = 0;
-
-		while (i < ntold && telling->told[i].due->session != session)
-			i++;
-		if (i == ntold)
-			continue;
-		telling->told[i].function = hash_search(functions, name, HASH_ENTER, &found);
-		if (!found)
-			memset((char *) telling->told[i].function + NAME_BYTES, 0, sizeof(TellFunction) - NAME_BYTES);
-	}
-	SPI_finish();
-	qsort(telling->told, ntold, sizeof(Told), compare_told);
+	function = hash_search(functions, name, HASH_ENTER, &found);
+	if (!found)
+		memset((char *) function + NAME_BYTES, 0, sizeof(TellFunction) - NAME_BYTES);
+	return function;
 }
 
 /* Composes a function's sessions of one sort, unless they have to wait. */
@@ -237,8 +215,7 @@ static void
 compose_group(Telling *telling, int first, int count)
 {
 	const Told *group = &telling->told[first];
-	TimestampTz none = 0;
-	TimestampTz *wait_until = group->function == NULL ? &none : &group->function->wait_until[group->untellable];
+	TimestampTz *wait_until = &group->function->wait_until[group->untellable];
 	TimestampTz now = GetCurrentTimestamp();
 	int64		longest_us = (int64) sp_payload_timeout_ms * 1000;
 	SpBudget	budget = {.left_us = 2 * longest_us};
@@ -249,32 +226,29 @@ compose_group(Telling *telling, int first, int count)
 	sp_isolate(compose, failed, telling, first, count, &budget);
 	if (budget.spent_us > 0)
 		*wait_until = GetCurrentTimestamp() + WAIT_FACTOR * budget.spent_us;
-	else if (budget.left_us > 0 && group->untellable && group->function != NULL)
+	else if (budget.left_us > 0 && group->untellable)
 		group->function->logged = 0;	/* it works again */
 	for (int i = first; i < first + count; i++)
 		telling->told[i].due->retry_at = *wait_until;
 }
 
 /*
- * Make the messages of the sessions in "told" (owners[i] owns told[i]), in
- * "context".  One whose payload fails becomes SP_OUTCOME_UNTOLD, one that has
- * to wait SP_OUTCOME_PUT_OFF; their folds stand.
+ * Make the messages of the sessions in "told", in "context".  One whose payload
+ * fails becomes SP_OUTCOME_UNTOLD, one that has to wait SP_OUTCOME_PUT_OFF;
+ * their folds stand.
  */
 void
-sp_tell_compose(const SpCatalog *catalog, SpDatabase *database, SpDue **told, char **owners, int ntold,
-				MemoryContext context)
+sp_tell_compose(const SpCatalog *catalog, SpDatabase *database, SpDue **told, int ntold, MemoryContext context)
 {
 	Telling		telling = {catalog, database, palloc0(Max(ntold, 1) * sizeof(Told)), context};
 
-	if (ntold == 0)
-		return;
 	for (int i = 0; i < ntold; i++)
 	{
 		telling.told[i].due = told[i];
-		telling.told[i].owner = owners[i];
+		telling.told[i].function = find_function(told[i]->payload_function);
 		telling.told[i].untellable = told[i]->slot != NULL && told[i]->slot->untellable;
 	}
-	find_functions(&telling, ntold);
+	qsort(telling.told, ntold, sizeof(Told), compare_told);
 	for (int first = 0, last; first < ntold; first = last)
 	{
 		for (last = first; last < ntold && compare_told(&telling.told[first], &telling.told[last]) == 0;)

@@ -7,7 +7,7 @@
 
 #include "fold.h"
 
-extern void sp_tell_compose(const SpCatalog *catalog, SpDatabase *database, SpDue **told, char **owners,
-							int ntold, MemoryContext context);
+extern void sp_tell_compose(const SpCatalog *catalog, SpDatabase *database, SpDue **told, int ntold,
+							MemoryContext context);
 
 #endif							/* SP_TELL_H */

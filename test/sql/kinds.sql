@@ -1,7 +1,7 @@
 -- Kinds of one's own: another channel, payload and rule of who may watch; and
 -- functions that do not fit are refused when they are written down.
 \ir include/helpers.psql
-SELECT plan(40);
+SELECT plan(45);
 
 DROP SCHEMA IF EXISTS kinds_app CASCADE;
 CREATE SCHEMA kinds_app;
@@ -117,6 +117,29 @@ SELECT matches(pg_temp.odd('to_json(repeat(''x'', 1000000))'), '^{"n":1} unavail
 SELECT is(length(pg_temp.odd('to_json(repeat(''x'', 262142))')), length('{"n":1}  {"n":1}: ') + 262144, '256 kB are served');
 SELECT matches(pg_temp.odd('to_json(repeat(''x'', 262143))'), 'gave 262145 bytes', 'and not a byte more');
 SET client_min_messages = warning;
+
+-- functions that take too long for a question's deadline
+CREATE FUNCTION kinds_app.slow_payload(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	PERFORM pg_sleep(600);
+END
+$$;
+CREATE FUNCTION kinds_app.slow_may_watch(session_id bigint, claims jsonb) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	n bigint := 0;
+BEGIN
+	LOOP
+		n := n + 1;
+	END LOOP;
+EXCEPTION WHEN OTHERS THEN
+	RETURN true;  -- nor does this get it a yes
+END
+$$;
+SELECT pg_temp.refuses($$SELECT * FROM sync.sync_progress_payloads('kinds_app.slow_payload(bigint[])', '{1}', clock_timestamp() + '60 ms')$$, 'SP408', 'kinds_app.slow_payload\(\) took too long', 'a payload function that sleeps is ended');
+SELECT pg_temp.refuses($$SELECT sync.sync_progress_authorized('kinds_app.slow_may_watch(bigint,jsonb)', 1, '{}', clock_timestamp() + '60 ms')$$, 'SP408', 'kinds_app.slow_may_watch\(\) took too long', 'an authorize function that loops is ended');
+SELECT pg_temp.refuses($$SELECT sync.sync_progress_authorized('sync.sync_may_watch(bigint,jsonb)', 1, '{}', clock_timestamp() - '1 ms'::interval)$$, 'SP408', 'took too long', 'after the deadline none is begun');
+SELECT is(sync.sync_progress_authorized('sync.sync_may_watch(bigint,jsonb)', 1, '{}', clock_timestamp() + '1 hour'), false, 'one that is quick is not');
+SELECT is((SELECT refused FROM sync.sync_progress_subscribe('{"{\"channel\":\"kinds_batchChannel\",\"id\":\"b1\"}"}', '{"{\"sub\":\"lee\"}"}', '{1}')), NULL, 'and what comes after is served as before');
 
 -- functions that do not fit
 CREATE FUNCTION kinds_app.volatile_payload(bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql AS 'SELECT 1::bigint, ''{}''::json';

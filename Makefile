@@ -87,7 +87,8 @@ bridge:
 # all.
 ETA_NEEDS = extension/tempo.c extension/forecast.c
 build/unit/test_eta: UNIT_NEEDS = $(ETA_NEEDS)
-build/unit/test_eta: $(ETA_NEEDS)
+build/unit/test_tempo: UNIT_NEEDS = extension/forecast.c
+build/unit/test_eta build/unit/test_tempo: $(ETA_NEEDS)
 UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/extension/test_*.c))
 
 unit: $(UNITS) build/judge-eta

@@ -240,8 +240,8 @@ sp_queue_deal(SpQueue *queue, SpRows *ledger)
 	for (int i = 0; i < queue->ndue; i++)
 	{
 		slot = queue->due[i].slot;
-		queue->due[i].discard = slot != NULL && slot->unknown_since != 0 &&
-			queue->now - slot->unknown_since > UNKNOWN_KEPT_US;
+		queue->due[i].discard = slot != NULL &&
+			(slot->revoked || (slot->unknown_since != 0 && queue->now - slot->unknown_since > UNKNOWN_KEPT_US));
 	}
 }
 
@@ -353,6 +353,8 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 	}
 	if (slot == NULL)
 		return;
+	if (due->outcome != SP_OUTCOME_LOCKED && due->outcome != SP_OUTCOME_FAILED)
+		slot->revoked = false;
 	if (due->throttle.every_count > 0)
 	{
 		slot->throttle = due->throttle;

@@ -100,6 +100,7 @@ init_slot(SpSlot *slot)
 	slot->told_at = slot->urgent_at = slot->retry_at = slot->unknown_since = 0;
 	slot->backoff_ms = 0;
 	slot->untellable = false;
+	slot->revoked = false;
 }
 
 /* The caller holds AddinShmemInitLock. */
@@ -147,14 +148,9 @@ evict(void)
 	table->first_free = (int) (oldest - table->slots);
 }
 
-/*
- * Find or make the session's slot, and pin it.
- *
- * Returns NULL when all slots are in use: the caller goes on without, and asks
- * for a sweep instead of marking.
- */
+/* The session's slot, pinned, if there is one. */
 SpSlot *
-sp_slot_pin(SpDatabase *database, int64 session)
+sp_slot_find(SpDatabase *database, int64 session)
 {
 	SpSlotKey	key = {database->database, database->relation, session};
 	SpSlotEntry *entry;
@@ -168,6 +164,21 @@ sp_slot_pin(SpDatabase *database, int64 session)
 		pg_atomic_fetch_add_u32(&slot->pins, 1);
 	}
 	LWLockRelease(sp_shared->lock);
+	return slot;
+}
+
+/*
+ * Find or make the session's slot, and pin it.
+ *
+ * Returns NULL when all slots are in use: the caller goes on without, and asks
+ * for a sweep instead of marking.
+ */
+SpSlot *
+sp_slot_pin(SpDatabase *database, int64 session)
+{
+	SpSlotKey	key = {database->database, database->relation, session};
+	SpSlotEntry *entry;
+	SpSlot	   *slot = sp_slot_find(database, session);
 
 	if (slot == NULL)
 	{

@@ -61,11 +61,13 @@ typedef struct SpSlot
 	int			backoff_ms;
 	bool		untellable;		/* its payload failed last time */
 	TimestampTz unknown_since;	/* ledger rows, but no session: see fold.c */
+	bool		revoked;		/* told so: if it is unknown, it was deleted */
 } SpSlot;
 
 extern Size sp_slot_memory(void);
 extern void sp_slot_attach(bool found);
 extern SpSlot *sp_slot_pin(SpDatabase *database, int64 session);
+extern SpSlot *sp_slot_find(SpDatabase *database, int64 session);
 extern void sp_slot_unpin(SpSlot *slot);
 extern SpSlot *sp_slot_next(SpDatabase *database, int *position);
 extern int	sp_slot_count(SpDatabase *database, int *waiting);

@@ -174,6 +174,25 @@ read_ledger(Turn *turn, uint32 heaps)
 }
 
 /*
+ * Remembers which sessions were deleted (or are another's), for when their turn
+ * comes: these rows are told and gone by then.
+ */
+static void
+note_revoked(Turn *turn)
+{
+	for (int i = 0; i < turn->told.count; i++)
+	{
+		SpSlot	   *slot = turn->told.rows[i].op == SP_OP_REVOKED
+		? sp_slot_find(turn->queue.database, turn->told.rows[i].session) : NULL;
+
+		if (slot == NULL)
+			continue;
+		slot->revoked = true;
+		sp_slot_unpin(slot);
+	}
+}
+
+/*
  * Do one turn.  Returns whether there was something to do; *next gets when the
  * next one is due at the latest.
  *
@@ -220,6 +239,7 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 		swept_at = queue->now;
 	sp_flush_read(database, queue->due, queue->ndue);
 	read_ledger(&turn, heaps);
+	note_revoked(&turn);
 	sp_queue_deal(queue, &turn.rows);
 	for (int i = 0; i < queue->ndue; i++)
 		queue->due[i].discard |= sp_told_revoked(&turn.told, queue->due[i].session);

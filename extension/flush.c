@@ -201,8 +201,7 @@ sp_flush_is_unborn(const SpCatalog *catalog, SpDue *due)
 void
 sp_flush_done(SpDatabase *database, SpDue *due)
 {
-	bool		flushed = due->outcome == SP_OUTCOME_FOLDED || due->outcome == SP_OUTCOME_FLUSHED ||
-	due->outcome == SP_OUTCOME_UNTOLD || due->outcome == SP_OUTCOME_PUT_OFF || due->outcome == SP_OUTCOME_NOTHING;
+	bool		flushed = sp_outcome_is_folded(due->outcome);
 
 	for (int i = 0; i < due->nsums && flushed; i++)
 	{

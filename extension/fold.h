@@ -25,6 +25,10 @@ typedef enum SpOutcome
 								 * retry_at */
 } SpOutcome;
 
+/* Whether the fold was done, or found nothing to do. */
+#define sp_outcome_is_folded(outcome) \
+	((outcome) != SP_OUTCOME_LOCKED && (outcome) != SP_OUTCOME_FAILED && (outcome) != SP_OUTCOME_UNKNOWN)
+
 /* A session whose turn it is. */
 typedef struct SpDue
 {

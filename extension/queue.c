@@ -311,13 +311,13 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 			break;
 		case SP_OUTCOME_UNTOLD:
 			due->nrows = 0;
-			put_back(due, due->flags | SP_SLOT_RETELL, back_off(due, now, FAILED_MAX_MS));
+			put_back(due, (due->flags & ~SP_SLOT_LIVE) | SP_SLOT_RETELL, back_off(due, now, FAILED_MAX_MS));
 			if (slot != NULL && due->untellable)
 				slot->untellable = true;
 			break;
 		case SP_OUTCOME_PUT_OFF:
 			due->nrows = 0;
-			put_back(due, due->flags | SP_SLOT_RETELL, due->retry_at);
+			put_back(due, (due->flags & ~SP_SLOT_LIVE) | SP_SLOT_RETELL, due->retry_at);
 			break;
 		case SP_OUTCOME_UNKNOWN:
 			if (due->discard || (due->nrows == 0 && (slot == NULL || slot->first_cell < 0)))
@@ -328,11 +328,12 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 			put_back(due, 0, due->nrows > 0 ? now + UNKNOWN_RETRY_US : back_off(due, now, LOCKED_MAX_MS));
 			break;
 		case SP_OUTCOME_FLUSHED:
+			/* when to tell it is as it was */
 			due->nrows = 0;
 			slot->unknown_since = 0;
 			if (!slot->untellable)
 				slot->backoff_ms = 0;
-			put_back(due, (due->flags & ~SP_SLOT_LIVE) | SP_SLOT_RETELL, slot->untellable ? slot->retry_at : 0);
+			put_back(due, (due->flags & ~SP_SLOT_LIVE) | SP_SLOT_RETELL, slot->retry_at);
 			break;
 		case SP_OUTCOME_FOLDED:
 			if (slot == NULL)
@@ -348,12 +349,13 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 		case SP_OUTCOME_NOTHING:
 			/* all that was to be told is still to be told */
 			if (due->quiet && !due->gone)
-				put_back(due, due->flags & ~SP_SLOT_LIVE, 0);
+				put_back(due, due->flags & ~SP_SLOT_LIVE, slot->retry_at);
 			break;
 	}
 	if (slot == NULL)
 		return;
-	if (due->outcome != SP_OUTCOME_LOCKED && due->outcome != SP_OUTCOME_FAILED)
+	slot->fold_retry_at = sp_outcome_is_folded(due->outcome) ? 0 : slot->retry_at;
+	if (sp_outcome_is_folded(due->outcome))
 		slot->revoked = false;
 	if (due->throttle.every_count > 0)
 	{

@@ -33,7 +33,8 @@ typedef struct SpStats
 	int64		suppressed;		/* commits that got no message of their own */
 	int64		discarded;		/* ledger rows of sessions that are gone */
 	int64		backed_off;		/* folds put off: locked or failing */
-	int64		eta_sessions;	/* completed ones whose estimates were compared */
+	int64		eta_sessions;	/* completed ones whose estimates were
+								 * compared */
 	int64		eta_marks;		/* their estimates */
 	int64		eta_within_25;	/* those within 25 % of the truth */
 	double		eta_error;		/* sum of their relative errors */

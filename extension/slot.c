@@ -97,7 +97,7 @@ init_slot(SpSlot *slot)
 	slot->throttle.every_count = 100;
 	slot->throttle.every_interval_us = 5 * USECS_PER_SEC;
 	slot->throttle.min_interval_us = USECS_PER_SEC;
-	slot->told_at = slot->urgent_at = slot->retry_at = slot->unknown_since = 0;
+	slot->told_at = slot->urgent_at = slot->retry_at = slot->fold_retry_at = slot->unknown_since = 0;
 	slot->backoff_ms = 0;
 	slot->untellable = false;
 	slot->revoked = false;
@@ -329,7 +329,7 @@ sp_slot_flush_at(SpSlot *slot, TimestampTz now)
 	if ((pg_atomic_read_u32(&slot->flags) & SP_SLOT_LIVE) == 0)
 		return PG_INT64_MAX;
 	return Max(Min((int64) pg_atomic_read_u64(&slot->live_at), now) + (int64) sp_flush_interval_ms * 1000,
-			   Min(slot->retry_at, now + SP_SLOT_RETRY_MAX_MS * INT64CONST(1000)));
+			   Min(slot->fold_retry_at, now + SP_SLOT_RETRY_MAX_MS * INT64CONST(1000)));
 }
 
 /*

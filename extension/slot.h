@@ -58,6 +58,7 @@ typedef struct SpSlot
 	TimestampTz told_at;
 	TimestampTz urgent_at;
 	TimestampTz retry_at;
+	TimestampTz fold_retry_at;	/* likewise, where it is the fold that waits */
 	int			backoff_ms;
 	bool		untellable;		/* its payload failed last time */
 	TimestampTz unknown_since;	/* ledger rows, but no session: see fold.c */

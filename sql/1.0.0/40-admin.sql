@@ -63,7 +63,7 @@ $$;
 COMMENT ON FUNCTION sync_counters_nested IS 'Named counters as objects nested by dots: {"a.b":1} becomes {"a":{"b":1}}';
 
 CREATE VIEW sync_progress AS
-	SELECT s.id AS session_id, s.kind, s.source_id, s.owner_id, s.title,
+	SELECT s.id AS session_id, s.job_id, s.kind, s.source_id, s.owner_id, s.title,
 		n.status,
 		sync_progress_bar(CASE WHEN n.total > 0 THEN n.processed::double precision / n.total
 			WHEN n.total = 0 THEN CASE WHEN n.status = 'completed' THEN 1 ELSE 0 END END) AS bar,
@@ -73,8 +73,7 @@ CREATE VIEW sync_progress AS
 		coalesce(u.error_count, s.error_count) AS error_count,
 		CASE WHEN u.counters IS NULL THEN s.counters ELSE sync_counters_add(s.counters, u.counters) END AS counters,
 		round(p.rate::numeric, 1) AS rate,
-		make_interval(secs => p.time_remaining) AS time_remaining, make_interval(secs => p.eta_seconds) AS eta_seconds,
-		make_interval(secs => p.eta_low) AS eta_low, make_interval(secs => p.eta_high) AS eta_high, p.eta_state,
+		make_interval(secs => p.time_remaining) AS time_remaining, p.eta_seconds, p.eta_low, p.eta_high, p.eta_state,
 		coalesce(u.message, s.message) AS message, s.error_message, s.result_url,
 		s.started_at, s.completed_at, s.updated_at, s.version
 	FROM sync_sessions AS s JOIN sync_kinds AS k USING (kind)

@@ -5,7 +5,7 @@
 #   BENCH_ROUNDS   rounds of all variants (15)
 #   BENCH_SECONDS  whole seconds of one run of one variant (2)
 #   BENCH_CLIENTS  numbers of clients ("1 8 32")
-#   BENCH_PARTS    what to measure ("rates latency folds")
+#   BENCH_PARTS    what to measure ("rates live latency folds")
 #   BENCH_FOLD_SECONDS  length of the run with an old snapshot (120)
 #
 # Machines drift, so nothing is compared across minutes: a round runs all
@@ -20,9 +20,10 @@ cd "$(dirname "$0")/../.."
 rounds=${BENCH_ROUNDS:-15}
 seconds=${BENCH_SECONDS:-2}
 clients=${BENCH_CLIENTS:-1 8 32}
-parts=${BENCH_PARTS:-rates latency folds}
+parts=${BENCH_PARTS:-rates live latency folds}
 fold_seconds=${BENCH_FOLD_SECONDS:-120}
 variants=(update trigger increment insert select1)
+live_clients=32
 here=test/bench
 pids=()
 
@@ -30,7 +31,7 @@ for name in $(compgen -e PG); do
   [ "$name" = PG_CONFIG ] || unset "$name"
 done
 
-scripts/packages.sh demo >&2
+scripts/packages.sh bench >&2
 work=$(mktemp -d /tmp/sync-progress-bench.XXXXXX)
 chmod 755 "$work"
 
@@ -76,7 +77,7 @@ describe_machine() {
 # What each variant has counted so far, in all.
 counted() {
   case $1 in
-  increment) sql -c 'SELECT sync.sync_progress_flush()' -c 'SELECT sum(processed_count) FROM sync.sync_sessions' | tail -n 1 ;;
+  increment | live) sql -c 'SELECT sync.sync_progress_flush()' -c 'SELECT sum(processed_count) FROM sync.sync_sessions' | tail -n 1 ;;
   trigger) sql -c 'SELECT sum(processed) FROM bench.with_trigger' ;;
   update) sql -c 'SELECT sum(processed) FROM bench.plain' ;;
   insert) sql -c 'SELECT count(*) FROM bench.heap' ;;
@@ -85,12 +86,13 @@ counted() {
 
 # One run of pgbench, and the check of its total.
 run_variant() {
-  local load=$1 nclients=$2 round=$3 variant=$4 sessions=1000 before=0 after out transactions tps
+  local load=$1 nclients=$2 round=$3 variant=$4 sessions=1000 before=0 after out transactions tps script=$4 mode=transactional
   [ "$load" != hot ] || sessions=1
   [ "$variant" != insert ] || sql -c 'TRUNCATE bench.heap'
   [ "$variant" = select1 ] || before=$(counted "$variant")
-  out=$("$bin/pgbench" -n -M prepared -c "$nclients" -j 2 -T "$seconds" -D "sessions=$sessions" \
-    -f "$here/pgbench/$variant.sql" 2>&1) || { note "$out"; die "pgbench failed"; }
+  [ "$variant" != live ] || { script=increment && mode=live; }
+  out=$(PGOPTIONS="-c sync_progress.mode=$mode" "$bin/pgbench" -n -M prepared -c "$nclients" -j 2 -T "$seconds" -D "sessions=$sessions" \
+    -f "$here/pgbench/$script.sql" 2>&1) || { note "$out"; die "pgbench failed"; }
   transactions=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' <<<"$out")
   tps=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' <<<"$out")
   if [ "$variant" != select1 ]; then
@@ -119,6 +121,58 @@ measure_rates() {
   say "### Increments a second"
   say
   sql -f $here/report.sql
+}
+
+# A Redis that keeps nothing on disk.  Its server is in Debian's redis-tools,
+# under the name of the program that checks its files; so no service is set up.
+start_redis() {
+  local server
+  server=$(command -v redis-server || true)
+  if [ -z "$server" ]; then
+    server=$work/redis-server
+    ln -s "$(command -v redis-check-rdb)" "$server"
+  fi
+  "$server" --port 0 --unixsocket "$work/redis.sock" --save '' --appendonly no --dir "$work" >"$work/redis.out" 2>&1 &
+  pids+=($!)
+  until [ "$(redis-cli -s "$work/redis.sock" ping 2>/dev/null)" = PONG ]; do
+    kill -0 $! 2>/dev/null || die "Redis does not start: $(cat "$work/redis.out")"
+    sleep 0.1
+  done
+}
+
+run_redis() {
+  local load=$1 nclients=$2 round=$3 sessions=1000 out
+  [ "$load" != hot ] || sessions=1
+  out=$($here/build/redis "$work/redis.sock" "$nclients" 2 "$seconds" $sessions) || die "the client of Redis failed"
+  printf '%s\t%s\t%s\tredis\t%s\t%s\n' "$load" "$nclients" "$round" ${out% *} ${out#* } >>"$work/runs"
+}
+
+# Live mode, beside what it cannot beat and what people use for this.
+measure_live() {
+  local load round variant order
+  start_redis
+  : >"$work/runs"
+  sql -c 'TRUNCATE bench.runs'
+  for load in hot 'spread'; do
+    note "live, $load, $live_clients clients: $rounds rounds"
+    sql -c 'VACUUM ANALYZE' -c 'CHECKPOINT'
+    for ((round = 1; round <= rounds; round++)); do
+      order='live select1 redis'
+      [ $((round % 2)) -eq 1 ] || order='redis select1 live'
+      for variant in $order; do
+        if [ "$variant" = redis ]; then
+          run_redis "$load" "$live_clients" "$round"
+        else
+          run_variant "$load" "$live_clients" "$round" "$variant"
+        fi
+      done
+    done
+  done
+  sql -c '\copy bench.runs FROM pstdin' <"$work/runs"
+  say
+  say "### Increments a second in live mode"
+  say
+  sql -f $here/livereport.sql
 }
 
 measure_latency() {
@@ -160,7 +214,7 @@ prepare
 describe_machine
 for part in $parts; do
   case $part in
-  rates | latency | folds) "measure_$part" ;;
-  *) die "BENCH_PARTS knows rates, latency and folds, not $part" ;;
+  rates | live | latency | folds) "measure_$part" ;;
+  *) die "BENCH_PARTS knows rates, live, latency and folds, not $part" ;;
   esac
 done

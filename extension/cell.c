@@ -227,19 +227,19 @@ make_cell(SpDatabase *database, SpSlot *slot, const SpRow *row, const char *name
 }
 
 /*
- * Find the cell for the row's field, and pin it; make one if there is none and
- * "make" says so.  "slot" is the session's, pinned by the caller.  Returns NULL
- * when there is none, or no room for one; *generation for sp_cell_repin().
+ * Find the cell for the row's field, and pin it.  With the session's slot,
+ * pinned by the caller, make one if there is none.  Returns NULL when there is
+ * none, or no room for one; *generation for sp_cell_repin().
  */
 SpCell *
-sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, bool make, uint32 *generation)
+sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, uint32 *generation)
 {
 	const char *name = row->label == NULL ? "" : row->label;
 	SpCell	   *cell;
 
-	LWLockAcquire(table->lock, make ? LW_EXCLUSIVE : LW_SHARED);
+	LWLockAcquire(table->lock, slot == NULL ? LW_SHARED : LW_EXCLUSIVE);
 	cell = find(database, row, name);
-	if (cell == NULL && make)
+	if (cell == NULL && slot != NULL)
 		cell = make_cell(database, slot, row, name);
 	if (cell != NULL)
 		*generation = (uint32) (pg_atomic_fetch_add_u64(&cell->state, 1) >> 32);

@@ -69,7 +69,7 @@ sp_cell_mix(uint64 h)
 extern Size sp_cell_memory(void);
 extern void sp_cell_attach(bool found);
 extern uint64 sp_cell_boot(void);
-extern SpCell *sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, bool make, uint32 *generation);
+extern SpCell *sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, uint32 *generation);
 extern bool sp_cell_repin(SpCell *cell, uint32 generation);
 extern void sp_cell_unpin(SpCell *cell);
 extern void sp_cell_close(SpSlot *slot);

@@ -215,7 +215,7 @@ write_rows(FunctionCallInfo fcinfo, int64 session, int64 account, SpRow *rows, i
 	nrows = prepare_rows(session, account, rows, nrows);
 	counts = nrows > 0;
 	if (live)
-		status = sp_live_again(catalog, database, rows, &nrows);
+		status = sp_live_again(database, rows, &nrows);
 	if (status == SP_STATUS_UNKNOWN || nrows > 0)
 	{
 		SpMark	   *mark = sp_mark_session(catalog, database, session);

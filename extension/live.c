@@ -86,6 +86,21 @@ remember(Oid relation, const SpRow *row, SpCell *cell, uint32 generation)
 	place->cell = cell;
 }
 
+/* The row's cell, pinned, if there is one: used here before, or by others. */
+static SpCell *
+find_cell(SpDatabase *database, const SpRow *row)
+{
+	SpCell	   *cell = recall(database->relation, row);
+	uint32		generation;
+
+	if (cell != NULL)
+		return cell;
+	cell = sp_cell_pin(database, NULL, row, &generation);
+	if (cell != NULL)
+		remember(database->relation, row, cell, generation);
+	return cell;
+}
+
 /* Whether the row adds to what a cell can hold. */
 static bool
 is_live(const SpRow *row, const SpMark *mark)
@@ -118,14 +133,13 @@ add(SpDatabase *database, SpCell *cell, const SpRow *row)
 }
 
 /*
- * Count those rows of one session whose cells this backend knows, and take
- * them out of "rows".  Returns the session's status, SP_STATUS_UNKNOWN where
+ * Count those rows of one session that have cells, and take them out of "rows".  Returns the session's status, SP_STATUS_UNKNOWN where
  * that has to be asked for: then nothing was counted.
  *
  * Raises no error and allocates nothing.
  */
 SpStatus
-sp_live_again(const SpCatalog *catalog, SpDatabase *database, SpRow *rows, int *nrows)
+sp_live_again(SpDatabase *database, SpRow *rows, int *nrows)
 {
 	SpMark	   *mark = *nrows == 0 ? NULL : sp_mark_find(rows[0].session);
 	SpStatus	status = SP_STATUS_UNKNOWN;
@@ -136,7 +150,7 @@ sp_live_again(const SpCatalog *catalog, SpDatabase *database, SpRow *rows, int *
 		return SP_STATUS_UNKNOWN;
 	for (int i = 0; i < *nrows; i++)
 	{
-		SpCell	   *cell = is_live(&rows[i], mark) ? recall(catalog->sessions, &rows[i]) : NULL;
+		SpCell	   *cell = is_live(&rows[i], mark) ? find_cell(database, &rows[i]) : NULL;
 		uint32		generation;
 
 		if (cell != NULL && status == SP_STATUS_UNKNOWN)
@@ -214,11 +228,7 @@ sp_live_first(SpDatabase *database, SpMark *mark, SpRow *rows, int *nrows)
 		if (is_live(&rows[i], mark))
 		{
 			if (mark->slot != NULL && pg_atomic_read_u32(&database->live_closed) == 0)
-			{
-				cell = sp_cell_pin(database, mark->slot, &rows[i], false, &generation);
-				if (cell == NULL)
-					cell = sp_cell_pin(database, mark->slot, &rows[i], true, &generation);
-			}
+				cell = sp_cell_pin(database, mark->slot, &rows[i], &generation);
 			if (cell != NULL)
 				remember(database->relation, &rows[i], cell, generation);
 			if (cell != NULL && add(database, cell, &rows[i]))

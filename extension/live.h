@@ -8,7 +8,7 @@
 #include "mark.h"
 #include "net.h"
 
-extern SpStatus sp_live_again(const SpCatalog *catalog, SpDatabase *database, SpRow *rows, int *nrows);
+extern SpStatus sp_live_again(SpDatabase *database, SpRow *rows, int *nrows);
 extern void sp_live_first(SpDatabase *database, SpMark *mark, SpRow *rows, int *nrows);
 
 #endif							/* SP_LIVE_H */

@@ -141,10 +141,11 @@ start_redis() {
 }
 
 run_redis() {
-  local load=$1 nclients=$2 round=$3 sessions=1000 out
+  local load=$1 nclients=$2 round=$3 variant=$4 sessions=1000 out
   [ "$load" != hot ] || sessions=1
-  out=$($here/build/redis "$work/redis.sock" "$nclients" 2 "$seconds" $sessions) || die "the client of Redis failed"
-  printf '%s\t%s\t%s\tredis\t%s\t%s\n' "$load" "$nclients" "$round" ${out% *} ${out#* } >>"$work/runs"
+  out=$($here/build/redis "$work/redis.sock" "$nclients" 2 "$seconds" $sessions "${variant#redis_}") ||
+    die "the client of Redis failed"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$load" "$nclients" "$round" "$variant" "${out% *}" "${out#* }" >>"$work/runs"
 }
 
 # Live mode, beside what it cannot beat and what people use for this.
@@ -157,14 +158,13 @@ measure_live() {
     note "live, $load, $live_clients clients: $rounds rounds"
     sql -c 'VACUUM ANALYZE' -c 'CHECKPOINT'
     for ((round = 1; round <= rounds; round++)); do
-      order='live select1 redis'
-      [ $((round % 2)) -eq 1 ] || order='redis select1 live'
+      order='redis_blind live select1 redis_count'
+      [ $((round % 2)) -eq 1 ] || order='redis_count select1 live redis_blind'
       for variant in $order; do
-        if [ "$variant" = redis ]; then
-          run_redis "$load" "$live_clients" "$round"
-        else
-          run_variant "$load" "$live_clients" "$round" "$variant"
-        fi
+        case $variant in
+        redis_*) run_redis "$load" "$live_clients" "$round" "$variant" ;;
+        *) run_variant "$load" "$live_clients" "$round" "$variant" ;;
+        esac
       done
     done
   done

@@ -2,13 +2,15 @@
  * redis.c
  *		What a counter in Redis does, that tells who listens.
  *
- *		redis SOCKET CLIENTS THREADS SECONDS SESSIONS
+ *		redis SOCKET CLIENTS THREADS SECONDS SESSIONS blind|count
  *
  * As pgbench does it: each client has one request under way, each thread waits
- * for its clients' answers with epoll.  A request is MULTI, HINCRBY, PUBLISH,
- * EXEC in one write.  One more connection subscribes to all of it, as a bridge
- * would.  Prints the number of requests and requests a second, and fails unless
- * the hashes have grown by as much.
+ * for its clients' answers with epoll.  With "blind" a request is MULTI, HINCRBY,
+ * PUBLISH, EXEC in one write: listeners learn that something was counted.  With
+ * "count" it is MULTI, HINCRBY, EXEC, and once that has answered, PUBLISH of the
+ * new count.  One more connection subscribes to all of it, as a bridge would.
+ * Prints the number of increments and increments a second, and fails unless the
+ * hashes have grown by as much.
  */
 #include <errno.h>
 #include <hiredis/hiredis.h>
@@ -17,15 +19,16 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
-
-#define REPLIES 4				/* to one request */
 
 struct client
 {
 	redisContext *redis;
-	int			missing;		/* replies to the request under way */
+	int			session;
+	int			missing;		/* replies to what is under way */
+	long long	count;			/* that is to be published; 0: none */
 };
 
 struct worker
@@ -39,6 +42,7 @@ struct worker
 
 static const char *path;
 static int	sessions;
+static bool blind;
 static double deadline;
 
 static double
@@ -68,21 +72,29 @@ open_redis(void)
 }
 
 static void
-send_request(struct client *client, unsigned int *seed)
+flush(struct client *client, int replies)
 {
-	int			session = (int) (rand_r(seed) % (unsigned int) sessions);
 	int			done = 0;
 
-	redisAppendCommand(client->redis, "MULTI");
-	redisAppendCommand(client->redis, "HINCRBY sync:%d:progress processed 1", session);
-	redisAppendCommand(client->redis, "PUBLISH sync:%d 1", session);
-	redisAppendCommand(client->redis, "EXEC");
 	while (!done)
 	{
 		if (redisBufferWrite(client->redis, &done) != REDIS_OK)
 			die("write", client->redis);
 	}
-	client->missing = REPLIES;
+	client->missing = replies;
+}
+
+static void
+send_request(struct client *client, unsigned int *seed)
+{
+	client->session = (int) (rand_r(seed) % (unsigned int) sessions);
+	client->count = 0;
+	redisAppendCommand(client->redis, "MULTI");
+	redisAppendCommand(client->redis, "HINCRBY sync:%d:progress processed 1", client->session);
+	if (blind)
+		redisAppendCommand(client->redis, "PUBLISH sync:%d 1", client->session);
+	redisAppendCommand(client->redis, "EXEC");
+	flush(client, blind ? 4 : 3);
 }
 
 /* Takes what has come; returns whether that completes the request. */
@@ -93,17 +105,28 @@ take_replies(struct client *client)
 		die("read", client->redis);
 	for (;;)
 	{
-		void	   *reply;
+		void	   *next;
+		redisReply *reply;
 
-		if (redisGetReplyFromReader(client->redis, &reply) != REDIS_OK)
+		if (redisGetReplyFromReader(client->redis, &next) != REDIS_OK)
 			die("reply", client->redis);
+		reply = next;
 		if (reply == NULL)
-			return client->missing == 0;
-		if (((redisReply *) reply)->type == REDIS_REPLY_ERROR)
+			break;
+		if (reply->type == REDIS_REPLY_ERROR)
 			die("request", NULL);
+		if (reply->type == REDIS_REPLY_ARRAY && !blind)
+			client->count = reply->element[0]->integer;
 		freeReplyObject(reply);
 		client->missing--;
 	}
+	if (client->missing == 0 && client->count != 0)
+	{
+		redisAppendCommand(client->redis, "PUBLISH sync:%d %lld", client->session, client->count);
+		client->count = 0;
+		flush(client, 1);
+	}
+	return client->missing == 0;
 }
 
 static void *
@@ -185,15 +208,16 @@ main(int argc, char **argv)
 			   *subscriber;
 	pthread_t	listener;
 
-	if (argc != 6)
+	if (argc != 7)
 	{
-		fprintf(stderr, "usage: redis SOCKET CLIENTS THREADS SECONDS SESSIONS\n");
+		fprintf(stderr, "usage: redis SOCKET CLIENTS THREADS SECONDS SESSIONS blind|count\n");
 		return 2;
 	}
 	path = argv[1];
 	nclients = atoi(argv[2]);
 	nthreads = atoi(argv[3]);
 	sessions = atoi(argv[5]);
+	blind = strcmp(argv[6], "blind") == 0;
 	redis = open_redis();
 	before = counted(redis);
 	subscriber = open_redis();

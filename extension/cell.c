@@ -247,6 +247,18 @@ sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, uint32 *genera
 	return cell;
 }
 
+SpCell *
+sp_cell_by_number(int number)
+{
+	return &table->cells[number];
+}
+
+int
+sp_cell_number(const SpCell *cell)
+{
+	return (int) (cell - table->cells);
+}
+
 /* Pins a cell found earlier; false when it is not the same any more. */
 bool
 sp_cell_repin(SpCell *cell, uint32 generation)

@@ -35,7 +35,7 @@ typedef struct SpCell
 	TransactionId flushed_by;	/* the fold that did it last */
 	int64		seen;			/* the sum when it last moved */
 	TimestampTz seen_at;
-} SpCell;
+} SP_CACHE_ALIGNED SpCell;
 
 /* A copy of what a cell had. */
 typedef struct SpCellSum
@@ -70,6 +70,8 @@ extern Size sp_cell_memory(void);
 extern void sp_cell_attach(bool found);
 extern uint64 sp_cell_boot(void);
 extern SpCell *sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, uint32 *generation);
+extern SpCell *sp_cell_by_number(int number);
+extern int	sp_cell_number(const SpCell *cell);
 extern bool sp_cell_repin(SpCell *cell, uint32 generation);
 extern void sp_cell_unpin(SpCell *cell);
 extern void sp_cell_close(SpSlot *slot);

@@ -12,6 +12,9 @@
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 
+/* For what many processes write at a time: no two in one cache line. */
+#define SP_CACHE_ALIGNED	__attribute__((aligned(64)))
+
 #define SP_MAX_DATABASES	64	/* databases with the extension in one server */
 #define SP_HEAPS			16	/* heaps in the ledger's ring */
 #define SP_NO_PROC			PG_UINT32_MAX

@@ -33,7 +33,7 @@ typedef struct SpSlotTable
 {
 	int			first_free;		/* -1: none */
 	int			high_water;		/* slots from here on were never used */
-	SpSlot		slots[FLEXIBLE_ARRAY_MEMBER];
+	SpSlot	   *slots;			/* each in cache lines of its own */
 } SpSlotTable;
 
 typedef struct SpSlotEntry
@@ -72,12 +72,17 @@ sp_status_name(SpStatus status)
 	return status_names[status];
 }
 
+/* Without the hash table. */
+static Size
+table_memory(void)
+{
+	return add_size(MAXALIGN(sizeof(SpSlotTable)) + PG_CACHE_LINE_SIZE, mul_size(sp_max_sessions, sizeof(SpSlot)));
+}
+
 Size
 sp_slot_memory(void)
 {
-	Size		size = add_size(offsetof(SpSlotTable, slots), mul_size(sp_max_sessions, sizeof(SpSlot)));
-
-	return add_size(MAXALIGN(size), hash_estimate_size(sp_max_sessions, sizeof(SpSlotEntry)));
+	return add_size(MAXALIGN(table_memory()), hash_estimate_size(sp_max_sessions, sizeof(SpSlotEntry)));
 }
 
 static void
@@ -110,10 +115,10 @@ sp_slot_attach(bool found)
 	HASHCTL		info = {.keysize = sizeof(SpSlotKey), .entrysize = sizeof(SpSlotEntry)};
 	bool		table_found;
 
-	table = ShmemInitStruct("sync_progress slots",
-							offsetof(SpSlotTable, slots) + sp_max_sessions * sizeof(SpSlot), &table_found);
+	table = ShmemInitStruct("sync_progress slots", table_memory(), &table_found);
 	if (!found)
 	{
+		table->slots = (SpSlot *) CACHELINEALIGN((char *) table + MAXALIGN(sizeof(SpSlotTable)));
 		table->first_free = 0;
 		table->high_water = 0;
 		for (int i = 0; i < sp_max_sessions; i++)

@@ -7,9 +7,9 @@
  * ledger's rows, fold them in batches (fold.c), each followed by a transaction
  * that does nothing but NOTIFY, the only place where that is done.
  *
- * Between turns it rests four times as long as the last turn took (0.1 s at
+ * Between turns it rests nine times as long as the last turn took (0.1 s at
  * most): at quiet that is a millisecond, under load it makes turns larger
- * instead of more, and keeps it to a fifth of a core.
+ * instead of more, and keeps it to a tenth of a core.
  *
  * Marks are hints.  A sweep every ten seconds reads the whole ledger; the
  * first turn folds everything and tells every run again that has not ended or
@@ -46,7 +46,7 @@
 #include "utils/timestamp.h"
 #include "worker.h"
 
-#define REST_FACTOR			4
+#define REST_FACTOR			9
 #define REST_MAX_MS			100
 #define IDLE_EXIT_MS		300000
 

@@ -69,6 +69,21 @@ sp_call_leave(const SpGuard *guard)
 	SetUserIdAndSecContext(guard->user, guard->security);
 }
 
+/*
+ * From here to the end of the GUC nest level queries are planned to go by keys.
+ *
+ * For queries whose plan is made once and kept: if the table is small at that
+ * time, reading all of it looks cheap, and it will not be small for ever.
+ */
+void
+sp_call_by_keys(void)
+{
+	static const char *const unwanted[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
+
+	for (int i = 0; i < lengthof(unwanted); i++)
+		(void) set_config_option(unwanted[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /* A kind's function: found anew at each call, planned once. */
 typedef struct SpFunction
 {

@@ -16,5 +16,6 @@ typedef struct SpGuard
 
 extern void sp_call_enter(Oid owner, SpGuard *guard);
 extern void sp_call_leave(const SpGuard *guard);
+extern void sp_call_by_keys(void);
 
 #endif							/* SP_CALL_H */

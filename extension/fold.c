@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "call.h"
 #include "executor/spi.h"
@@ -19,9 +20,12 @@
 #include "follow.h"
 #include "held.h"
 #include "isolate.h"
+#include "storage/bufmgr.h"
 #include "tell.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 /* What a batch has in hand. */
@@ -192,6 +196,24 @@ fold_failed(void *state, int item, ErrorData *error)
 }
 
 /*
+ * Plans are kept, since planning would be half of a fold.  But one that was made
+ * when the table was small reads all of it for each row that it looks for.  So
+ * when it has doubled, *blocks being its size by then, all plans are made anew.
+ */
+static void
+replan_if_grown(Oid relation, BlockNumber *blocks)
+{
+	Relation	rel = table_open(relation, NoLock);
+	BlockNumber now = RelationGetNumberOfBlocks(rel);
+
+	table_close(rel, NoLock);
+	if (now <= 2 * *blocks)
+		return;
+	*blocks = now;
+	ResetPlanCache();
+}
+
+/*
  * Fold at most SP_FOLD_BATCH sessions; due[i].outcome says what became of
  * each, its message lies in "context".
  *
@@ -206,8 +228,12 @@ sp_fold_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int nd
 	SpDue	   *told[SP_FOLD_BATCH];
 	int			ntold = 0;
 	SpGuard		guard;
+	static BlockNumber sessions_blocks = 0;
+	static BlockNumber accounts_blocks = 0;
 
 	Assert(ndue <= SP_FOLD_BATCH);
+	replan_if_grown(catalog->sessions, &sessions_blocks);
+	replan_if_grown(catalog->accounts, &accounts_blocks);
 	sp_call_enter(sp_catalog_owner(catalog->sessions), &guard);
 	sp_isolate(fold_range, fold_failed, &fold, 0, ndue, NULL);
 	for (int i = 0; i < ndue; i++)

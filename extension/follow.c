@@ -16,12 +16,14 @@
  */
 #include "postgres.h"
 
+#include "call.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "follow.h"
 #include "rows.h"
 #include "trigger.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 typedef struct Statement
@@ -74,8 +76,10 @@ static Statement delete_account = {
 static void
 run(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, int expected)
 {
+	int			guc_level = NewGUCNestLevel();
 	int			result;
 
+	sp_call_by_keys();
 	if (query->plan == NULL)
 	{
 		query->plan = SPI_prepare(psprintf(query->text, quote_identifier(get_namespace_name(catalog->schema))),
@@ -86,6 +90,7 @@ run(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, 
 	result = SPI_execute_plan(query->plan, args, nulls, false, 0);
 	if (result != expected)
 		elog(ERROR, "unexpected result %d of \"%s\"", result, query->text);
+	AtEOXact_GUC(false, guc_level);
 }
 
 /* Whether the query finds something for this id. */

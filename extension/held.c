@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "call.h"
 #include "catalog/pg_type.h"
 #include "counters.h"
 #include "executor/spi.h"
@@ -66,8 +67,6 @@ static Statement update_account = {
 	" processed_set_at = $6, total_set_at = $7, status = $8, version = greatest(version + 1, $9), pace = $10 WHERE id = $1", 10,
 	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, BYTEAOID}
 };
-
-static const char *const unwanted_joins[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
 
 static void
 run(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, int expected)
@@ -334,13 +333,8 @@ sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, 
 		args[column] = PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower, type, length, by_value, align));
 	}
 
-	/*
-	 * The plan is made once, when the table may be small: it must go by the
-	 * key.
-	 */
 	guc_level = NewGUCNestLevel();
-	for (int i = 0; i < lengthof(unwanted_joins); i++)
-		(void) set_config_option(unwanted_joins[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	sp_call_by_keys();
 	run(catalog, &update_sessions, args, NULL, SPI_OK_UPDATE);
 	AtEOXact_GUC(false, guc_level);
 }

@@ -214,6 +214,7 @@ make(const SpCatalog *catalog, Maker *maker, Datum first, SpTableRow **facts, in
 	}
 	SPI_connect();
 	sp_call_enter(sp_catalog_owner(catalog->sessions), &guard);
+	sp_call_by_keys();
 	if (maker->plan == NULL || maker->schema != catalog->schema)
 	{
 		SPIPlanPtr	plan = SPI_prepare(psprintf(maker->text, quote_identifier(get_namespace_name(catalog->schema))),

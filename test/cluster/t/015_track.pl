@@ -65,6 +65,24 @@ sql("DELETE FROM public.sync_sessions WHERE user_id = 'fay'");
 ok(wait_until(sub { sql("SELECT count(*) FROM sync.sync_sessions WHERE owner_id = 'fay'") == 0 }, 'deletions'), 'two thousand rows go');
 cmp_ok(scalar($listener->of('owner:fay')), '<=', 40, 'and lists are told a few times, not two thousand');
 
+# The plans of the worker are made when there are few sessions; then there are
+# many, and it looks for some of them.
+sql('CREATE DATABASE plans');
+sql(q{CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync; CREATE TABLE jobs (id int PRIMARY KEY, owner text, status text, done int);
+	SELECT sync.sync_progress_track('jobs', 'sync', '{"id":"id","owner_id":"owner","status":"status","processed_count":"done"}');
+	INSERT INTO jobs SELECT n, 'ivy', 'processing' FROM generate_series(1, 5) AS n}, 'plans');
+sql('VACUUM (ANALYZE) sync.sync_sessions', 'plans');
+sql("UPDATE jobs SET done = 1", 'plans');
+flush($node, 'plans');
+sub rows_read { return sql("SELECT pg_stat_force_next_flush(); SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_all_tables WHERE relid = 'sync.sync_sessions'::regclass", 'plans') =~ s/^\n//r; }
+sql("INSERT INTO jobs SELECT n, 'ivy', 'processing' FROM generate_series(10001, 20000) AS n", 'plans');
+my $read = rows_read();
+sql("UPDATE jobs SET done = 1, status = 'completed' WHERE id BETWEEN 10001 AND 12000", 'plans');
+flush($node, 'plans');
+is(sql("SELECT count(*) FROM sync.sync_sessions WHERE status = 'completed' AND processed_count = 1", 'plans'), 2000, 'two thousand rows of ten thousand are changed');
+ok(wait_until(sub { rows_read() > $read }, 'statistics'), 'the fold has read sessions');
+cmp_ok(rows_read() - $read, '<', 1_000_000, 'by their keys, not all of them for each');
+
 # -- what fails nothing is said ---------------------------------------------------
 sub warning { my ($code, $out, $err) = $node->psql('postgres', $_[0]); return $code == 0 ? $err =~ s/^psql:.*?(?=WARNING)//mgr : "failed: $err"; }
 like(warning('UPDATE public.sync_sessions SET status = 9 WHERE id = 99'), qr/^WARNING:  sync_progress knows no status "9", which column "status" has\n.*left as it is.*\nHINT:  .*status_map/s, 'an unknown status is a warning that names value and column');

@@ -89,6 +89,7 @@ typedef struct SpFunction
 {
 	Oid			oid;
 	SPIPlanPtr	plan;			/* NULL: not yet */
+	char	   *query;			/* that it is the plan of */
 } SpFunction;
 
 /*
@@ -221,12 +222,22 @@ call(Oid function, Oid owner, const char *name, const char *query, int nargs, Oi
 	if (!found)
 		known->plan = NULL;
 	sp_call_enter(owner, &guard);
+	/* a function that was renamed, or moved, is the same one */
+	if (known->plan != NULL && strcmp(known->query, query) != 0)
+	{
+		SPI_freeplan(known->plan);
+		known->plan = NULL;
+		pfree(known->query);
+	}
 	if (known->plan == NULL)
 	{
 		SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
 
-		if (plan == NULL || SPI_keepplan(plan) != 0)
+		if (plan == NULL)
 			elog(ERROR, "could not prepare \"%s\"", query);
+		known->query = MemoryContextStrdup(TopMemoryContext, query);
+		if (SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not keep \"%s\"", query);
 		known->plan = plan;
 	}
 	if (execute(known->plan, args, nulls, name, within_ms) != SPI_OK_SELECT)

@@ -44,7 +44,7 @@ CREATE TABLE sync_sessions (
 	processed_count bigint NOT NULL DEFAULT 0,
 	detected_count bigint NOT NULL DEFAULT 0,
 	error_count bigint NOT NULL DEFAULT 0,
-	counters jsonb NOT NULL DEFAULT '{}',
+	counters jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(counters) = 'object'),
 	started_at timestamptz,
 	completed_at timestamptz,
 	created_at timestamptz NOT NULL DEFAULT now(),

@@ -3,10 +3,16 @@
 -- Lists of runs
 -- ---------------------------------------------------------------------------
 
+-- what is neither a list nor a word, {"admin":false} say, is no scope
+CREATE FUNCTION sync_claims_scope(claims jsonb, scopes text[])
+RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURN coalesce(jsonb_typeof(claims -> 'scope') IN ('array', 'string') AND claims -> 'scope' ?| scopes, false);
+COMMENT ON FUNCTION sync_claims_scope IS 'Internal: whether these claims have one of the scopes';
+
 CREATE FUNCTION sync_claims_owner(claims jsonb)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 RETURN CASE WHEN jsonb_typeof(claims -> 'sub') = 'string' AND claims ->> 'sub' <> '' AND NOT coalesce(claims -> 'aud' ? 'callback', false)
-	AND (claims -> 'scope' IS NULL OR claims -> 'scope' ?| '{read,control,admin}') THEN claims ->> 'sub' END;
+	AND (claims -> 'scope' IS NULL OR sync_claims_scope(claims, '{read,control,admin}')) THEN claims ->> 'sub' END;
 COMMENT ON FUNCTION sync_claims_owner IS 'Internal: whose lists these claims may see, NULL: nobody''s';
 
 CREATE FUNCTION sync_claims_sessions(claims jsonb)
@@ -19,9 +25,9 @@ COMMENT ON FUNCTION sync_claims_sessions IS 'Internal: the only sessions that th
 CREATE FUNCTION sync_session_facts(s sync_sessions)
 RETURNS json LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, @extschema@, pg_temp SET timezone = 'UTC'
 RETURN json_build_object('session_id', (s).id, 'job_id', (s).job_id, 'kind', (s).kind, 'source_id', (s).source_id, 'stream', (s).kind || ':' || (s).source_id,
-	'owner_id', (s).owner_id, 'title', (s).title, 'pinned', (s).pinned, 'status', (s).status,
+	'owner_id', (s).owner_id, 'title', sync_text_shown((s).title, 500), 'pinned', (s).pinned, 'status', (s).status,
 	'progress_percentage', sync_progress_percentage((s).processed_count, (s).total_count, (s).status),
-	'processed_count', (s).processed_count, 'total_count', (s).total_count, 'error_message', (s).error_message, 'created_at', (s).created_at,
+	'processed_count', (s).processed_count, 'total_count', (s).total_count, 'error_message', sync_text_shown((s).error_message, 1000), 'created_at', (s).created_at,
 	'started_at', (s).started_at, 'completed_at', (s).completed_at, 'updated_at', (s).updated_at, 'version', (s).version, 'lock_version', (s).lock_version);
 COMMENT ON FUNCTION sync_session_facts IS 'Internal: a run as lists show it, folded values only';
 
@@ -30,7 +36,7 @@ RETURNS TABLE (session_id bigint, version bigint, data json, next bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp ROWS 50 AS $$
 #variable_conflict use_column
 DECLARE
-	admin boolean := coalesce(claims -> 'scope' ? 'admin' AND NOT coalesce(claims -> 'aud' ? 'callback', false), false);
+	admin boolean := coalesce(sync_claims_scope(claims, '{admin}') AND NOT coalesce(claims -> 'aud' ? 'callback', false), false);
 	owner text := sync_claims_owner(claims);
 	only_ids bigint[] := CASE WHEN NOT admin THEN sync_claims_sessions(claims) END;
 	before bigint := coalesce(after, 9223372036854775807);

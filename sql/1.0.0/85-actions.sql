@@ -146,7 +146,7 @@ BEGIN
 			HINT = 'Either it does not exist, or the token is not for it.';
 	ELSIF action = 'request_update' THEN
 		PERFORM sync_progress_due(ARRAY[subject]);
-	ELSIF NOT coalesce(claims -> 'scope' ?| '{control,admin}', false) THEN
+	ELSIF NOT sync_claims_scope(claims, '{control,admin}') THEN
 		RAISE EXCEPTION 'the token has not scope control' USING ERRCODE = 'insufficient_privilege',
 			HINT = 'Mint it with sync_progress_token(…, scope => ''{read,control}'').';
 	ELSE

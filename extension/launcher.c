@@ -166,7 +166,7 @@ keep(void)
 		if (oid == InvalidOid || pg_atomic_read_u32(&database->wanted) == 0 ||
 			pg_atomic_read_u32(&database->worker_proc) != SP_NO_PROC || !is_stopped(started[i]))
 			continue;
-		if (now - started_at[i] < RESTART_MS * 1000)
+		if (now >= started_at[i] && now - started_at[i] < RESTART_MS * 1000)
 		{
 			wait_ms = RESTART_MS;
 			continue;

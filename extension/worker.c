@@ -31,6 +31,7 @@
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "queue.h"
+#include "send.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -48,6 +49,7 @@
 
 #define REST_FACTOR			9
 #define REST_MAX_MS			100
+#define SLEEP_MAX_MS		10000	/* the next sweep, whatever the clock says */
 #define IDLE_EXIT_MS		300000
 
 static SpDatabase *my_database = NULL;
@@ -111,15 +113,25 @@ static TimestampTz
 beat(TimestampTz now)
 {
 	static TimestampTz last = 0;
+	static bool refused = false;
+	char		error[SP_ERROR_LENGTH];
 	char	   *message;
+	bool		sent;
 
 	if (pg_atomic_read_u32(&my_database->attached) == 0)
 		return 0;
-	if (now - last >= (int64) sp_heartbeat_interval_ms * 1000)
+	/* also when the clock was set back */
+	if (now - last >= (int64) sp_heartbeat_interval_ms * 1000 || now < last)
 	{
 		last = now;
 		message = sp_payload_heartbeat(now);
-		notify(&message, 1);
+		sent = sp_send(notify, &message, 1, error);
+		if (!sent && !refused)
+			ereport(WARNING,
+					(errmsg("sync_progress: %s", error),
+					 errdetail("Bridges get no heartbeat; what is counted is written to the table all the same."),
+					 errhint("See pg_notification_queue_usage(), and the server's log for who does not read.")));
+		refused = !sent;
 	}
 	return last + (int64) sp_heartbeat_interval_ms * 1000;
 }
@@ -232,7 +244,9 @@ loop(MemoryContext context)
 		 */
 		pg_atomic_write_u64(&my_database->wake_at, 0);
 		rest_ms = Min(REST_FACTOR * (now - start) / 1000, REST_MAX_MS);
-		for (TimestampTz until = now + rest_ms * 1000; now < until; now = GetCurrentTimestamp())
+		for (TimestampTz until = now + rest_ms * 1000;
+			 now < until && until - now <= rest_ms * 1000;	/* not set back */
+			 now = GetCurrentTimestamp())
 			rest((until - now + 999) / 1000);
 
 		/*
@@ -245,7 +259,7 @@ loop(MemoryContext context)
 		pg_atomic_write_u64(&my_database->wake_at, (uint64) next);
 		now = GetCurrentTimestamp();
 		if (next > now)
-			rest(Min((next - now + 999) / 1000, 3600000));
+			rest(Min((next - now + 999) / 1000, SLEEP_MAX_MS));
 		pg_atomic_write_u64(&my_database->wake_at, PG_INT64_MAX);
 	}
 }

@@ -25,7 +25,7 @@
 
 struct client
 {
-	redisContext *redis;
+	struct redisContext *redis;
 	int			session;
 	int			missing;		/* replies to what is under way */
 	long long	count;			/* that is to be published; 0: none */
@@ -55,16 +55,16 @@ now(void)
 }
 
 static void
-die(const char *what, const redisContext *redis)
+die(const char *what, const struct redisContext *redis)
 {
 	fprintf(stderr, "redis: %s: %s\n", what, redis != NULL && redis->err ? redis->errstr : "failed");
 	exit(1);
 }
 
-static redisContext *
+static struct redisContext *
 open_redis(void)
 {
-	redisContext *redis = redisConnectUnix(path);
+	struct redisContext *redis = redisConnectUnix(path);
 
 	if (redis == NULL || redis->err)
 		die("connect", redis);
@@ -106,7 +106,7 @@ take_replies(struct client *client)
 	for (;;)
 	{
 		void	   *next;
-		redisReply *reply;
+		struct redisReply *reply;
 
 		if (redisGetReplyFromReader(client->redis, &next) != REDIS_OK)
 			die("reply", client->redis);
@@ -168,7 +168,7 @@ work(void *argument)
 static void *
 listen_to_all(void *argument)
 {
-	redisContext *redis = argument;
+	struct redisContext *redis = argument;
 	void	   *reply;
 
 	while (redisGetReply(redis, &reply) == REDIS_OK)
@@ -178,13 +178,13 @@ listen_to_all(void *argument)
 
 /* What the hashes have in all. */
 static int64_t
-counted(redisContext *redis)
+counted(struct redisContext *redis)
 {
 	int64_t		sum = 0;
 
 	for (int i = 0; i < sessions; i++)
 	{
-		redisReply *reply = redisCommand(redis, "HGET sync:%d:progress processed", i);
+		struct redisReply *reply = redisCommand(redis, "HGET sync:%d:progress processed", i);
 
 		if (reply == NULL)
 			die("HGET", redis);
@@ -204,7 +204,7 @@ main(int argc, char **argv)
 	int64_t		before,
 				requests = 0;
 	struct worker *workers;
-	redisContext *redis,
+	struct redisContext *redis,
 			   *subscriber;
 	pthread_t	listener;
 

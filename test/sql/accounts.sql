@@ -13,13 +13,13 @@ $$;
 SELECT is(sync.sync_progress_increment(:s, 3, 'processed', :inbox), 'processing', 'an account''s increment returns the session''s status');
 SELECT sync.sync_progress_increment(:s, 2, 'detected', :inbox), sync.sync_progress_increment(:s, 1, 'error', :sent);
 SELECT sync.sync_progress_flush();
-SELECT is(pg_temp.account_state(:inbox), 'processing 3/4 2 0', 'it counts on the account, which is processing now');
+SELECT is(pg_temp.account_state(:inbox), 'processing 3/4 2 0', '[000-15] it counts on the account, which is processing now');
 SELECT is(format('%s %s %s', processed_count, detected_count, error_count), '3 2 1', 'and on its session')
 FROM sync.sync_sessions WHERE id = :s;
 SELECT is(pg_temp.account_state(:sent), 'processing 0/6 0 1', 'an error counts as work as well');
 SELECT sync.sync_progress_increment(:s, 1, account_id => :inbox);
 SELECT sync.sync_progress_flush();
-SELECT is(pg_temp.account_state(:inbox), 'completed 4/4 2 0', 'an account completes at its total');
+SELECT is(pg_temp.account_state(:inbox), 'completed 4/4 2 0', '[000-15] an account completes at its total');
 SELECT is(status, 'processing', 'its session does not') FROM sync.sync_sessions WHERE id = :s;
 SELECT sync.sync_progress_increment(:s, 1, account_id => :inbox);
 SELECT sync.sync_progress_flush();
@@ -37,7 +37,7 @@ SELECT is(sync.sync_session_complete(:s, :sent), 'processing', 'an account can b
 SELECT is(pg_temp.account_state(:sent), 'completed 4/16 1 1', 'it is completed at once');
 SELECT is(sync.sync_session_fail(:s, 'mailbox is gone', :inbox), 'processing', 'an account can fail, its session goes on');
 SELECT is((SELECT format('%s: %s', status, error_message) FROM sync.sync_session_accounts WHERE id = :inbox), 'failed: mailbox is gone',
-	'with its error message');
+	'[000-06] [000-15] with its error message');
 SELECT sync.sync_progress_increment(:s, 1, account_id => :inbox);
 SELECT sync.sync_progress_flush();
 SELECT is((SELECT status FROM sync.sync_session_accounts WHERE id = :inbox), 'failed', 'an increment does not bring a failed account back');

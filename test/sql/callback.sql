@@ -111,7 +111,7 @@ SELECT sync.sync_session_start('cb') AS f \gset
 SELECT sync.sync_session_pause(:f);
 SELECT is(pg_temp.reports(:f, '{"status":"completed","processed_count":5}'), 'completed', 'a paused run can complete: its worker was done');
 
--- [001-05] a message set before the end, and folded after it, is not the last word
+-- a message set before the end, and folded after it, is not the last word
 SELECT sync.sync_session_start('cb') AS m \gset
 BEGIN;
 SELECT sync.sync_progress_set(:m, message => 'reading');

@@ -52,7 +52,7 @@ SELECT pg_temp.told(jsonb_build_object(:s, 400, :k, 400, :u, 400, :e, 600, :m, 5
 SELECT is(pg_temp.payload(:s) ->> 'eta_state', 'steady', '[001-06] after the second report there is an estimate');
 SELECT is(string_agg(json_typeof(pg_temp.payload(:s) -> k), ','), 'number,number,number,number,number', '[001-03] time_remaining, eta_seconds, eta_low, eta_high and rate are numbers')
 FROM unnest('{time_remaining,eta_seconds,eta_low,eta_high,rate}'::text[]) AS k;
-SELECT ok((x ->> 'eta_low')::bigint <= (x ->> 'eta_seconds')::bigint AND (x ->> 'eta_seconds')::bigint <= (x ->> 'eta_high')::bigint, '[000-17] the range holds it')
+SELECT ok((x ->> 'eta_low')::bigint <= (x ->> 'eta_seconds')::bigint AND (x ->> 'eta_seconds')::bigint <= (x ->> 'eta_high')::bigint, 'the range holds it')
 FROM pg_temp.payload(:s) AS x;
 SELECT ok((x ->> 'eta_seconds')::bigint BETWEEN 2 AND 1000, 'it is of a sane size') FROM pg_temp.payload(:s) AS x;
 SELECT is(string_agg(k, ',' ORDER BY n) FILTER (WHERE k ~ '^(time_remaining|eta_.*|rate)$'), 'time_remaining,eta_seconds,eta_low,eta_high,eta_state,rate', 'in the order of the contract')
@@ -92,7 +92,7 @@ SELECT ok((x ->> 'eta_seconds')::bigint > (x #>> '{accounts,0,eta_seconds}')::bi
 SELECT (pg_temp.payload(:o) ->> 'eta_seconds')::bigint AS before \gset
 SELECT sync.sync_session_fail(:o, 'gone', pg_temp.account(:o, 'b'));
 SELECT sync.sync_progress_flush();
-SELECT ok((pg_temp.payload(:o) ->> 'eta_seconds')::bigint < 0.5 * :before, '[000-06] what an account that has failed had left is nobody''s work');
+SELECT ok((pg_temp.payload(:o) ->> 'eta_seconds')::bigint < 0.5 * :before, '[001-06] what an account that has failed had left is nobody''s work');
 SELECT throws_ok($$SELECT sync.sync_progress_pace(NULL, 1, 2, now(), now(), 'processing', '1 s', '{}', '{1}', '{}')$$, '2202E', NULL, 'parts that do not match are an error');
 SELECT is((SELECT format('%s %s', eta_state, eta_seconds) FROM sync.sync_progress_pace('\xdeadbeef', 1, 100, now() - interval '1 minute', now(), 'processing')), 'estimating ',
 	'a pace of another form begins anew');

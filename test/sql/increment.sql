@@ -10,12 +10,12 @@ $$;
 SELECT sync.sync_session_start('inc', total_count => 1000) AS s \gset
 SELECT is(sync.sync_progress_increment(:s), 'processing', 'an increment returns the session''s status');
 SELECT sync.sync_progress_flush();
-SELECT is(pg_temp.counts(:s), '1 0 0 1000', 'the default is one more processed');
+SELECT is(pg_temp.counts(:s), '1 0 0 1000', '[001-05] the default is one more processed');
 SELECT sync.sync_progress_increment(:s, 41), sync.sync_progress_increment(:s, 7, 'detected'),
 	sync.sync_progress_increment(:s, 2, 'error'), sync.sync_progress_increment(:s, 500, 'total'),
 	sync.sync_progress_increment(:s, 3, 'processed');
 SELECT sync.sync_progress_flush();
-SELECT is(pg_temp.counts(:s), '45 7 2 1500', 'processed, detected, error and total each go where they belong');
+SELECT is(pg_temp.counts(:s), '45 7 2 1500', '[001-05] processed, detected, error and total each go where they belong');
 SELECT sync.sync_progress_increment(:s, -5), sync.sync_progress_increment(:s, -1, 'error'), sync.sync_progress_increment(:s, -500, 'total');
 SELECT sync.sync_progress_flush();
 SELECT is(pg_temp.counts(:s), '40 7 1 1000', 'negative amounts correct');
@@ -38,7 +38,7 @@ SELECT is(pg_temp.counts(:u), '9 0 0 0', 'a total does not go below zero');
 SELECT sync.sync_session_start('inc') AS m \gset
 SELECT count(sync.sync_progress_increment(:m, n)) FROM generate_series(1, 1000) AS n;
 SELECT sync.sync_progress_flush();
-SELECT is(pg_temp.counts(:m), '500500 0 0 -', 'a thousand increments in one statement are all counted');
+SELECT is(pg_temp.counts(:m), '500500 0 0 -', '[001-05] a thousand increments in one statement are all counted');
 BEGIN;
 SELECT sync.sync_progress_increment(:m, 1000);
 SAVEPOINT a;

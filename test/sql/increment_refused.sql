@@ -64,7 +64,7 @@ FROM (VALUES ('[1]', '22023', 'object'), ('5', '22023', 'object'), ('null', '220
 	('{"processed":{"a":1}}', '22023', 'number'), ('{"processed":1e30}', '22003', ''),
 	('{"processed":1000000000001}', '22003', '1000000000001'), ('{"a b":1}', '22023', 'field')) AS v (counts, state, pattern);
 SELECT pg_temp.refuses(pg_temp.many(format('%s, ''{"processed":5,"detected":"x"}''', :s)), '22023', 'number',
-	'increment_many: one bad value refuses the whole call');
+	'[001-10] increment_many: one bad value refuses the whole call');
 
 -- set
 SELECT pg_temp.refuses(pg_temp.set(format('%s, 9007199254740992', :s)), '22003', '9007199254740992', 'set: above 2^53-1');

@@ -38,7 +38,7 @@ CREATE FUNCTION pg_temp.ask(id text, sub text, channel text) RETURNS text LANGUA
 $$;
 
 -- the built-in one
-SELECT is((channel, param, every_count, every_interval, min_interval, stall_after)::text, '(SyncStatusChannel,session_id,100,00:00:05,00:00:01,00:00:30)', 'kind sync, as promised')
+SELECT is((channel, param, every_count, every_interval, min_interval, stall_after)::text, '(SyncStatusChannel,session_id,100,00:00:05,00:00:01,00:00:30)', '[000-02] [001-02] [001-07] kind sync, as promised')
 FROM sync.sync_kinds WHERE kind = 'sync';
 
 -- a kind of one's own

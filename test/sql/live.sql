@@ -40,7 +40,7 @@ SELECT pg_temp.start_with_accounts('live') AS s \gset
 SELECT pg_temp.account(:s, 'Inbox') AS inbox \gset
 BEGIN;
 SET LOCAL sync_progress.mode = live;
-SELECT is(sync.sync_progress_increment(:s, 5), 'processing', '[001-05] an increment returns the status');
+SELECT is(sync.sync_progress_increment(:s, 5), 'processing', 'an increment returns the status');
 SELECT is(pg_temp.seen(:s), '5 0 0 10 {}', '[001-04] it is shown at once');
 SAVEPOINT a;
 SELECT sync.sync_progress_increment_many(:s, '{"processed":2,"detected":3,"error":1,"total":4,"a.b":6}');

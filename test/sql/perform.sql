@@ -109,7 +109,7 @@ DELETE FROM sync.sync_sessions WHERE source_id = 'perf-1';
 
 -- who may: unknown and forbidden are alike
 SELECT sync.sync_session_start('perf-alice') AS w \gset
-SELECT pg_temp.refuses(pg_temp.call(pg_temp.ident(:w), action, NULL, claims::jsonb), 'P0002', '^there is no such session$', '[000-35] ' || action || ' refused: ' || what)
+SELECT pg_temp.refuses(pg_temp.call(pg_temp.ident(:w), action, NULL, claims::jsonb), 'P0002', '^there is no such session$', '[000-35] [002-02] ' || action || ' refused: ' || what)
 FROM unnest('{request_update,cancel}'::text[]) AS action, (VALUES
 	(NULL, 'no claims'), ('{"sub":"perf-bob","scope":["control"]}', 'a stranger'), ('{"sub":"perf-alice","scope":["control"],"sessions":[1]}', 'a token for other sessions'),
 	('{"sub":"perf-alice","scope":["control","admin"],"aud":"callback"}', 'a worker''s token')) AS v (claims, what);

@@ -35,7 +35,7 @@ SELECT is(pg_temp.ask(pg_temp.ident(format('"box:%s"', :a)), '{"sub":"sub-bob"}'
 SELECT is(pg_temp.ask(format('{"session_id":%s,"x":[1],"channel":"SyncStatusChannel"}', :a), '{"sub":"sub-alice"}'), '1 sync:' || :'a', 'more keys, in any order, do no harm');
 
 -- who may watch
-SELECT is(pg_temp.ask(pg_temp.ident(:'a'), claims), expected, what)
+SELECT is(pg_temp.ask(pg_temp.ident(:'a'), claims), expected, '[000-35] ' || what)
 FROM (VALUES
 	('{"sub":"sub-bob"}'::jsonb, '1 not_found', 'a stranger may not'),
 	('{}', '1 not_found', 'nor nobody'),
@@ -49,7 +49,7 @@ FROM (VALUES
 	('{"scope":["admin"]}', '1 sync:' || :'a', 'an admin may'),
 	('{"sub":"sub-bob","scope":["read","admin"]}', '1 sync:' || :'a', 'with or without another''s name'),
 	('{"sub":"sub-alice","sessions":[1,2]}', '1 not_found', 'a token for other sessions may not'),
-	(format('{"sub":"sub-alice","sessions":[1,%s]}', :a)::jsonb, '1 sync:' || :'a', 'one that names the session may'),
+	(format('{"sub":"sub-alice","sessions":[1,%s]}', :a)::jsonb, '1 sync:' || :'a', '[000-23] one that names the session may'),
 	(format('{"sub":"sub-bob","sessions":[%s]}', :a)::jsonb, '1 not_found', 'unless it is a stranger''s'),
 	('{"sub":"sub-alice","aud":"callback"}', '1 not_found', 'what a worker reports with may not'),
 	('{"sub":"sub-alice","scope":["admin"],"aud":["web","callback"]}', '1 not_found', 'whatever else it says'),

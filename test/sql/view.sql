@@ -63,7 +63,7 @@ SELECT is((SELECT time_remaining FROM sync.sync_progress(:u)), NULL, 'its time r
 
 -- time remaining: NULL until something was processed
 SELECT sync.sync_session_start('view', total_count => 100) AS t \gset
-SELECT is((SELECT time_remaining FROM sync.sync_progress(:t)), NULL, 'no time remaining before anything was processed');
+SELECT is((SELECT time_remaining FROM sync.sync_progress(:t)), NULL, '[001-12] no time remaining before anything was processed');
 SELECT sync.sync_progress_increment(:t, 50);
 SELECT sync.sync_progress_flush();
 SELECT ok((SELECT time_remaining >= '0' FROM sync.sync_progress(:t)), 'one after that');

@@ -26,15 +26,15 @@ $node->safe_psql('postgres', "BEGIN; " . "SELECT sync.sync_progress_increment($o
 $node->safe_psql('postgres', "SELECT sync.sync_progress_increment($ten);\n" x 10);
 ok($listener->wait_for("sync:$_", sub { $_->{data}{processed_count} == 10 }), 'all ten are told') for $one, $ten;
 $listener->settle($node, $fence);
-is(scalar($listener->of("sync:$one")), 1, '10 increments in one transaction: 1 message');
+is(scalar($listener->of("sync:$one")), 1, '[001-15] 10 increments in one transaction: 1 message');
 my @told = $listener->of("sync:$ten");
 cmp_ok(scalar(@told), '<=', 2, '10 increments in 10 transactions: at most 2 messages');
-is($told[-1]{data}{processed_count}, 10, 'the last says 10');
+is($told[-1]{data}{processed_count}, 10, '[001-09] the last says 10');
 
 # the message
 my $message = $told[-1];
 is_deeply([ sort grep { !/^(channel|pid|bytes|raw)$/ } keys %$message ], [qw(data emitted_at final owner stream type version)], 'a message has these keys');
-is($message->{pid}, $worker, 'it is sent by the worker');
+is($message->{pid}, $worker, '[001-08] it is sent by the worker');
 is($message->{channel}, 'sync_progress', 'on channel sync_progress');
 is("$message->{type} $message->{owner}", 'progress alice', 'type and owner');
 ok(!$message->{final}, 'not final: the run goes on');
@@ -56,7 +56,7 @@ for my $turn (1 .. 5)
 	$node->safe_psql('postgres', "SELECT sync.sync_session_resume($status, 'r$turn')");
 	$listener->wait_for("sync:$status", sub { ($_->{data}{message} // '') eq "r$turn" });
 }
-cmp_ok((sort { $a <=> $b } @delay)[2], '<', 0.3, 'a change of status is told at once, right after progress was') or diag("@delay");
+cmp_ok((sort { $a <=> $b } @delay)[2], '<', 0.3, '[001-09] a change of status is told at once, right after progress was') or diag("@delay");
 my $flapping = new_session($node);
 $listener->wait_for("sync:$flapping", sub { 1 });
 $listener->settle($node, $fence);
@@ -65,7 +65,7 @@ my $start = time;
 $node->safe_psql('postgres', "SELECT sync.sync_session_pause($flapping), sync.sync_session_resume($flapping);\n" x 300);
 my $flapped = time - $start;
 $node->safe_psql('postgres', "SELECT sync.sync_session_cancel($flapping, 'enough')");
-ok($listener->wait_for("sync:$flapping", sub { $_->{data}{status} eq 'cancelled' && $_->{final} }), 'of 600 changes the last one arrives, final');
+ok($listener->wait_for("sync:$flapping", sub { $_->{data}{status} eq 'cancelled' && $_->{final} }), '[001-09] of 600 changes the last one arrives, final');
 cmp_ok($listener->of("sync:$flapping") - $before, '<=', 5 * ($flapped + 1) + 2, 'and at most five a second are told') or diag("in $flapped s");
 
 # the same for an error message
@@ -73,7 +73,7 @@ my $erring = new_session($node);
 $listener->settle($node, $fence);
 $node->safe_psql('postgres', "SELECT sync.sync_session_fail($erring, 'no route')");
 my $failed = $listener->wait_for("sync:$erring", sub { $_->{data}{status} eq 'failed' });
-is($failed && $failed->{data}{error_message}, 'no route', 'a failure is told with its message');
+is($failed && $failed->{data}{error_message}, 'no route', '[000-06] a failure is told with its message');
 
 # a session incremented 1,000 times a second for 10 s
 my $busy = new_session($node, 'total_count => 10000');
@@ -89,7 +89,7 @@ is($node->safe_psql('postgres', "SELECT json_array_length(payload -> 'accounts')
 my $foreign = $node->safe_psql('postgres', q{SELECT sync.sync_session_start(E'Žofie "ž" \\\\ \t', title => repeat('é"\\', 500))});
 my $odd = $listener->wait_for("sync:$foreign", sub { 1 });
 is($odd && $odd->{owner}, "\x{17d}ofie \"\x{17e}\" \\ \t", 'owners are escaped');
-is($odd && $odd->{data}{title}, "\x{e9}\"\\" x 500, 'and so are titles');
+is($odd && $odd->{data}{title}, "\x{e9}\"\\" x 500, '[000-35] and so are titles');
 
 # first increment after quiet
 my $quiet = new_session($node, "kind => 'quick'");
@@ -103,20 +103,20 @@ for my $n (1 .. 9)
 	push @latency, $heard->{emitted_at} - $committed;
 }
 is(scalar(@latency), 9, 'every first increment after quiet is told');
-cmp_ok((sort { $a <=> $b } @latency)[4], '<', 0.05, 'at once, not at the next sweep') or diag("@latency");
+cmp_ok((sort { $a <=> $b } @latency)[4], '<', 0.05, '[000-32] at once, not at the next sweep') or diag("@latency");
 
 # back to the busy one
 ok($bench->{run}->finish, 'a session is incremented 1,000 times a second for 10 s') or diag($bench->{err});
 my ($done) = $bench->{out} =~ /^number of transactions actually processed: (\d+)/m;
 cmp_ok($done, '>', 8000, 'about as often');
-ok($listener->wait_for("sync:$busy", sub { $_->{data}{processed_count} == $done }), 'its last value is told');
+ok($listener->wait_for("sync:$busy", sub { $_->{data}{processed_count} == $done }), '[001-09] its last value is told');
 $listener->settle($node, $fence);
 my @progress = grep { $_->{data}{processed_count} > 0 } $listener->of("sync:$busy");
 cmp_ok(scalar(@progress), '>=', 10, 'at least 10 messages') or diag(join ' ', map { $_->{data}{processed_count} } @progress);
-cmp_ok(scalar(@progress), '<=', 12, 'and at most 12');
-is($progress[-1]{data}{processed_count}, $node->safe_psql('postgres', "SELECT processed_count FROM sync.sync_sessions WHERE id = $busy"), 'the last equals the table');
-cmp_ok(min(map { $progress[$_]{emitted_at} - $progress[ $_ - 1 ]{emitted_at} } 1 .. $#progress), '>=', 0.95, 'a second apart, or more');
-cmp_ok(max(map { $progress[$_]{emitted_at} - $progress[ $_ - 1 ]{emitted_at} } 1 .. $#progress), '<=', 5.5, 'five seconds at most');
+cmp_ok(scalar(@progress), '<=', 12, '[001-07] and at most 12');
+is($progress[-1]{data}{processed_count}, $node->safe_psql('postgres', "SELECT processed_count FROM sync.sync_sessions WHERE id = $busy"), '[001-09] the last equals the table');
+cmp_ok(min(map { $progress[$_]{emitted_at} - $progress[ $_ - 1 ]{emitted_at} } 1 .. $#progress), '>=', 0.95, '[001-07] a second apart, or more');
+cmp_ok(max(map { $progress[$_]{emitted_at} - $progress[ $_ - 1 ]{emitted_at} } 1 .. $#progress), '<=', 5.5, '[000-02] five seconds at most');
 
 # of all that was heard
 my (%version, $backward, $less, %count);
@@ -130,7 +130,7 @@ for my $m ($listener->all)
 }
 is($backward, undef, 'versions of a stream only grow');
 is($less, undef, 'and nothing is ever told that is less than before');
-is((grep { $_->{pid} != $worker } $listener->all), 0, 'nobody but the worker sends notifications');
+is((grep { $_->{pid} != $worker } $listener->all), 0, '[001-08] nobody but the worker sends notifications');
 cmp_ok(max(map { $_->{bytes} } $listener->all), '<=', 7999, 'no message is longer than 7,999 bytes');
 cmp_ok($node->safe_psql('postgres', 'SELECT suppressed FROM sync.pg_stat_sync_progress'), '>', 0, 'the throttle counts what it held back');
 is($node->safe_psql('postgres', 'SELECT last_error FROM sync.pg_stat_sync_progress'), '', 'the worker had no error');

@@ -49,20 +49,20 @@ sql("BEGIN; UPDATE sync.sync_sessions SET title = 'never' WHERE id = $id; ROLLBA
 my $first = sql("INSERT INTO sync.sync_sessions (kind, owner_id) SELECT 'quick', 'many' FROM generate_series(1, 50) RETURNING id") =~ s/\n.*//sr;
 sql("UPDATE sync.sync_sessions SET message = 'all of you' WHERE owner_id = 'many'");
 my $all = wait_until(sub { my %seen; $seen{ $_->{stream} } = 1 for grep { ($_->{data}{message} // '') eq 'all of you' } $listener->all; keys %seen == 50 }, 'all fifty');
-ok($all, 'one UPDATE of 50 sessions tells all 50');
+ok($all, '[000-30] one UPDATE of 50 sessions tells all 50');
 
 # accounts
 my $account = sql("INSERT INTO sync.sync_session_accounts (sync_session_id, name) VALUES ($first, 'Inbox') RETURNING id");
 told("quick:$first", sub { @{ $_->{data}{accounts} } == 1 }, 'INSERT of an account is told on its session\'s stream');
 sql("UPDATE sync.sync_session_accounts SET status = 'failed', error_message = 'denied' WHERE id = $account");
-told("quick:$first", sub { ($_->{data}{accounts}[0]{error_message} // '') eq 'denied' }, 'UPDATE of an account is told');
+told("quick:$first", sub { ($_->{data}{accounts}[0]{error_message} // '') eq 'denied' }, '[000-06] UPDATE of an account is told');
 sql("DELETE FROM sync.sync_session_accounts WHERE id = $account");
 my $gone = told("quick:$first", sub { $_->{version} > $message->{version} && !@{ $_->{data}{accounts} } && ($_->{data}{message} // '') eq 'all of you' },
 	'DELETE of an account is told');
 
 # the owner
 sql("UPDATE sync.sync_sessions SET owner_id = 'carol' WHERE id = $first");
-told("quick:$first", sub { $_->{type} eq 'revoked' }, 'a change of owner tells everybody to ask again');
+told("quick:$first", sub { $_->{type} eq 'revoked' }, '[000-35] a change of owner tells everybody to ask again');
 $listener->settle($node, $fence);
 is((grep { $_->{raw} =~ /"data"/ } grep { $_->{type} eq 'revoked' } $listener->of("quick:$first")), 0, 'without data, which a stranger might get');
 

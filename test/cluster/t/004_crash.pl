@@ -29,7 +29,7 @@ my $listener = SyncProgress::Listener->new($node);
 increment($node, $session, 60);
 sql("SELECT sync.sync_progress_increment($session, 40); SELECT pg_terminate_backend($worker); SELECT sync.sync_session_complete($session);");
 my $last = $listener->wait_for("sync:$session", sub { $_->{final} && $_->{data}{processed_count} == 100 });
-ok($last, 'the worker is terminated between increments and completed: completed arrives');
+ok($last, '[000-05] the worker is terminated between increments and completed: completed arrives');
 is($last && "$last->{data}{status} $last->{data}{progress_percentage}", 'completed 100', 'at 100 %');
 my $second = wait_for_worker($node, 'postgres', $worker);
 isnt($second, $worker, 'by another worker');
@@ -57,7 +57,7 @@ $worker = worker_pid($node);
 sql("SELECT pg_terminate_backend($worker)");
 my $again = $listener->wait_for("sync:$open", sub { $_->{pid} != $worker });
 is($again && $again->{data}{processed_count}, 4, 'a new worker tells runs that have not ended again');
-ok($listener->wait_for("sync:$session", sub { $_->{final} && $_->{pid} != $worker }), 'and those that ended in the last ten minutes');
+ok($listener->wait_for("sync:$session", sub { $_->{final} && $_->{pid} != $worker }), '[000-29] and those that ended in the last ten minutes');
 
 # -- a backend is killed ------------------------------------------------------
 my $hot = new_session($node);
@@ -73,7 +73,7 @@ ok(wait_until(sub { accepts_connections($node) }, 'recovery'), 'the server recov
 my $count = sql("SELECT processed_count FROM sync.sync_progress($hot)");
 cmp_ok($count, '>=', $acknowledged, 'every acknowledged increment is there');
 cmp_ok($count, '<=', $acknowledged + 16, 'plus at most those in flight') or diag("$count, acknowledged $acknowledged");
-ok(wait_until(sub { watched($hot) eq "$count processing" }, 'the fold'), 'it is folded with nobody calling anything, and a watcher who reconnects sees it');
+ok(wait_until(sub { watched($hot) eq "$count processing" }, 'the fold'), '[000-05] it is folded with nobody calling anything, and a watcher who reconnects sees it');
 
 # -- the postmaster is killed -------------------------------------------------
 $hot = new_session($node);
@@ -117,7 +117,7 @@ for my $mode (qw(fast immediate))
 	$node->stop($mode);
 	$listener->quit;
 	$node->start;
-	ok(wait_until(sub { watched($completed) eq '5 completed 100%' }, 'the state'), "completed right before a restart ($mode): a watcher who reconnects gets it, at 100 %");
+	ok(wait_until(sub { watched($completed) eq '5 completed 100%' }, 'the state'), "[000-21] completed right before a restart ($mode): a watcher who reconnects gets it, at 100 %");
 	$listener = SyncProgress::Listener->new($node);
 	$worker = wait_for_worker($node);
 	sql("SELECT pg_terminate_backend($worker)");

@@ -24,7 +24,7 @@ is(sql('SELECT worker_pid FROM sync.pg_stat_sync_progress'), $worker, 'pg_stat_s
 is(sql('SELECT worker_pid FROM sync.sync_progress_attach()'), $worker, 'and attach as well');
 is(sql('SELECT channel FROM sync.sync_progress_attach()'), 'sync_progress', 'attach names the channel');
 cmp_ok(sql('SELECT heartbeat_interval_ms FROM sync.sync_progress_attach()'), '>', 0, 'and the heartbeat interval');
-is(sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'sync_progress%' AND datname = 'postgres'"), 1, 'there is one a database');
+is(sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'sync_progress%' AND datname = 'postgres'"), 1, '[001-08] there is one a database');
 is(sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'sync_progress%' AND state = 'idle in transaction'"), 0, 'it holds no transaction open');
 
 # by attach alone

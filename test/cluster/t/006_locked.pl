@@ -26,7 +26,7 @@ my $pid = $app->query_safe('SELECT pg_backend_pid()');
 my $listener = SyncProgress::Listener->new($node);
 
 sql("SET statement_timeout = '5s'; SELECT sync.sync_progress_increment($locked, 10);\n" x 5);
-pass('its own increments commit at once');
+pass('[000-25] its own increments commit at once');
 is(sql("SELECT processed_count FROM sync.sync_progress($locked)"), 50, 'and are seen in the view');
 ok(wait_until(sub { sql('SELECT blocked_by FROM sync.pg_stat_sync_progress') eq $pid }, 'blocked_by'), 'pg_stat_sync_progress names the process that holds it');
 

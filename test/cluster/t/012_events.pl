@@ -81,9 +81,9 @@ sql("BEGIN; SAVEPOINT x; UPDATE sync.sync_sessions SET title = 'Never' WHERE id 
 sql("BEGIN; UPDATE sync.sync_sessions SET title = 'Six' WHERE id = $id; PREPARE TRANSACTION 'six';");
 $listener->settle($node, $fence);
 is(join(', ', told('amy')), "created $id One, renamed $id Two, pinned $id Two, renamed $id Three, pinned $id Three, renamed $id Four, renamed $id Five",
-	'[004-03] what happens to a session in a list is told to its owner, in order; nothing that was rolled back');
+	'[004-03] [004-05] what happens to a session in a list is told to its owner, in order; nothing that was rolled back');
 sql("COMMIT PREPARED 'six'");
-ok($listener->wait_for('owner:amy', sub { ($_->{data}{title} // '') eq 'Six' }), 'an edit in a prepared transaction is told once it is committed');
+ok($listener->wait_for('owner:amy', sub { ($_->{data}{title} // '') eq 'Six' }), '[004-05] an edit in a prepared transaction is told once it is committed');
 sql("DELETE FROM sync.sync_sessions WHERE id = $id");
 my $deleted = $listener->wait_for('owner:amy', sub { $_->{type} eq 'session_deleted' });
 ok($deleted, 'and a deletion');

@@ -31,6 +31,7 @@ no_estimate_before_anything_is_processed(void **state)
 	assert_int_equal(sp_eta_time_remaining(&pace, 10, 100, 0, START), -1);
 }
 
+/* [001-13]: amounts are summed, not times */
 static void
 a_steady_run_is_estimated_right(void **state)
 {
@@ -40,7 +41,7 @@ a_steady_run_is_estimated_right(void **state)
 	assert_in_range((int) sp_eta_recent_rate(&pace, START, START + 60 * SECOND), 9, 10);
 }
 
-/* 0.7 x recent + 0.3 x overall: 600 s at 10 a second, then 300 s at 20 */
+/* [001-12] 0.7 x recent + 0.3 x overall: 600 s at 10 a second, then 300 s at 20 */
 static void
 recent_rate_weighs_seven_tenths(void **state)
 {
@@ -76,6 +77,7 @@ old_progress_leaves_the_window(void **state)
 	assert_true(sp_eta_recent_rate(&pace, START, START + 400 * SECOND) == 0);
 }
 
+/* [001-13]: a span of nothing */
 static void
 the_first_instant_divides_by_no_zero(void **state)
 {

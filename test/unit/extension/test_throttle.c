@@ -26,6 +26,7 @@ first_change_is_due_at_once(void **state)
 	assert_int_equal(sp_throttle_due_at(&pulse, &throttle), 0);
 }
 
+/* [000-02] */
 static void
 a_few_more_wait_for_every_interval(void **state)
 {
@@ -34,6 +35,7 @@ a_few_more_wait_for_every_interval(void **state)
 	assert_int_equal(sp_throttle_due_at(&pulse, &throttle), NOW + 5 * SECOND);
 }
 
+/* [000-02] [001-02] [001-07] */
 static void
 every_count_waits_for_min_interval_only(void **state)
 {
@@ -50,6 +52,7 @@ after_quiet_is_at_once_again(void **state)
 	assert_true(sp_throttle_due_at(&pulse, &throttle) <= NOW);
 }
 
+/* [001-09] */
 static void
 a_change_of_status_does_not_wait(void **state)
 {
@@ -92,7 +95,7 @@ a_retry_waits_even_when_urgent(void **state)
 	assert_int_equal(sp_throttle_due_at(&pulse, &throttle), NOW + 7);
 }
 
-/* A thousand a second for ten seconds: one at once, then one a second, and the rest. */
+/* [001-07] [001-09] A thousand a second for ten seconds: one at once, then one a second, and the rest. */
 static void
 a_busy_session_is_told_once_a_second(void **state)
 {

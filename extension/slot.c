@@ -7,8 +7,9 @@
  * the tables have the truth, and the worker's sweep finds what no mark told.
  *
  * Life.  sp_slot_pin() finds or makes a slot; a pinned slot stays what it is.
- * One that is not pinned and has no flag may be taken for another session when
- * the free list is empty, the one unused for longest first.
+ * One that is not pinned and has no flag (or nobody to look at it) may be taken
+ * for another session when the free list is empty, the one unused for longest
+ * first.
  *
  * Status.  One word, generation << 8 | status.  Whoever commits a change of
  * status moves the generation on and leaves SP_STATUS_UNKNOWN.  Whoever then
@@ -130,6 +131,25 @@ sp_slot_attach(bool found)
 	hash = ShmemInitHash("sync_progress hash", sp_max_sessions, sp_max_sessions, &info, HASH_ELEM | HASH_BLOBS);
 }
 
+/*
+ * Whether somebody will look at what the slot is marked with.  Nobody does when
+ * its database, or the extension there, was dropped: a worker that was ended
+ * for it leaves its slots as they are.  (One that comes back reads everything.)
+ */
+static bool
+is_served(const SpSlot *slot)
+{
+	for (int i = 0; i < SP_MAX_DATABASES; i++)
+	{
+		SpDatabase *database = &sp_shared->databases[i];
+
+		if (database->database == slot->key.database && database->relation == slot->key.relation)
+			return pg_atomic_read_u32(&database->wanted) != 0 ||
+				pg_atomic_read_u32(&database->worker_proc) != SP_NO_PROC;
+	}
+	return false;
+}
+
 /* Frees the least recently used slot that nobody needs.  The lock is held exclusively. */
 static void
 evict(void)
@@ -141,7 +161,8 @@ evict(void)
 		SpSlot	   *slot = &table->slots[i];
 
 		if (slot->key.database != InvalidOid &&
-			pg_atomic_read_u32(&slot->pins) == 0 && pg_atomic_read_u32(&slot->flags) == 0 &&
+			pg_atomic_read_u32(&slot->pins) == 0 &&
+			(pg_atomic_read_u32(&slot->flags) == 0 || !is_served(slot)) &&
 			(oldest == NULL || pg_atomic_read_u64(&slot->used_at) < pg_atomic_read_u64(&oldest->used_at)))
 			oldest = slot;
 	}

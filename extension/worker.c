@@ -90,6 +90,9 @@ take_office(SpDatabase *database)
 	my_database = database;
 	pg_atomic_write_u32(&database->worker_pid, MyProcPid);
 	pg_atomic_write_u32(&database->wanted, 1);
+	/* who has just seen nobody here may be taking slots: not any more then */
+	LWLockAcquire(sp_shared->lock, LW_SHARED);
+	LWLockRelease(sp_shared->lock);
 	pg_atomic_write_u32(&database->sweep, 1);
 	pg_atomic_write_u64(&database->wake_at, PG_INT64_MAX);
 	pg_atomic_write_u32(&database->live_closed, 0);

@@ -1,4 +1,5 @@
-# What an unlucky server does: NOTIFY that is refused.
+# What an unlucky server does: NOTIFY that is refused, databases dropped in the
+# middle of it.
 use strict;
 use warnings;
 use FindBin;
@@ -8,7 +9,7 @@ use SyncProgress::Listener;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_cluster('unlucky', conf => "max_wal_senders = 2\nwal_level = replica\nsync_progress.heartbeat_interval = 100ms\n");
+my $node = new_cluster('unlucky', conf => "max_wal_senders = 2\nwal_level = replica\nsync_progress.heartbeat_interval = 100ms\nsync_progress.max_sessions = 100\n");
 quick_kind($node, '50 milliseconds', '100 milliseconds');
 my $session = new_session($node, "kind => 'quick'");
 wait_for_worker($node);
@@ -40,6 +41,38 @@ is(worker_pid($node), $pid, 'of the same worker');
 sql($_) for 'ALTER SYSTEM RESET synchronous_commit', 'ALTER SYSTEM RESET synchronous_standby_names', 'ALTER SYSTEM RESET lock_timeout';
 $node->reload;
 $slow->quit;
+
+# -- shared memory ------------------------------------------------------------------
+# Slots that were marked when their database, or its extension, was dropped were
+# never free again: a few such drops, and nobody was told but by the sweep.
+sub tracked { return sql('SELECT sessions_tracked FROM sync.pg_stat_sync_progress'); }
+
+# Marks as many sessions as there are slots, which somebody holds locked.
+sub fill
+{
+	my ($db) = @_;
+	$node->safe_psql($db, "SELECT count(sync.sync_session_start('full')) FROM generate_series(1, 150)");
+	my $holder = $node->background_psql($db);
+	$holder->query_safe('BEGIN; SELECT count(*) FROM (SELECT FROM sync.sync_sessions FOR UPDATE) AS held');
+	$node->safe_psql($db, "SELECT count(sync.sync_progress_increment(id)) FROM sync.sync_sessions WHERE owner_id = 'full'");
+	ok(wait_until(sub { $node->safe_psql($db, 'SELECT sessions_waiting FROM sync.pg_stat_sync_progress') >= 90 }, 'slots to be marked'), "$db has nearly all slots");
+	return $holder;
+}
+
+$node->safe_psql('postgres', 'CREATE DATABASE dropped');
+$node->safe_psql('dropped', 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync');
+my $holder = fill('dropped');
+$node->safe_psql('postgres', 'DROP DATABASE dropped WITH (FORCE)');
+increment($node, new_session($node, "kind => 'quick'"), 1) for 1 .. 20;
+cmp_ok(tracked(), '>=', 20, 'slots of a database that was dropped are for others');
+eval { $holder->quit };
+
+$node->safe_psql('postgres', 'CREATE DATABASE again');
+$node->safe_psql('again', 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync');
+$holder = fill('again');
+$holder->query_safe('ROLLBACK; BEGIN; DROP EXTENSION sync_progress; CREATE EXTENSION sync_progress SCHEMA sync; COMMIT');
+$holder->quit;
+ok(wait_until(sub { increment($node, new_session($node, "kind => 'quick'"), 1); tracked() >= 40 }, 'slots'), 'so are those of an extension that was');
 
 $listener->quit;
 done_testing();

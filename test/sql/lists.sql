@@ -20,7 +20,7 @@ $$;
 
 -- pages
 SELECT is(pg_temp.page('{"sub":"list-ann"}'), 'Run 7 Run 6 Run 5 Run 4 Run 3 Run 2 Run 1, end', '[003-01] the owner''s runs, newest first');
-SELECT is(pg_temp.page('{"sub":"list-ann"}', NULL, 4), format('Run 7 Run 6 Run 5 Run 4, %s', :fourth), '[004-12] a page, and where the next begins');
+SELECT is(pg_temp.page('{"sub":"list-ann"}', NULL, 4), format('Run 7 Run 6 Run 5 Run 4, %s', :fourth), '[003-01] a page, and where the next begins');
 SELECT is(pg_temp.page('{"sub":"list-ann"}', :fourth, 4), 'Run 3 Run 2 Run 1, end', 'the last page says that it is');
 SELECT is(pg_temp.page('{"sub":"list-ann"}', NULL, 7), 'Run 7 Run 6 Run 5 Run 4 Run 3 Run 2 Run 1, end', 'also when it is full');
 SELECT is(pg_temp.page('{"sub":"list-ann"}', :first), '-, end', 'after the first run there is nothing');

@@ -1,7 +1,7 @@
 -- Requirements that are no other file's subject: how counting fits into a job,
 -- what it locks, what the tables cost, what is kept, who hears nothing.
 \ir include/helpers.psql
-SELECT plan(50);
+SELECT plan(53);
 
 -- Kinds that are told when their count says so, never by time.
 DELETE FROM sync.sync_sessions WHERE owner_id LIKE 'req-%';
@@ -173,6 +173,18 @@ SELECT sync.sync_session_fail(:w, 'no login', pg_temp.account(:w, 'Promerica'));
 SELECT sync.sync_session_fail(:w, 'one bank of three failed');
 SELECT sync.sync_progress_flush();
 SELECT is(pg_temp.widget(:w), 'Email Sync Status 45% (450/1000): one bank of three failed, ✓ BAC San José (150/150), ⟳ Scotia Bank (300/650), ✗ Promerica (0/200): no login', '[000-06] errors of the session, and of an account');
+
+-- [000-20] [000-17] what the widget shows while nothing goes on, and when that was
+CREATE FUNCTION pg_temp.shows(owner text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(max(CASE WHEN data ->> 'status' IN ('pending', 'processing', 'paused') THEN 'active ' || (data ->> 'title') END),
+		max(CASE WHEN data ->> 'status' = 'completed' THEN 'last sync ' || ((data ->> 'completed_at')::timestamptz <= clock_timestamp()) END), 'no sync yet')
+	FROM sync.sync_progress_sessions(jsonb_build_object('sub', owner))
+$$;
+SELECT is(pg_temp.shows('req-idle'), 'no sync yet', '[000-20] an owner without a run has none in the list');
+SELECT sync.sync_session_start('req-idle', title => 'T') AS i \gset
+SELECT is(pg_temp.shows('req-idle'), 'active T', '[000-20] [000-12] one that is started is there, as active');
+SELECT sync.sync_session_complete(:i);
+SELECT is(pg_temp.shows('req-idle'), 'last sync true', '[000-20] [000-17] and when it has ended, when that was');
 
 -- who may watch: through each channel, the state at once, or a refusal that says nothing
 SELECT set_config('test.' || kind, sync.sync_session_start('req-watch', kind, source_id => 'req-1', status => 'pending')::text, false) FROM sync.sync_kinds WHERE kind IN ('sync', 'mesh', 'batch', 'connection');

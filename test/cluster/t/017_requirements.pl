@@ -102,6 +102,12 @@ sql("SELECT sync.sync_session_fail($parts, 'no login', $part)");
 my $failed = $listener->wait_for("hundred:$parts", sub { $_->{data}{accounts}[0]{status} eq 'failed' });
 is($failed && "$failed->{data}{accounts}[0]{error_message}, $failed->{data}{accounts}[1]{status}, $failed->{data}{status}", 'no login, pending, processing', '[000-06] an account that fails is told at once, with its error');
 
+my $connection = new_session($node, "kind => 'connection', source_id => 'c'");
+sql("SELECT sync.sync_progress_increment_many($connection, '{\"inserted\":3,\"entities_encountered.Message\":3}')");
+sql("SELECT sync.sync_session_fail($connection, 'token revoked')");
+$failed = $listener->wait_for('connection:c', sub { $_->{final} });
+is($failed && join(' ', map { "$_=$failed->{data}{$_}" } qw(inserted is_complete is_failed error)), 'inserted=3 is_complete=0 is_failed=1 error=token revoked', '[003-05] [003-13] a connection\'s sync that fails says so, and why');
+
 # -- by time --------------------------------------------------------------------
 my $timely = just_told('timely');
 for my $count (1 .. 5)

@@ -127,5 +127,7 @@ sp_change_write(const SpCatalog *catalog, int64 session, int64 account, SpChange
 		mark->counted = true;
 		mark->flags |= change->flags;
 		mark->processed += change->processed;
+		for (int i = 0; i < change->nrows; i++)
+			sp_mark_absolute(mark, change->rows[i].op);
 	}
 }

@@ -34,6 +34,7 @@ typedef struct Remembered
 {
 	uint32		number;			/* of the cell, plus 1; 0: none */
 	uint32		generation;
+	SpSlot	   *slot;			/* that it had then: a hint */
 } Remembered;
 
 static Remembered memory[REMEMBERED];
@@ -61,7 +62,11 @@ recall(Oid relation, const SpRow *row)
 	Remembered *place = place_of(row);
 	SpCell	   *cell = place->number == 0 ? NULL : sp_cell_by_number(place->number - 1);
 
-	if (cell == NULL || cell->session != row->session || cell->account != row->account ||
+	if (cell == NULL)
+		return NULL;
+	/* with many sessions both are far away: fetch them at the same time */
+	__builtin_prefetch(place->slot, 1);
+	if (cell->session != row->session || cell->account != row->account ||
 		cell->op != row->op || cell->relation != relation ||
 		(row->label != NULL && strcmp(cell->name, row->label) != 0))
 		return NULL;
@@ -78,6 +83,7 @@ remember(const SpRow *row, SpCell *cell, uint32 generation)
 
 	place->number = (uint32) sp_cell_number(cell) + 1;
 	place->generation = generation;
+	place->slot = cell->slot;
 }
 
 /* The row's cell, pinned, if there is one: used here before, or by others. */

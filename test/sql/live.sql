@@ -1,6 +1,6 @@
 -- Live mode: increments count at once, whatever becomes of the transaction.
 \ir include/helpers.psql
-SELECT plan(46);
+SELECT plan(48);
 
 CREATE FUNCTION pg_temp.seen(session bigint) RETURNS text LANGUAGE sql AS $$
 	SELECT format('%s %s %s %s %s', processed_count, detected_count, error_count, total_count, counters) FROM sync.sync_progress(session)
@@ -160,6 +160,23 @@ $$;
 SELECT is(current_setting('test.wrong'), '', 'set and incremented in turn, while it is folded: right each time');
 SELECT sync.sync_progress_flush();
 SELECT is(split_part(pg_temp.row_of(:o), ' ', 1), '3001', 'and in the table');
+
+-- a tracked table's values are absolute ones, too
+RESET sync_progress.mode;
+CREATE TABLE public.live_jobs (id bigint PRIMARY KEY, who text NOT NULL, state text NOT NULL, done bigint NOT NULL);
+SELECT sync.sync_progress_track('public.live_jobs', 'sync', '{"id":"id","owner_id":"who","status":"state","processed_count":"done"}');
+INSERT INTO public.live_jobs VALUES (4711, 'live', 'processing', 10);
+SET sync_progress.mode = live;
+SELECT sync.sync_progress_session('sync', '4711') AS j \gset
+SELECT sync.sync_progress_flush();
+SELECT sync.sync_progress_increment(:j, 5);
+UPDATE public.live_jobs SET done = 50 WHERE id = 4711;
+SELECT sync.sync_progress_increment(:j, 3);
+SELECT is(split_part(pg_temp.seen(:j), ' ', 1), '53', 'before a tracked table''s value: part of it, after it: added');
+SELECT sync.sync_progress_flush();
+SELECT is(split_part(pg_temp.row_of(:j), ' ', 1), '53', 'folded, too');
+SELECT sync.sync_progress_untrack('public.live_jobs');
+DROP TABLE public.live_jobs;
 
 -- a session that is not there (yet)
 BEGIN;

@@ -107,7 +107,8 @@ $told = $listener->wait_for("quick:$still", sub { $_->{data}{eta_state} eq 'stal
 is($told && $told->{data}{processed_count}, 10, 'a run that has not moved for stall_after is told as stalled');
 increment($node, $still, 5);
 $told = $listener->wait_for("quick:$still", sub { $_->{data}{processed_count} == 15 }, 5);
-is($told && $told->{data}{eta_state}, 'steady', 'and when it moves again');
+# steady, unless it has begun too lately for an estimate
+like($told && $told->{data}{eta_state}, qr/^(steady|estimating)$/, 'and when it moves again');
 sql('SELECT sync.sync_progress_flush()');    # a flush sweeps
 is(scalar(grep { $_->{data}{eta_state} eq 'stalled' } $listener->of("quick:$still")), 1, 'stalled once');
 

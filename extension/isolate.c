@@ -9,18 +9,64 @@
  * Where an attempt may take long and then fail, a budget bounds what is spent
  * on failures: each attempt may take half of what is left, so that a culprit is
  * found within it.  When it is used up, what was not tried yet is not tried.
+ *
+ * An attempt that takes too long is cancelled.  A user's function can catch
+ * that and go on, for ever, with the sessions' rows locked.  What no function
+ * can catch is the end of the process: HANG_MS later it comes.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "isolate.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #define ATTEMPT_MIN_US	10000
+#define HANG_MS			1000
+
+static TimeoutId last_resort = MAX_TIMEOUTS;
+static volatile sig_atomic_t hung = false;
+
+/* In a signal handler: as if somebody had terminated the process. */
+static void
+on_last_resort(void)
+{
+	hung = true;
+	InterruptPending = true;
+	ProcDiePending = true;
+	SetLatch(MyLatch);
+}
+
+/* Whether the process ends because an attempt would not. */
+bool
+sp_isolate_is_hung(void)
+{
+	return hung;
+}
+
+static void
+start_limit(int timeout_ms)
+{
+	if (timeout_ms == 0)
+		return;
+	if (last_resort == MAX_TIMEOUTS)
+		last_resort = RegisterTimeout(USER_TIMEOUT, on_last_resort);
+	enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms);
+	enable_timeout_after(last_resort, timeout_ms + HANG_MS);
+}
+
+static void
+stop_limit(int timeout_ms)
+{
+	if (timeout_ms == 0)
+		return;
+	disable_timeout(last_resort, false);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+}
 
 /*
  * Do work(first, count) so that an error undoes only what it is about.
@@ -51,11 +97,9 @@ sp_isolate(SpWork work, SpFailed failed, void *state, int first, int count, SpBu
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		if (timeout_ms > 0)
-			enable_timeout_after(STATEMENT_TIMEOUT, timeout_ms);
+		start_limit(timeout_ms);
 		work(state, first, count);
-		if (timeout_ms > 0)
-			disable_timeout(STATEMENT_TIMEOUT, false);
+		stop_limit(timeout_ms);
 		QueryCancelPending = false; /* it may have come at the last moment */
 		ReleaseCurrentSubTransaction();
 	}
@@ -64,8 +108,7 @@ sp_isolate(SpWork work, SpFailed failed, void *state, int first, int count, SpBu
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		if (timeout_ms > 0)
-			disable_timeout(STATEMENT_TIMEOUT, false);
+		stop_limit(timeout_ms);
 		QueryCancelPending = false;
 		RollbackAndReleaseCurrentSubTransaction();
 	}

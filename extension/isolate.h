@@ -20,6 +20,7 @@ typedef struct SpBudget
 	int64		spent_us;
 } SpBudget;
 
+extern bool sp_isolate_is_hung(void);
 extern void sp_isolate(SpWork work, SpFailed failed, void *state, int first, int count, SpBudget *budget);
 
 #endif							/* SP_ISOLATE_H */

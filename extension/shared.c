@@ -58,6 +58,7 @@ init_database(SpDatabase *database)
 	pg_atomic_init_u32(&database->sweep, 1);
 	pg_atomic_init_u32(&database->messages, 0);
 	pg_atomic_init_u64(&database->beat, 0);
+	database->telling[0] = '\0';
 	pg_atomic_init_u64(&database->stamp_floor, 0);
 	for (int i = 0; i < SP_HEAPS; i++)
 	{

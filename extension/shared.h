@@ -20,6 +20,7 @@
 #define SP_NO_PROC			PG_UINT32_MAX
 #define SP_LATENCY_BUCKETS	80	/* quarter powers of two of a microsecond */
 #define SP_ERROR_LENGTH		256
+#define SP_FUNCTION_LENGTH	256
 
 /* Versions and the wire count microseconds since 1970. */
 #define sp_unix_us(timestamp) \
@@ -82,6 +83,9 @@ typedef struct SpDatabase
 	pg_atomic_uint64 flush_wanted;
 	pg_atomic_uint64 flush_done;
 	ConditionVariable flushed;
+
+	/* The payload function at work, the worker's alone; see tell.c. */
+	char		telling[SP_FUNCTION_LENGTH];
 
 	slock_t		stats_lock;
 	SpStats		stats;

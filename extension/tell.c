@@ -10,7 +10,9 @@
  * those that failed last time apart from those that did not.  What fails may
  * take payload_timeout, and as long again while the one to blame is looked for;
  * then that group waits WAIT_FACTOR times as long as was spent, so that all
- * others have most of the worker's time whatever that function does.
+ * others have most of the worker's time whatever that function does.  One that
+ * will not even be cancelled costs a worker (isolate.c); its successor learns
+ * from shared memory which it was, and lets it wait.
  */
 #include "postgres.h"
 
@@ -30,7 +32,8 @@
 #include "utils/timestamp.h"
 
 #define WAIT_FACTOR		4
-#define NAME_BYTES		256		/* longer names share what is known of them */
+#define NAME_BYTES		SP_FUNCTION_LENGTH	/* longer names share what is
+											 * known of them */
 
 /* What is known of a payload function. */
 typedef struct TellFunction
@@ -193,7 +196,7 @@ compare_told(const void *a, const void *b)
 
 /* What is known of this function; a newcomer has no past. */
 static TellFunction *
-find_function(const char *name)
+find_function(SpDatabase *database, const char *name)
 {
 	TellFunction *function;
 	bool		found;
@@ -206,7 +209,18 @@ find_function(const char *name)
 	}
 	function = hash_search(functions, name, HASH_ENTER, &found);
 	if (!found)
+	{
 		memset((char *) function + NAME_BYTES, 0, sizeof(TellFunction) - NAME_BYTES);
+		if (strcmp(database->telling, function->name) == 0)
+		{
+			function->wait_until[0] = function->wait_until[1] =
+				GetCurrentTimestamp() + 2 * WAIT_FACTOR * (int64) sp_payload_timeout_ms * 1000;
+			ereport(WARNING,
+					(errmsg("sync_progress: %s took longer than sync_progress.payload_timeout, and would not be cancelled", name),
+					 errdetail("The worker was ended for it, and another one started."),
+					 errhint("Do not catch query_canceled in it.")));
+		}
+	}
 	return function;
 }
 
@@ -223,7 +237,9 @@ compose_group(Telling *telling, int first, int count)
 	/* a wait that is longer than any is from before the clock was set back */
 	if (*wait_until > now && *wait_until - now <= 3 * WAIT_FACTOR * longest_us)
 		budget.left_us = 0;
+	strlcpy(telling->database->telling, group->function->name, SP_FUNCTION_LENGTH);
 	sp_isolate(compose, failed, telling, first, count, &budget);
+	telling->database->telling[0] = '\0';
 	if (budget.spent_us > 0)
 		*wait_until = GetCurrentTimestamp() + WAIT_FACTOR * budget.spent_us;
 	else if (budget.left_us > 0 && group->untellable)
@@ -245,7 +261,7 @@ sp_tell_compose(const SpCatalog *catalog, SpDatabase *database, SpDue **told, in
 	for (int i = 0; i < ntold; i++)
 	{
 		telling.told[i].due = told[i];
-		telling.told[i].function = find_function(told[i]->payload_function);
+		telling.told[i].function = find_function(database, told[i]->payload_function);
 		telling.told[i].untellable = told[i]->slot != NULL && told[i]->slot->untellable;
 	}
 	qsort(telling.told, ntold, sizeof(Told), compare_told);

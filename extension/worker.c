@@ -25,6 +25,7 @@
 #include "flush.h"
 #include "fold.h"
 #include "guc.h"
+#include "isolate.h"
 #include "miscadmin.h"
 #include "payload.h"
 #include "pgstat.h"
@@ -65,6 +66,9 @@ resign(int code, Datum arg)
 		return;
 	if (last)
 		pg_atomic_write_u32(&my_database->live_closed, 1);
+	/* it is to blame for that only, not for any other end */
+	if (!sp_isolate_is_hung())
+		my_database->telling[0] = '\0';
 	pg_atomic_write_u32(&my_database->worker_pid, 0);
 	pg_atomic_write_u32(&my_database->worker_proc, SP_NO_PROC);
 	pg_memory_barrier();

@@ -42,6 +42,25 @@ sql($_) for 'ALTER SYSTEM RESET synchronous_commit', 'ALTER SYSTEM RESET synchro
 $node->reload;
 $slow->quit;
 
+# -- a function that will not be cancelled -------------------------------------------
+# It kept the worker for ever, with its sessions' rows locked.
+sql(q{CREATE FUNCTION stubborn(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE plpgsql STABLE AS
+	$$ BEGIN LOOP BEGIN PERFORM pg_sleep(100); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$;
+	INSERT INTO sync.sync_kinds (kind, channel, param, payload_function, authorize_function)
+	SELECT 'stubborn', 'StubbornChannel', 'id', 'public.stubborn(bigint[])', authorize_function FROM sync.sync_kinds WHERE kind = 'sync'});
+sql("ALTER SYSTEM SET sync_progress.payload_timeout = '500ms'");
+$node->reload;
+$pid = worker_pid($node);
+my $stubborn = new_session($node, "kind => 'stubborn'");
+ok(wait_until(sub { my $next = worker_pid($node); $next && $next != $pid }, 'another worker'), 'a worker that a function holds for ever is ended');
+increment($node, $session, 1);
+ok($listener->wait_for("quick:$session", sub { $_->{data}{processed_count} == 8 }, 20), 'others are told');
+like(slurp_file($node->logfile, $offset), qr/stubborn\(bigint\[\]\) took longer than sync_progress.payload_timeout, and would not be cancelled/, 'which says whose fault it was');
+is(sql("SET lock_timeout = '20s'; SELECT sync.sync_session_cancel($stubborn)"), 'cancelled', 'its own session can be changed');
+sql($_) for "DELETE FROM sync.sync_sessions WHERE id = $stubborn", "DELETE FROM sync.sync_kinds WHERE kind = 'stubborn'", 'ALTER SYSTEM RESET sync_progress.payload_timeout';
+$node->reload;
+ok(wait_until(sub { worker_pid($node) }, 'a worker'), 'there is a worker');
+
 # -- shared memory ------------------------------------------------------------------
 # Slots that were marked when their database, or its extension, was dropped were
 # never free again: a few such drops, and nobody was told but by the sweep.

@@ -147,7 +147,7 @@ BEGIN
 	ELSIF action = 'request_update' THEN
 		PERFORM sync_progress_due(ARRAY[subject]);
 	ELSIF NOT sync_claims_scope(claims, '{control,admin}') THEN
-		RAISE EXCEPTION 'the token has not scope control' USING ERRCODE = 'insufficient_privilege',
+		RAISE EXCEPTION 'the token lacks scope control' USING ERRCODE = 'insufficient_privilege',
 			HINT = 'Mint it with sync_progress_token(…, scope => ''{read,control}'').';
 	ELSE
 		done := sync_session_act(subject, action, data);

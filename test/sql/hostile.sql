@@ -1,7 +1,7 @@
 -- What careless or hostile SQL can put into the tables, and into tokens, ends
 -- nobody's worker, keeps nothing from being told, and opens nothing.
 \ir include/helpers.psql
-SELECT plan(34);
+SELECT plan(36);
 
 -- times near the end of time: adding to one, or subtracting two, is an error
 -- (with these the worker died at its first sweep, each time that it was started)
@@ -44,6 +44,8 @@ SELECT is((SELECT string_agg(length(coalesce(payload ->> 'message', payload ->> 
 
 -- counters that are none
 SELECT throws_ok($$INSERT INTO sync.sync_sessions (owner_id, counters) VALUES ('hostile', '[1]')$$, '23514', NULL, 'counters are an object');
+SELECT throws_ok($$INSERT INTO sync.sync_sessions (owner_id, counters) VALUES ('hostile', '{"a":"x"}')$$, '23514', NULL, 'of numbers');
+SELECT throws_ok($$INSERT INTO sync.sync_sessions (owner_id, version) VALUES ('hostile', 9223372036854775807)$$, '23514', NULL, 'a version leaves room for the next');
 
 -- claims that look like others
 SELECT sync.sync_session_start('true') AS s \gset

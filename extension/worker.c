@@ -7,9 +7,10 @@
  * ledger's rows, fold them in batches (fold.c), each followed by a transaction
  * that does nothing but NOTIFY, the only place where that is done.
  *
- * Between turns it rests nine times as long as the last turn took (0.1 s at
- * most): at quiet that is a millisecond, under load it makes turns larger
- * instead of more, and keeps it to a tenth of a core.
+ * Between turns it rests four times as long as the last turn took: a few
+ * milliseconds at quiet, when who commits next should not wait for it.  After a
+ * long turn, which load makes, it is nine times (0.1 s at most): turns become
+ * larger instead of more, and the worker keeps to a tenth of a core.
  *
  * Marks are hints.  A sweep every ten seconds reads the whole ledger; the
  * first turn folds everything and tells every run again that has not ended or
@@ -48,7 +49,9 @@
 #include "utils/timestamp.h"
 #include "worker.h"
 
-#define REST_FACTOR			9
+#define REST_FACTOR			4
+#define REST_FACTOR_LONG	9
+#define LONG_TURN_US		5000
 #define REST_MAX_MS			100
 #define SLEEP_MAX_MS		10000	/* the next sweep, whatever the clock says */
 #define IDLE_EXIT_MS		300000
@@ -250,7 +253,8 @@ loop(MemoryContext context)
 		 * more.  What is marked meanwhile is looked at after it.
 		 */
 		pg_atomic_write_u64(&my_database->wake_at, 0);
-		rest_ms = Min(REST_FACTOR * (now - start) / 1000, REST_MAX_MS);
+		rest_ms = (now - start < LONG_TURN_US ? REST_FACTOR : REST_FACTOR_LONG) * (now - start) / 1000;
+		rest_ms = Min(rest_ms, REST_MAX_MS);
 		for (TimestampTz until = now + rest_ms * 1000;
 			 now < until && until - now <= rest_ms * 1000;	/* not set back */
 			 now = GetCurrentTimestamp())

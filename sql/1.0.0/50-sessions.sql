@@ -18,6 +18,17 @@ RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, @extschema@, pg
 $$;
 COMMENT ON FUNCTION sync_session_next_version IS 'Internal: the version of a source''s next run: greater than any of its last run; 0 (the present time) for the first';
 
+CREATE FUNCTION sync_session_refuse(kind text, source_id text, advice text)
+RETURNS void LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_variable
+BEGIN
+	RAISE EXCEPTION 'a run of % "%" has not ended yet', kind, source_id USING ERRCODE = 'unique_violation', HINT = advice,
+		DETAIL = format('It is session %s.', (SELECT s.id FROM sync_sessions AS s WHERE s.kind = sync_session_refuse.kind
+			AND s.source_id = sync_session_refuse.source_id AND s.status IN ('pending', 'processing', 'paused')));
+END
+$$;
+COMMENT ON FUNCTION sync_session_refuse IS 'Internal: the error that a source has an open run, which it names';
+
 CREATE FUNCTION sync_session_start(owner_id text, kind text DEFAULT 'sync', title text DEFAULT NULL, total_count bigint DEFAULT NULL,
 	accounts jsonb DEFAULT NULL, source_id text DEFAULT NULL, status text DEFAULT 'processing')
 RETURNS bigint LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -67,13 +78,10 @@ BEGIN
 EXCEPTION
 	WHEN unique_violation THEN
 		GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
-		IF violated <> 'sync_sessions_one_open_run' THEN
-			RAISE;
+		IF violated = 'sync_sessions_one_open_run' THEN
+			PERFORM sync_session_refuse(sync_session_start.kind, sync_session_start.source_id, 'Complete, fail or cancel it first, or use another source_id.');
 		END IF;
-		RAISE EXCEPTION 'a run of % "%" has not ended yet', sync_session_start.kind, sync_session_start.source_id USING ERRCODE = 'unique_violation',
-			DETAIL = format('It is session %s.', (SELECT s.id FROM sync_sessions AS s WHERE s.kind = sync_session_start.kind
-				AND s.source_id = sync_session_start.source_id AND s.status IN ('pending', 'processing', 'paused'))),
-			HINT = 'Complete, fail or cancel it first, or use another source_id.';
+		RAISE;
 	WHEN not_null_violation OR invalid_text_representation OR numeric_value_out_of_range OR check_violation OR cannot_coerce THEN
 		RAISE EXCEPTION 'bad session or account: %', SQLERRM USING ERRCODE = SQLSTATE,
 			HINT = 'Each account is an object with name (or email), and optionally email and total_count (0 or more).';
@@ -150,13 +158,10 @@ BEGIN
 EXCEPTION
 	WHEN unique_violation THEN
 		GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
-		IF violated <> 'sync_sessions_one_open_run' THEN
-			RAISE;
+		IF violated = 'sync_sessions_one_open_run' THEN
+			PERFORM sync_session_refuse(old.kind, old.source_id, 'That run is the retry: watch it, or cancel it first.');
 		END IF;
-		RAISE EXCEPTION 'a run of % "%" has not ended yet', old.kind, old.source_id USING ERRCODE = 'unique_violation',
-			DETAIL = format('It is session %s.', (SELECT s.id FROM sync_sessions AS s WHERE s.kind = old.kind
-				AND s.source_id = old.source_id AND s.status IN ('pending', 'processing', 'paused'))),
-			HINT = 'That run is the retry: watch it, or cancel it first.';
+		RAISE;
 END
 $$;
 COMMENT ON FUNCTION sync_session_retry IS 'Starts a new run, pending, of an ended one''s source: same kind, owner, title, total and accounts, nothing counted. Watchers of the source follow it. Returns its id';

@@ -140,7 +140,8 @@ start_bridge() {
       fi
       sleep 0.1
     done
-    kill -0 "$bridge_pid" 2>/dev/null || port_is_taken "$port" || break
+    # bound is not always listening: another's connection may go out from there
+    kill -0 "$bridge_pid" 2>/dev/null || port_is_taken "$port" || grep -qs 'Address already in use' "$dir/bridge.log" || break
   done
   tail -n 20 "$dir/bridge.log" >&2
   die "the bridge did not start: see $dir/bridge.log"

@@ -14,7 +14,9 @@ CREATE FUNCTION sync_session_next_version(kind text, source_id text)
 RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 	SELECT coalesce((SELECT greatest(s.version + 1, (SELECT max(a.version) + 1 FROM sync_session_accounts AS a WHERE a.sync_session_id = s.id),
 			(extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
-		FROM sync_sessions AS s WHERE s.id = sync_session_of(sync_session_next_version.kind, sync_session_next_version.source_id)), 0)
+		FROM sync_sessions AS s WHERE s.id = sync_session_of(sync_session_next_version.kind, sync_session_next_version.source_id)
+		-- the newest, where a REPEATABLE READ transaction that has changed the status sees two
+		ORDER BY s.version DESC LIMIT 1), 0)
 $$;
 COMMENT ON FUNCTION sync_session_next_version IS 'Internal: the version of a source''s next run: greater than any of its last run; 0 (the present time) for the first';
 

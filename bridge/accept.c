@@ -21,6 +21,7 @@
 
 #include "conn.h"
 #include "log.h"
+#include "metrics.h"
 
 #define ACCEPT_A_WAKEUP		16
 #define ACCEPT_BACKLOG		4096
@@ -178,6 +179,7 @@ on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 		{
 			if (conns_are_full(acceptor->accepts->conns))
 			{
+				metric_count(METRIC_REFUSED_FULL);
 				if (log_rate_allows(&rate, "accept"))
 					log_warn("accept", "connection refused, max_connections is reached");
 				refuse(fd);

@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "codes.h"
+#include "metrics.h"
 #include "pairs.h"
 
 #define ASK_DELAY_FIRST_MS	1000
@@ -311,6 +312,7 @@ ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
 			ask_later(ask, sub);
 		else if (row->refused || row->stream == NULL)
 		{
+			metric_count(METRIC_REFUSED_SUBSCRIBE);
 			hub_detach(ask->hub, sub);
 			sub->owes_reject = true;
 			sub->transport->owed(sub->client, sub);

@@ -21,7 +21,6 @@
 
 #include "ask.h"
 #include "auth.h"
-#include "bridge.h"
 #include "cable_private.h"
 #include "codes.h"
 #include "command.h"
@@ -30,6 +29,8 @@
 #include "hub.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
+#include "parts.h"
 
 #define CABLE_FRAME_MAX		65536
 #define CABLE_PING_MS		3000
@@ -38,6 +39,10 @@
 #define CABLE_WARN_S		30	/* before a token expires */
 #define CABLE_ADMIN_CLAIMS	"{\"scope\":[\"admin\"]}"
 
+static void cable_free(void *client);
+static int64_t cable_due_ms(const void *client);
+static bool cable_on_deadline(void *client);
+static void cable_on_time(void *client, int64_t now_ms);
 static void cable_send(void *client, struct buf *frame);
 static void cable_owed(void *client, struct hub_sub *sub);
 
@@ -50,7 +55,21 @@ static const struct hub_transport cable_transport = {
 	.reject = frame_reject
 };
 
+static const struct conn_client_ops cable_client_ops = {
+	.free = cable_free,
+	.due_ms = cable_due_ms,
+	.on_deadline = cable_on_deadline,
+	.on_time = cable_on_time
+};
+
 /* ---- life ---- */
+
+/* NULL: it has not become a cable. */
+struct cable *
+cable_of(const struct conn *conn)
+{
+	return conn->ops == &cable_client_ops ? conn->client : NULL;
+}
 
 /*
  * Called at the handshake, when the path and the origin are known to be right.
@@ -63,7 +82,7 @@ cable_create(struct conn *conn, const char *token)
 
 	cable->conn = conn;
 	cable->bridge = conns_bridge(conn->conns);
-	conn->cable = cable;
+	conn_set_client(conn, &cable_client_ops, cable);
 	if (cable->bridge->config->auth == CONFIG_AUTH_NONE)
 		cable->claims.payload = intern_get(cable->bridge->intern, CABLE_ADMIN_CLAIMS,
 										   strlen(CABLE_ADMIN_CLAIMS));
@@ -111,9 +130,13 @@ cable_sub_drop(struct cable *cable, struct cable_sub *item)
 	free(item);
 }
 
-void
-cable_free(struct cable *cable)
+static void
+cable_free(void *client)
 {
+	struct cable *cable = client;
+
+	if (cable->conn->stage == CONN_CABLE)
+		metric_add(METRIC_CABLES, -1);
 	while (cable->subs)
 		cable_sub_drop(cable, cable->subs);
 	cable_forget_token(cable);
@@ -265,9 +288,10 @@ cable_welcome(struct cable *cable)
 }
 
 /* When something is due besides the connection's deadline. */
-int64_t
-cable_due_ms(const struct cable *cable)
+static int64_t
+cable_due_ms(const void *client)
 {
+	const struct cable *cable = client;
 	int64_t		due_ms = cable->ping_due_ms;
 	int64_t		left_s;
 
@@ -290,9 +314,11 @@ cable_due_ms(const struct cable *cable)
  * The connection's deadline has passed.  True: it was to be held no longer, and
  * goes on to take leave.
  */
-bool
-cable_on_deadline(struct cable *cable)
+static bool
+cable_on_deadline(void *client)
 {
+	struct cable *cable = client;
+
 	if (cable->is_open || cable->close != CLOSE_NO || cable->conn->stage != CONN_CABLE)
 		return false;
 	log_debug("cable", "held too long without keys");
@@ -300,9 +326,10 @@ cable_on_deadline(struct cable *cable)
 	return true;
 }
 
-void
-cable_on_time(struct cable *cable, int64_t now_ms)
+static void
+cable_on_time(void *client, int64_t now_ms)
 {
+	struct cable *cable = client;
 	int64_t		left_s = cable->claims.expires_at - time(NULL);
 
 	if (!cable->is_open || cable->close != CLOSE_NO)
@@ -342,6 +369,7 @@ cable_receive(struct cable *cable, struct lws *wsi, const char *in, size_t len)
 		buf_reset(&cable->rx);
 	if (cable->rx.len + len > CABLE_FRAME_MAX)
 	{
+		metric_count(METRIC_REFUSED_FRAME_SIZE);
 		log_debug("cable", "frame too large, closing");
 		cable->close = CLOSE_DONE;
 		conn_set_deadline(cable->conn, CABLE_CLOSE_MS);
@@ -362,11 +390,12 @@ cable_receive(struct cable *cable, struct lws *wsi, const char *in, size_t len)
 static int
 cable_opened(struct conn *conn)
 {
-	struct cable *cable = conn->cable;
+	struct cable *cable = cable_of(conn);
 
 	if (cable == NULL)
 		return -1;
 	conn->stage = CONN_CABLE;
+	metric_count(METRIC_CABLES);
 	if (cable->close == CLOSE_NO && cable->bridge->is_stopping)
 		cable_want_close(cable, CODE_SERVER_RESTART, true);
 	else if (cable->close != CLOSE_NO)
@@ -396,24 +425,24 @@ cable_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 		case LWS_CALLBACK_RECEIVE:
 			conn = conn_of(wsi);
-			return cable_receive(conn->cable, wsi, in, len);
+			return cable_receive(cable_of(conn), wsi, in, len);
 
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 			conn = conn_of(wsi);
 			conn->is_pending = lws_partial_buffered(wsi);
 			if (conn->is_doomed || conn->is_pending)
 				return 0;
-			if (conn->cable->close != CLOSE_NO)
-				return cable_take_leave(conn->cable);
-			cable_pump(conn->cable);
+			if (cable_of(conn)->close != CLOSE_NO)
+				return cable_take_leave(cable_of(conn));
+			cable_pump(cable_of(conn));
 			return 0;
 
 		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		case LWS_CALLBACK_CLOSED:
 			conn = conn_of(wsi);
-			if (conn && conn->cable)
+			if (conn && cable_of(conn))
 			{
-				conn->cable->close = CLOSE_DONE;
+				cable_of(conn)->close = CLOSE_DONE;
 				conn_set_deadline(conn, CABLE_CLOSE_MS);
 			}
 			return 0;
@@ -439,13 +468,14 @@ cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reason,
 	if (reason == LWS_CALLBACK_ESTABLISHED && conn)
 	{
 		conn->stage = CONN_CABLE;
-		if (conn->cable)
-			conn->cable->close = CLOSE_TOLD;
+		metric_count(METRIC_CABLES);
+		if (cable_of(conn))
+			cable_of(conn)->close = CLOSE_TOLD;
 		conn_set_deadline(conn, CABLE_CLOSE_MS);
 		conn_want_write(conn);
 	}
-	else if (reason == LWS_CALLBACK_SERVER_WRITEABLE && conn && conn->cable)
-		return cable_take_leave(conn->cable);
+	else if (reason == LWS_CALLBACK_SERVER_WRITEABLE && conn && cable_of(conn))
+		return cable_take_leave(cable_of(conn));
 	return 0;
 }
 
@@ -455,9 +485,9 @@ static void
 cable_restart(struct conn *conn, void *arg)
 {
 	(void) arg;
-	if (conn->stage == CONN_CABLE && conn->cable)
-		cable_want_close(conn->cable, CODE_SERVER_RESTART, true);
-	else if (conn->stage == CONN_REQUEST && conn->cable == NULL)
+	if (conn->stage == CONN_CABLE && cable_of(conn))
+		cable_want_close(cable_of(conn), CODE_SERVER_RESTART, true);
+	else if (conn->stage == CONN_REQUEST && conn->ops == NULL)
 		conn_doom(conn);
 }
 

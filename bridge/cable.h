@@ -22,11 +22,7 @@ int			cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reas
 
 /* Decided at the handshake: who this is, or why nobody is let in. */
 void		cable_create(struct conn *conn, const char *token);
-void		cable_free(struct cable *cable);
-
-int64_t		cable_due_ms(const struct cable *cable);
-bool		cable_on_deadline(struct cable *cable);
-void		cable_on_time(struct cable *cable, int64_t now_ms);
+struct cable *cable_of(const struct conn *conn);
 
 /* For all of them. */
 void		cables_keys_read(struct bridge *bridge);

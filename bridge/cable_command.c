@@ -11,12 +11,13 @@
 #include <string.h>
 
 #include "ask.h"
-#include "bridge.h"
 #include "command.h"
 #include "config.h"
 #include "conn.h"
 #include "intern.h"
 #include "log.h"
+#include "metrics.h"
+#include "parts.h"
 
 static struct log_rate cable_rate;
 
@@ -59,6 +60,7 @@ cable_subscribe(struct cable *cable, const struct command *command)
 		return;
 	if (cable->subs_count >= cable->bridge->config->max_subscriptions)
 	{
+		metric_count(METRIC_REFUSED_SUBSCRIPTIONS);
 		cable_reject_now(cable, command, "max_subscriptions is reached");
 		return;
 	}
@@ -98,8 +100,10 @@ cable_take_frame(struct cable *cable, const char *text, size_t len)
 
 	if (cable->close != CLOSE_NO)
 		return;
+	metric_count(METRIC_FRAMES_IN);
 	if (!command_parse(text, len, &command))
 	{
+		metric_count(METRIC_UNKNOWN_COMMANDS);
 		if (log_rate_allows(&cable_rate, "cable"))
 			log_debug("cable", "frame not understood bytes=%zu", len);
 		return;
@@ -122,6 +126,7 @@ cable_take_frame(struct cable *cable, const char *text, size_t len)
 				cable_refresh(cable, command.token);
 			break;
 		case COMMAND_UNKNOWN:
+			metric_count(METRIC_UNKNOWN_COMMANDS);
 			if (log_rate_allows(&cable_rate, "cable"))
 				log_debug("cable", "unknown command bytes=%zu", len);
 			break;

@@ -17,13 +17,15 @@
 #include <time.h>
 
 #include "ask.h"
-#include "bridge.h"
 #include "cable.h"
 #include "codes.h"
 #include "config.h"
 #include "conn.h"
+#include "keys.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
+#include "parts.h"
 
 static struct log_rate cable_rate;
 
@@ -44,7 +46,7 @@ cable_hold_token(struct cable *cable, const char *token)
 	cable_forget_token(cable);
 	cable->held_token = mem_strdup(token);
 	cable->held_ms = loop_clock_ms();
-	bridge_want_keys(cable->bridge);
+	keys_want(cable->bridge->keys);
 }
 
 /*
@@ -70,6 +72,7 @@ cable_identify(struct cable *cable, const char *token)
 			cable_want_close(cable, CODE_UNAUTHORIZED, false);
 			break;
 	}
+	metric_count(METRIC_REFUSED_TOKEN);
 	if (log_rate_allows(&cable_rate, "cable"))
 		log_info("cable", "not let in: %s", why);
 }
@@ -122,7 +125,7 @@ cable_refresh(struct cable *cable, const char *token)
 static void
 cable_keys_read(struct conn *conn, void *arg)
 {
-	struct cable *cable = conn->cable;
+	struct cable *cable = cable_of(conn);
 	struct bridge *bridge = arg;
 	int64_t		held_ms;
 	char	   *token;
@@ -136,7 +139,7 @@ cable_keys_read(struct conn *conn, void *arg)
 		cable_refresh(cable, token);
 	else
 		cable_identify(cable, token);
-	if (cable->held_token && held_ms < bridge->keys_asked_ms)
+	if (cable->held_token && held_ms < keys_asked_ms(bridge->keys))
 	{
 		cable_forget_token(cable);
 		if (log_rate_allows(&cable_rate, "cable"))

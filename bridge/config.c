@@ -1,12 +1,6 @@
 /*
  * config.c
- *		The settings: one table for flags, environment, file and help.
- *
- * A setting is one row: its key, the shape of its value, where it goes, what it
- * is when nothing is said, and its line of help.  From the key come the flag
- * (--max-connections), the variable (SYNC_PROGRESS_MAX_CONNECTIONS) and the
- * line in the file (max_connections = ...), so that none of the four can be
- * forgotten or drift from the others.
+ *		From flags, environment and file to settings.
  *
  * A flag wins over the environment, that over the file, that over the default.
  * Each source is read into the same place, from the weakest to the strongest; a
@@ -25,63 +19,14 @@
 #include <string.h>
 
 #include "codes.h"
+#include "settings.h"
 
 #define CONFIG_ENV_PREFIX	"SYNC_PROGRESS_"
-
-enum config_kind
-{
-	KIND_TEXT,
-	KIND_LIST,					/* repeatable; in the environment by commas */
-	KIND_INT,
-	KIND_WORD					/* one of "words"; stored as its index */
-};
-
-struct setting
-{
-	const char *key;
-	enum config_kind kind;
-	size_t		offset;
-	const char *preset;
-	const char *words;			/* KIND_WORD, separated by blanks */
-	int			min;			/* KIND_INT */
-	int			max;
-	const char *value_name;
-	const char *help;
-};
-
-#define AT(member)	offsetof(struct config, member)
-
-static const struct setting settings[] = {
-	{"listen", KIND_LIST, AT(listen), "127.0.0.1:8080", NULL, 0, 0, "ADDR",
-	"address and port to serve on; repeatable; port 0 takes a free one"},
-	{"db", KIND_TEXT, AT(db), "", NULL, 0, 0, "CONNINFO",
-	"the database, as a libpq connection string; PG* variables work too"},
-	{"auth", KIND_WORD, AT(auth), "jwt", "jwt none", 0, 0, "jwt|none",
-	"none lets everybody see everything, and is refused off loopback"},
-	{"audience", KIND_TEXT, AT(audience), "", NULL, 0, 0, "NAME",
-	"refuse tokens whose aud does not name this"},
-	{"cookie", KIND_TEXT, AT(cookie), "sync_progress_token", NULL, 0, 0, "NAME",
-	"name of the cookie that may hold the token"},
-	{"allowed_origin", KIND_LIST, AT(allowed_origin), "", NULL, 0, 0, "URL",
-	"page origin that may connect, besides the bridge's own; repeatable"},
-	{"www", KIND_TEXT, AT(www), "", NULL, 0, 0, "DIR",
-	"directory of static files to serve at /"},
-	{"log_level", KIND_WORD, AT(log_level), "info", "error warn info debug", 0, 0,
-	"LEVEL", "error, warn, info or debug"},
-	{"max_connections", KIND_INT, AT(max_connections), "10000", NULL, 1, 1000000,
-	"N", "connections at a time; more are answered 503"},
-	{"max_subscriptions", KIND_INT, AT(max_subscriptions), "100", NULL, 1, 10000,
-	"N", "subscriptions of one connection; more are rejected"},
-	{"send_buffer_bytes", KIND_INT, AT(send_buffer_bytes), "16384", NULL, 2048,
-	16777216, "N", "kernel's send buffer of a connection"},
-};
-
-#define SETTINGS	((int) (sizeof(settings) / sizeof(settings[0])))
 
 struct loader
 {
 	struct config *config;
-	bool		was_set[SETTINGS];	/* by the source being read */
+	bool		was_set[SETTINGS_MAX];	/* by the source being read */
 	bool		is_file;		/* where a text may go on in further lines */
 	char	   *error;
 	int			error_size;
@@ -223,7 +168,7 @@ begin_source(struct loader *loader)
 static int
 find_setting(const char *key, size_t len)
 {
-	for (int i = 0; i < SETTINGS; i++)
+	for (int i = 0; i < settings_count; i++)
 	{
 		const char *have = settings[i].key;
 		size_t		at = 0;
@@ -362,13 +307,13 @@ static enum config_action
 read_flags(struct loader *loader, int argc, char **argv, const char **file,
 		   bool is_first_walk)
 {
-	struct option options[SETTINGS + FIXED_FLAGS + 1];
-	char		names[SETTINGS][64];
+	struct option options[SETTINGS_MAX + FIXED_FLAGS + 1];
+	char		names[SETTINGS_MAX][64];
 	enum config_action action = CONFIG_RUN;
 	int			flag;
 
 	memset(options, 0, sizeof(options));
-	for (int i = 0; i < SETTINGS; i++)
+	for (int i = 0; i < settings_count; i++)
 	{
 		flag_name(names[i], settings[i].key);
 		options[i] = (struct option)
@@ -376,7 +321,7 @@ read_flags(struct loader *loader, int argc, char **argv, const char **file,
 			names[i], required_argument, NULL, i + 1
 		};
 	}
-	memcpy(options + SETTINGS, fixed_flags, sizeof(fixed_flags));
+	memcpy(options + settings_count, fixed_flags, sizeof(fixed_flags));
 
 	begin_source(loader);
 	optind = 1;
@@ -421,7 +366,7 @@ config_load(struct config *config, int argc, char **argv, char **envp,
 
 	memset(config, 0, sizeof(*config));
 	error[0] = '\0';
-	for (int i = 0; i < SETTINGS; i++)
+	for (int i = 0; i < settings_count; i++)
 		if (!set_value(&loader, i, settings[i].preset, true))
 			return CONFIG_BAD;
 
@@ -445,7 +390,7 @@ config_load(struct config *config, int argc, char **argv, char **envp,
 void
 config_free(struct config *config)
 {
-	for (int i = 0; i < SETTINGS; i++)
+	for (int i = 0; i < settings_count; i++)
 	{
 		void	   *target = (char *) config + settings[i].offset;
 
@@ -464,7 +409,7 @@ config_print_help(void)
 {
 	printf("%s relays the progress of syncs from PostgreSQL to browsers.\n\n"
 		   "Usage: %s [FLAG VALUE]...\n\n", CODE_PROGRAM, CODE_PROGRAM);
-	for (int i = 0; i < SETTINGS; i++)
+	for (int i = 0; i < settings_count; i++)
 	{
 		char		name[64];
 		char		flag[128];

@@ -29,10 +29,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "bridge.h"
-#include "cable.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
+#include "parts.h"
 
 _Static_assert(LWS_PRE <= BUF_HEADROOM, "a frame needs room for its header");
 
@@ -135,8 +135,8 @@ conn_free(struct conn *conn)
 		}
 	}
 	wheel_clear(&conn->timer);
-	if (conn->cable)
-		cable_free(conn->cable);
+	if (conn->ops)
+		conn->ops->free(conn->client);
 	msg_drop(conn->body);
 	if (conn->prev)
 		conn->prev->next = conn->next;
@@ -145,6 +145,7 @@ conn_free(struct conn *conn)
 	if (conn->next)
 		conn->next->prev = conn->prev;
 	conns->count--;
+	metric_add(METRIC_CONNECTIONS, -1);
 	free(conn);
 }
 
@@ -159,6 +160,8 @@ conn_create(struct conns *conns)
 		conns->first->prev = conn;
 	conns->first = conn;
 	conns->count++;
+	metric_count(METRIC_CONNECTIONS);
+	metric_count(METRIC_ACCEPTED);
 	conn_set_deadline(conn, CONN_HANDSHAKE_MS);
 	return conn;
 }
@@ -202,6 +205,14 @@ conn_destroyed(struct conn *conn)
 	if (conn->conns->adopting == conn)
 		conn->conns->adopting = NULL;
 	conn_free(conn);
+}
+
+/* From now on the connection is this client's, which is freed with it. */
+void
+conn_set_client(struct conn *conn, const struct conn_client_ops *ops, void *client)
+{
+	conn->ops = ops;
+	conn->client = client;
 }
 
 /*
@@ -260,10 +271,10 @@ void
 conn_rearm(struct conn *conn)
 {
 	int64_t		due_ms = conn->deadline_ms;
-	int64_t		cable_ms = conn->cable ? cable_due_ms(conn->cable) : 0;
+	int64_t		client_ms = conn->ops ? conn->ops->due_ms(conn->client) : 0;
 
-	if (cable_ms != 0 && (due_ms == 0 || cable_ms < due_ms))
-		due_ms = cable_ms;
+	if (client_ms != 0 && (due_ms == 0 || client_ms < due_ms))
+		due_ms = client_ms;
 	if (due_ms != 0)
 		wheel_set(conn->conns->wheel, &conn->timer, due_ms);
 	else
@@ -288,15 +299,16 @@ conn_on_timer(struct wheel_timer *timer, void *arg)
 	if (conn->deadline_ms != 0 && now_ms >= conn->deadline_ms)
 	{
 		conn->deadline_ms = 0;
-		if (conn->cable == NULL || !cable_on_deadline(conn->cable))
+		if (conn->ops == NULL || !conn->ops->on_deadline(conn->client))
 		{
+			metric_count(METRIC_TIMED_OUT);
 			log_debug("conn", "ended, took too long stage=%d", conn->stage);
 			conn_doom(conn);
 			return;
 		}
 	}
-	if (conn->cable)
-		cable_on_time(conn->cable, now_ms);
+	if (conn->ops)
+		conn->ops->on_time(conn->client, now_ms);
 	conn_rearm(conn);
 }
 
@@ -327,16 +339,22 @@ conn_is_idle(struct conn *conn)
 	return true;
 }
 
-/* Write one text frame; only after conn_is_idle() said yes. */
+/*
+ * Write one frame of a WebSocket, or a piece of a stream; only after
+ * conn_is_idle() said yes.
+ */
 void
 conn_send(struct conn *conn, struct buf *frame)
 {
-	if (lws_write(conn->wsi, (unsigned char *) frame->data, frame->len,
-				  LWS_WRITE_TEXT) < 0)
+	enum lws_write_protocol how = conn->stage == CONN_CABLE ? LWS_WRITE_TEXT : LWS_WRITE_HTTP;
+
+	if (lws_write(conn->wsi, (unsigned char *) frame->data, frame->len, how) < 0)
 	{
 		conn_doom(conn);
 		return;
 	}
+	metric_count(METRIC_FRAMES_OUT);
+	metric_add(METRIC_BYTES_OUT, (int64_t) frame->len);
 	if (lws_partial_buffered(conn->wsi))
 		conn->is_pending = true;
 }

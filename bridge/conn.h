@@ -13,7 +13,6 @@
 #include "wheel.h"
 
 struct bridge;
-struct cable;
 struct conn;
 struct conns;
 struct lws;
@@ -22,7 +21,19 @@ enum conn_stage
 {
 	CONN_REQUEST,				/* a request's headers are awaited */
 	CONN_REPLY,					/* an answer is being sent */
-	CONN_CABLE					/* a WebSocket */
+	CONN_CABLE,					/* a WebSocket */
+	CONN_STREAM					/* an answer without end: SSE */
+};
+
+/* What a connection asks of whoever it belongs to beyond plain HTTP. */
+struct conn_client_ops
+{
+	void		(*free) (void *client);
+	/* When is something due besides the stage's deadline?  0: never. */
+	int64_t		(*due_ms) (const void *client);
+	/* The deadline has passed.  False: end the connection. */
+	bool		(*on_deadline) (void *client);
+	void		(*on_time) (void *client, int64_t now_ms);
 };
 
 struct conn
@@ -38,7 +49,9 @@ struct conn
 	struct conn *next;
 	struct conn *next_doomed;
 
-	struct cable *cable;		/* what the cable keeps, from the handshake on */
+	/* A cable's client from the handshake on, a stream's from its answer on. */
+	const struct conn_client_ops *ops;	/* NULL: plain HTTP */
+	void	   *client;
 	struct msg *body;			/* what is being sent to CONN_REPLY */
 	size_t		body_sent;
 };
@@ -58,6 +71,8 @@ struct buf *conns_scratch(struct conns *conns);
 
 struct conn *conn_of(struct lws *wsi);
 void		conn_destroyed(struct conn *conn);
+void		conn_set_client(struct conn *conn, const struct conn_client_ops *ops,
+							void *client);
 void		conn_doom(struct conn *conn);
 void		conn_set_deadline(struct conn *conn, int64_t after_ms);
 void		conn_rearm(struct conn *conn);

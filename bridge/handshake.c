@@ -19,12 +19,13 @@
 #include <strings.h>
 
 #include "auth.h"
-#include "bridge.h"
 #include "cable.h"
 #include "codes.h"
 #include "conn.h"
 #include "log.h"
+#include "metrics.h"
 #include "origin.h"
+#include "parts.h"
 
 #define HANDSHAKE_OFFER_MAX		127 /* libwebsockets' buffer */
 #define HANDSHAKE_ORIGIN_MAX	512
@@ -154,6 +155,7 @@ handshake_check(struct conn *conn, struct lws *wsi)
 		return &token_too_long;
 	if (!page_is_allowed(config, wsi, is_cookie))
 	{
+		metric_count(METRIC_REFUSED_ORIGIN);
 		if (log_rate_allows(&rate, "handshake"))
 			log_info("handshake", "refused, the page's origin is not allowed");
 		return &not_found;

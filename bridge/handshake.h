@@ -14,7 +14,7 @@ struct handshake_refusal
 	const char *text;
 };
 
-/* NULL: the upgrade may go on, and conn->cable is there. */
+/* NULL: the upgrade may go on, and the connection has its cable. */
 const struct handshake_refusal *handshake_check(struct conn *conn, struct lws *wsi);
 
 #endif							/* HANDSHAKE_H */

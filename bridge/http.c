@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bridge.h"
 #include "conn.h"
 #include "handshake.h"
 #include "log.h"
+#include "metrics.h"
+#include "parts.h"
+#include "ready.h"
 #include "www.h"
 
 #define HTTP_PIECE_BYTES	16384
@@ -177,10 +179,26 @@ serve_ready(struct conn *conn, struct lws *wsi, bool is_head)
 	const char *why;
 	char		said[600];
 
-	if (bridge_is_ready(conns_bridge(conn->conns), &why))
+	if (ready_check(conns_bridge(conn->conns), &why))
 		return reply_text(conn, wsi, 200, "ready\n", is_head, false);
 	snprintf(said, sizeof(said), "not ready: %s\n", why);
 	return reply_text(conn, wsi, 503, said, is_head, false);
+}
+
+static int
+serve_metrics(struct conn *conn, struct lws *wsi, bool is_head)
+{
+	struct buf text = {0};
+	struct http_answer answer = {
+		.status = 200,
+		.type = "text/plain; version=0.0.4; charset=utf-8",
+		.is_head = is_head
+	};
+
+	metrics_write(&text);
+	answer.body = msg_create(text.data, text.len);
+	buf_free(&text);
+	return reply(conn, wsi, &answer);
 }
 
 static int
@@ -229,6 +247,8 @@ serve(struct conn *conn, struct lws *wsi)
 		return reply_text(conn, wsi, 200, "ok\n", is_head, false);
 	if (strcmp(path, "/readyz") == 0)
 		return serve_ready(conn, wsi, is_head);
+	if (strcmp(path, "/metrics") == 0)
+		return serve_metrics(conn, wsi, is_head);
 	return serve_file(conn, wsi, path, is_head);
 }
 

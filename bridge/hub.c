@@ -25,6 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics.h"
+
 struct hub_group
 {
 	struct hub_stream *stream;
@@ -244,6 +246,7 @@ hub_attach(struct hub *hub, struct hub_sub *sub, const char *name)
 	if (group->subs)
 		group->subs->prev = sub;
 	group->subs = sub;
+	metric_count(METRIC_SUBSCRIPTIONS);
 }
 
 void
@@ -261,6 +264,7 @@ hub_detach(struct hub *hub, struct hub_sub *sub)
 	if (sub->next)
 		sub->next->prev = sub->prev;
 	sub->group = NULL;
+	metric_add(METRIC_SUBSCRIPTIONS, -1);
 	if (group->subs)
 		return;
 
@@ -305,6 +309,7 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 			}
 			sub->sent_version = stream->version;
 			sub->owes_state = false;
+			metric_count(METRIC_STATES_OUT);
 			transport->send(sub->client, &hub->frame);
 		}
 	}
@@ -335,6 +340,7 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 		return HUB_NOTHING;
 	sub->sent_version = sub->group->stream->version;
 	sub->owes_state = false;
+	metric_count(METRIC_STATES_OUT);
 	sub->transport->state(out, sub->identifier, sub->group->stream->payload);
 	return HUB_FRAME;
 }

@@ -27,6 +27,7 @@
 #include "event.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 #include "pg.h"
 #include "pgerr.h"
 
@@ -266,6 +267,7 @@ listen_notified(struct listen *listen, const PGnotify *notify)
 
 	if (strcmp(notify->relname, listen->channel) != 0)
 		return;
+	metric_count(METRIC_NOTIFICATIONS);
 	if (is_trusted)
 		listen->heard_ms = listen->now_ms;
 	else

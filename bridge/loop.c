@@ -22,39 +22,23 @@
 #include <string.h>
 #include <time.h>
 
-#include "bridge.h"
-#include "cable.h"
-#include "codes.h"
-#include "http.h"
 #include "log.h"
 #include "wheel.h"
 
-#define LOOP_TX_BYTES		65536
-#define LOOP_RX_BYTES		512
 #define LOOP_HEADER_BYTES	8192
 #define LOOP_HEADER_POOL	200
 #define LOOP_SPARE_FDS		128
 
 struct loop
 {
-	struct bridge *bridge;
+	const struct loop_ops *ops;
+	void	   *arg;
 	struct ev_loop *ev;
 	struct lws_context *context;
 	ev_timer	tick;
 	ev_prepare	turn;
 	ev_signal	on_term;
 	ev_signal	on_int;
-};
-
-/* The first one takes plain HTTP, and every refusal of an upgrade. */
-static const struct lws_protocols protocols[] = {
-	{.name = "http", .callback = http_callback,
-	.rx_buffer_size = LOOP_RX_BYTES, .tx_packet_size = LOOP_TX_BYTES},
-	{.name = CODE_CABLE_PROTOCOL, .callback = cable_callback,
-	.rx_buffer_size = LOOP_RX_BYTES, .tx_packet_size = LOOP_TX_BYTES},
-	{.name = CODE_CABLE_UNSUPPORTED, .callback = cable_unsupported_callback,
-	.rx_buffer_size = LOOP_RX_BYTES, .tx_packet_size = LOOP_TX_BYTES},
-	{.name = NULL}
 };
 
 static const lws_retry_bo_t no_validity = {0};
@@ -101,7 +85,7 @@ loop_on_tick(struct ev_loop *ev, ev_timer *timer, int revents)
 
 	(void) ev;
 	(void) revents;
-	bridge_tick(loop->bridge, loop_clock_ms());
+	loop->ops->tick(loop->arg, loop_clock_ms());
 	lws_cancel_service(loop->context);
 }
 
@@ -112,7 +96,7 @@ loop_on_turn(struct ev_loop *ev, ev_prepare *prepare, int revents)
 
 	(void) ev;
 	(void) revents;
-	bridge_turn(loop->bridge);
+	loop->ops->turn(loop->arg);
 }
 
 static void
@@ -123,11 +107,12 @@ loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
 	(void) ev;
 	(void) revents;
 	log_info("loop", "stopping signal=%d", signal->signum);
-	bridge_stop(loop->bridge);
+	loop->ops->stop(loop->arg);
 }
 
 static void
-loop_create_context(struct loop *loop)
+loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
+					int max_connections)
 {
 	struct lws_context_creation_info info;
 	void	   *foreign_loops[1] = {loop->ev};
@@ -147,8 +132,7 @@ loop_create_context(struct loop *loop)
 	info.max_http_header_pool2 = LOOP_HEADER_POOL;
 	info.timeout_secs = 10;
 	info.keepalive_timeout = 30;
-	info.fd_limit_per_thread = (unsigned) loop->bridge->config->max_connections + LOOP_SPARE_FDS;
-	info.user = loop->bridge;
+	info.fd_limit_per_thread = (unsigned) max_connections + LOOP_SPARE_FDS;
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, loop_lws_log);
 	loop->context = lws_create_context(&info);
@@ -162,15 +146,17 @@ loop_create_context(struct loop *loop)
  * since libwebsockets sizes its tables by it.
  */
 struct loop *
-loop_create(struct bridge *bridge)
+loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *protocols,
+			int max_connections)
 {
 	struct loop *loop = mem_zalloc(sizeof(*loop));
 
-	loop->bridge = bridge;
+	loop->ops = ops;
+	loop->arg = arg;
 	loop->ev = ev_default_loop(EVFLAG_AUTO);
 	if (loop->ev == NULL)
 		die(1, "loop", "libev does not start");
-	loop_create_context(loop);
+	loop_create_context(loop, protocols, max_connections);
 
 	ev_timer_init(&loop->tick, loop_on_tick, WHEEL_TICK_MS / 1000.0, WHEEL_TICK_MS / 1000.0);
 	loop->tick.data = loop;

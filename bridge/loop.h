@@ -9,12 +9,25 @@
 
 #include "mem.h"
 
-struct bridge;
+/* Of each of libwebsockets' protocols: what one read and one write may be. */
+#define LOOP_RX_BYTES	512
+#define LOOP_TX_BYTES	65536
+
 struct ev_loop;
 struct loop;
+struct lws_protocols;
 struct lws_vhost;
 
-struct loop *loop_create(struct bridge *bridge) must_check;
+struct loop_ops
+{
+	void		(*turn) (void *arg);	/* everything that came in was handled */
+	void		(*tick) (void *arg, int64_t now_ms);
+	void		(*stop) (void *arg);	/* a signal asks for it */
+};
+
+struct loop *loop_create(const struct loop_ops *ops, void *arg,
+						 const struct lws_protocols *protocols, int max_connections)
+			must_check;
 void		loop_free(struct loop *loop);
 void		loop_run(struct loop *loop);
 void		loop_end(struct loop *loop);

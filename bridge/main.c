@@ -18,7 +18,6 @@
 #include "config.h"
 #include "conninfo.h"
 #include "log.h"
-#include "loop.h"
 
 #define MAIN_SPARE_FDS	256
 
@@ -62,7 +61,7 @@ main(int argc, char **argv)
 {
 	struct config config;
 	struct conninfo conninfo;
-	struct bridge bridge;
+	struct bridge *bridge;
 	char		error[1024];
 	const char *problem;
 	enum config_action action = config_load(&config, argc, argv, environ, error,
@@ -97,9 +96,9 @@ main(int argc, char **argv)
 	srand48(time(NULL) ^ ((long) getpid() << 16));
 	raise_open_files(&config);
 	warn_of_open_door(&config);
-	bridge_open(&bridge, &config, &conninfo);
-	loop_run(bridge.loop);
-	bridge_close(&bridge);
+	bridge = bridge_open(&config, &conninfo);
+	bridge_run(bridge);
+	bridge_close(bridge);
 	log_info("main", "stopped");
 	conninfo_free(&conninfo);
 	config_free(&config);

@@ -26,6 +26,7 @@
 #include "backoff.h"
 #include "codes.h"
 #include "log.h"
+#include "metrics.h"
 #include "pgerr.h"
 #include "resolve.h"
 
@@ -393,6 +394,7 @@ pg_come_up(struct pg *pg, const PGresult *result)
 	log_info(pg->name, "connected host=%s port=%s database=%s pid=%d",
 			 PQhost(pg->conn) ? PQhost(pg->conn) : "", PQport(pg->conn),
 			 PQdb(pg->conn), PQbackendPID(pg->conn));
+	metric_count(METRIC_DB_CONNECTS);
 	pg->ops->up(pg->arg);
 }
 

@@ -15,6 +15,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 #include "pg.h"
 #include "pgerr.h"
 
@@ -146,6 +147,7 @@ query_send(struct query *query, const char *sql, int count,
 	};
 	if (query->count++ == 0)
 		query->due_ms = loop_clock_ms() + QUERY_ANSWER_MS;
+	metric_count(METRIC_QUERIES);
 	pg_flush(query->pg);
 	return true;
 }

@@ -1,0 +1,91 @@
+/*
+ * metrics.c
+ *		What is counted, and how it is shown.
+ *
+ * One table.  A row is a number with its name, its label if several rows share
+ * a name, and its help; rows of one name stand together.  Gauges go up and down
+ * by metric_add() where what they count begins and ends.
+ *
+ * The text is Prometheus' exposition format 0.0.4.
+ */
+#include "metrics.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#define PREFIX	"sync_progress_bridge_"
+
+struct metric_row
+{
+	const char *name;			/* ends in _total: a counter; else a gauge */
+	const char *label;			/* NULL: none */
+	const char *help;
+};
+
+static const struct metric_row rows[METRICS] = {
+	[METRIC_CONNECTIONS] = {"connections", NULL, "Connections now."},
+	[METRIC_CABLES] = {"cable_clients", NULL, "WebSocket clients now."},
+	[METRIC_SUBSCRIPTIONS] = {"subscriptions", NULL, "Subscriptions that watch a stream now."},
+	[METRIC_ACCEPTED] = {"accepted_total", NULL, "Connections accepted."},
+	[METRIC_FRAMES_IN] = {"frames_received_total", NULL, "WebSocket frames received."},
+	[METRIC_FRAMES_OUT] = {"frames_sent_total", NULL, "Frames and stream messages sent."},
+	[METRIC_BYTES_OUT] = {"sent_bytes_total", NULL, "Bytes of them, without their headers."},
+	[METRIC_STATES_OUT] = {"states_sent_total", NULL, "States sent to watchers."},
+	[METRIC_CONFLATED] = {"conflated_total", NULL,
+	"States that a slow watcher was spared, since a newer one came."},
+	[METRIC_NOTIFICATIONS] = {"notifications_total", NULL, "Notifications received."},
+	[METRIC_QUERIES] = {"queries_total", NULL, "Queries sent to the database."},
+	[METRIC_DB_CONNECTS] = {"database_connects_total", NULL,
+	"Connections to the database that were established."},
+	[METRIC_UNKNOWN_COMMANDS] = {"unknown_commands_total", NULL,
+	"Frames that were not understood, and ignored."},
+	[METRIC_REFUSED_FULL] = {"refused_total", "reason=\"max_connections\"",
+	"What was refused, by reason."},
+	[METRIC_REFUSED_SUBSCRIPTIONS] = {"refused_total", "reason=\"max_subscriptions\"", NULL},
+	[METRIC_REFUSED_FRAME_SIZE] = {"refused_total", "reason=\"frame_size\"", NULL},
+	[METRIC_REFUSED_ORIGIN] = {"refused_total", "reason=\"origin\"", NULL},
+	[METRIC_REFUSED_TOKEN] = {"refused_total", "reason=\"token\"", NULL},
+	[METRIC_REFUSED_SUBSCRIBE] = {"refused_total", "reason=\"subscribe\"", NULL},
+	[METRIC_TIMED_OUT] = {"refused_total", "reason=\"timeout\"", NULL},
+};
+
+static int64_t values[METRICS];
+
+void
+metric_add(enum metric metric, int64_t amount)
+{
+	values[metric] += amount;
+}
+
+int64_t
+metric_get(enum metric metric)
+{
+	return values[metric];
+}
+
+static bool
+is_counter(const char *name)
+{
+	size_t		len = strlen(name);
+
+	return len > 6 && strcmp(name + len - 6, "_total") == 0;
+}
+
+/* Append all of them to "out". */
+void
+metrics_write(struct buf *out)
+{
+	for (int i = 0; i < METRICS; i++)
+	{
+		const struct metric_row *row = &rows[i];
+
+		if (i == 0 || strcmp(row->name, rows[i - 1].name) != 0)
+			buf_printf(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", PREFIX, row->name, row->help,
+					   PREFIX, row->name, is_counter(row->name) ? "counter" : "gauge");
+		buf_printf(out, "%s%s", PREFIX, row->name);
+		if (row->label)
+			buf_printf(out, "{%s}", row->label);
+		buf_printf(out, " %" PRId64 "\n", values[i]);
+	}
+}

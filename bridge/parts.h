@@ -1,0 +1,32 @@
+/*
+ * parts.h
+ *		The parts of one running bridge, for those who serve its clients.
+ *
+ * Made and wired by bridge.c.  What stands below the clients (hub, ask, auth,
+ * the connections to the database) does not know this.
+ */
+#ifndef PARTS_H
+#define PARTS_H
+
+#include <stdbool.h>
+
+#include "config.h"
+
+struct bridge
+{
+	const struct config *config;
+	struct loop *loop;
+	struct intern *intern;
+	struct hub *hub;
+	struct ask *ask;
+	struct auth *auth;
+	struct keys *keys;
+	struct listen *listen;
+	struct query *query;
+	struct conns *conns;
+	struct accepts *accepts;
+	struct www *www;			/* NULL: no files are served */
+	bool		is_stopping;
+};
+
+#endif							/* PARTS_H */

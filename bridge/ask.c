@@ -266,6 +266,8 @@ ask_allow(struct ask_batch *batch, struct hub_sub *sub, const struct ask_row *ro
 	}
 	if (!sub->is_confirmed)
 	{
+		if (sub->transport->is_greeted && row->greeting)
+			sub->greeting = msg_create(row->greeting, strlen(row->greeting));
 		sub->is_confirmed = true;
 		sub->owes_confirm = true;
 	}

@@ -35,6 +35,7 @@ struct ask_row
 	const char *payload;		/* NULL: none */
 	size_t		payload_len;
 	bool		final;
+	const char *greeting;		/* of a subscribe; NULL: none */
 	const char *refused;		/* NULL: allowed */
 };
 

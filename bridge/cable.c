@@ -6,12 +6,8 @@
  * token is accepted and then told why, as Rails does it, because browsers hide
  * the status of a handshake that was refused.
  *
- * Nothing is queued for a client.  What it is owed are flags (welcome, ping,
- * the warning before its token expires) and, for each subscription, what the
- * hub says is owed; cable_pump() writes the next of them while the connection
- * takes it.
- *
- * Commands are in cable_command.c, tokens in cable_token.c.
+ * What is written is in cable_write.c, commands are in cable_command.c, tokens in
+ * cable_token.c.
  */
 #include "cable.h"
 
@@ -23,7 +19,6 @@
 #include "auth.h"
 #include "cable_private.h"
 #include "codes.h"
-#include "command.h"
 #include "config.h"
 #include "conn.h"
 #include "hub.h"
@@ -35,7 +30,6 @@
 #define CABLE_FRAME_MAX		65536
 #define CABLE_PING_MS		3000
 #define CABLE_HOLD_MS		30000
-#define CABLE_CLOSE_MS		5000
 #define CABLE_WARN_S		30	/* before a token expires */
 #define CABLE_ADMIN_CLAIMS	"{\"scope\":[\"admin\"]}"
 
@@ -43,17 +37,6 @@ static void cable_free(void *client);
 static int64_t cable_due_ms(const void *client);
 static bool cable_on_deadline(void *client);
 static void cable_on_time(void *client, int64_t now_ms);
-static void cable_send(void *client, struct buf *frame);
-static void cable_owed(void *client, struct hub_sub *sub);
-
-static const struct hub_transport cable_transport = {
-	.is_idle = cable_is_idle,
-	.send = cable_send,
-	.owed = cable_owed,
-	.state = frame_message,
-	.confirm = frame_confirm,
-	.reject = frame_reject
-};
 
 static const struct conn_client_ops cable_client_ops = {
 	.free = cable_free,
@@ -143,130 +126,6 @@ cable_free(void *client)
 	auth_claims_drop(&cable->claims);
 	buf_free(&cable->rx);
 	free(cable);
-}
-
-/* ---- writing ---- */
-
-bool
-cable_is_idle(void *client)
-{
-	struct cable *cable = client;
-
-	return cable->is_open && cable->close == CLOSE_NO && conn_is_idle(cable->conn);
-}
-
-static void
-cable_send(void *client, struct buf *frame)
-{
-	struct cable *cable = client;
-
-	conn_send(cable->conn, frame);
-}
-
-/* Write what is owed to one subscription, as far as the connection takes it. */
-static void
-cable_pump_sub(struct cable *cable, struct cable_sub *item)
-{
-	struct buf *out = conns_scratch(cable->conn->conns);
-
-	while (cable_is_idle(cable))
-	{
-		enum hub_next next = hub_sub_next(&item->sub, out);
-
-		if (next == HUB_NOTHING)
-			return;
-		conn_send(cable->conn, out);
-		if (next == HUB_LAST_FRAME)
-		{
-			cable_sub_drop(cable, item);
-			return;
-		}
-	}
-}
-
-static void
-cable_owed(void *client, struct hub_sub *sub)
-{
-	cable_pump_sub(client, (struct cable_sub *) sub);
-}
-
-/* Write everything that is owed, as far as the connection takes it. */
-void
-cable_pump(struct cable *cable)
-{
-	struct buf *out = conns_scratch(cable->conn->conns);
-
-	while (cable_is_idle(cable))
-	{
-		if (cable->owes_welcome)
-		{
-			cable->owes_welcome = false;
-			frame_welcome(out);
-		}
-		else if (cable->owes_warning)
-		{
-			cable->owes_warning = false;
-			frame_token_expiring(out);
-		}
-		else if (cable->owes_ping)
-		{
-			cable->owes_ping = false;
-			frame_ping(out, time(NULL));
-		}
-		else
-			break;
-		conn_send(cable->conn, out);
-	}
-	for (struct cable_sub *item = cable->subs, *next; item; item = next)
-	{
-		next = item->next;
-		cable_pump_sub(cable, item);
-	}
-}
-
-/*
- * Tell the client to go, as soon as it can be told.
- */
-void
-cable_want_close(struct cable *cable, const char *reason, bool reconnect)
-{
-	if (cable->close != CLOSE_NO)
-		return;
-	cable->close = CLOSE_WANTED;
-	cable->close_reason = reason;
-	cable->close_reconnect = reconnect;
-	if (cable->conn->stage == CONN_CABLE)
-	{
-		conn_set_deadline(cable->conn, CABLE_CLOSE_MS);
-		conn_want_write(cable->conn);
-	}
-}
-
-/*
- * Take leave, in two writes: the disconnect frame, then the close frame by
- * returning -1.  Only from WRITEABLE, which libwebsockets calls again after the
- * second: so each step is marked before it is taken.
- */
-static int
-cable_take_leave(struct cable *cable)
-{
-	struct buf *out = conns_scratch(cable->conn->conns);
-
-	if (cable->close == CLOSE_WANTED)
-	{
-		cable->close = CLOSE_TOLD;
-		frame_disconnect(out, cable->close_reason, cable->close_reconnect);
-		conn_send(cable->conn, out);
-		if (cable->conn->is_pending || cable->conn->is_doomed)
-			return 0;
-	}
-	if (cable->close == CLOSE_TOLD)
-	{
-		cable->close = CLOSE_DONE;
-		lws_close_reason(cable->conn->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
-		return -1;
-	}
-	return 0;
 }
 
 /* ---- time ---- */

@@ -1,6 +1,6 @@
 /*
  * cable_private.h
- *		What the three files of the cable share.
+ *		What the files of the cable share.
  */
 #ifndef CABLE_PRIVATE_H
 #define CABLE_PRIVATE_H
@@ -53,13 +53,21 @@ struct cable
 };
 
 
+/* How long a client that was told to go may take. */
+#define CABLE_CLOSE_MS		5000
+
 /* cable.c */
-bool		cable_is_idle(void *client);
-void		cable_pump(struct cable *cable);
 void		cable_welcome(struct cable *cable);
-void		cable_want_close(struct cable *cable, const char *reason, bool reconnect);
 void		cable_sub_add(struct cable *cable, const char *identifier, size_t len);
 void		cable_sub_drop(struct cable *cable, struct cable_sub *item);
+
+/* cable_write.c */
+extern const struct hub_transport cable_transport;
+
+bool		cable_is_idle(void *client);
+void		cable_pump(struct cable *cable);
+void		cable_want_close(struct cable *cable, const char *reason, bool reconnect);
+int			cable_take_leave(struct cable *cable);
 
 /* cable_command.c */
 void		cable_take_frame(struct cable *cable, const char *text, size_t len);

@@ -74,6 +74,7 @@ subscribe_done(void *arg, const PGresult *rows, const char *error)
 
 		get_state(rows, i, 1, &row);
 		row.refused = get_text(rows, i, 5);
+		row.greeting = get_text(rows, i, 6);
 		ask_answer(batch, &row);
 	}
 	finish(batch, rows, error, "sync_progress_subscribe");
@@ -90,7 +91,7 @@ subscribe(void *arg, const char *identifiers, const char *claims, const char *wh
 
 	if (query_is_up(query))
 	{
-		buf_printf(&sql, "SELECT ord, stream, version, payload, final, refused FROM "
+		buf_printf(&sql, "SELECT ord, stream, version, payload, final, refused, greeting FROM "
 				   "%s.sync_progress_subscribe($1::text[], $2::jsonb[], $3::int[])",
 				   query_schema(query));
 		sent = query_send(query, sql.data, 3, values, subscribe_done, batch);

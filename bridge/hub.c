@@ -255,6 +255,8 @@ hub_detach(struct hub *hub, struct hub_sub *sub)
 	struct hub_group *group = sub->group;
 	struct hub_stream *stream;
 
+	msg_drop(sub->greeting);
+	sub->greeting = NULL;
 	if (group == NULL)
 		return;
 	if (sub->prev)
@@ -284,6 +286,15 @@ hub_is_behind(const struct hub_sub *sub)
 	return stream->payload && (sub->owes_state || sub->sent_version < stream->version);
 }
 
+static struct hub_news
+hub_news_of(const struct hub_stream *stream)
+{
+	return (struct hub_news)
+	{
+		.version = stream->version, .final = stream->final, .payload = stream->payload
+	};
+}
+
 /*
  * Tell everybody who is behind and can be told.  send() only marks a client
  * whose socket failed: nobody leaves a group while it is walked.
@@ -295,6 +306,7 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 	{
 		const struct hub_transport *transport = group->transport;
 		bool		is_built = false;
+		struct hub_news news = hub_news_of(stream);
 
 		for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
 		{
@@ -304,7 +316,7 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 			if (!is_built)
 			{
 				buf_reset(&hub->frame);
-				transport->state(&hub->frame, group->identifier, stream->payload);
+				transport->state(&hub->frame, group->identifier, &news);
 				is_built = true;
 			}
 			sub->sent_version = stream->version;
@@ -321,6 +333,8 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 enum hub_next
 hub_sub_next(struct hub_sub *sub, struct buf *out)
 {
+	struct hub_news news;
+
 	buf_reset(out);
 	if (sub->owes_reject)
 	{
@@ -333,15 +347,18 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 	if (sub->owes_confirm)
 	{
 		sub->owes_confirm = false;
-		sub->transport->confirm(out, sub->identifier);
+		sub->transport->confirm(out, sub);
+		msg_drop(sub->greeting);
+		sub->greeting = NULL;
 		return HUB_FRAME;
 	}
 	if (!hub_is_behind(sub))
 		return HUB_NOTHING;
+	news = hub_news_of(sub->group->stream);
 	sub->sent_version = sub->group->stream->version;
 	sub->owes_state = false;
 	metric_count(METRIC_STATES_OUT);
-	sub->transport->state(out, sub->identifier, sub->group->stream->payload);
+	sub->transport->state(out, sub->identifier, &news);
 	return HUB_FRAME;
 }
 

@@ -18,6 +18,14 @@ struct hub_group;
 struct hub_sub;
 struct ask_list;
 
+/* What a stream has to say. */
+struct hub_news
+{
+	int64_t		version;
+	bool		final;			/* the run has ended */
+	const struct msg *payload;
+};
+
 /* How the hub speaks to the clients of one protocol. */
 struct hub_transport
 {
@@ -29,9 +37,11 @@ struct hub_transport
 	void		(*owed) (void *client, struct hub_sub *sub);
 	/* Frames */
 	void		(*state) (struct buf *out, const struct istr *identifier,
-						  const struct msg *payload);
-	void		(*confirm) (struct buf *out, const struct istr *identifier);
+						  const struct hub_news *news);
+	void		(*confirm) (struct buf *out, const struct hub_sub *sub);
 	void		(*reject) (struct buf *out, const struct istr *identifier);
+	bool		is_greeted;		/* confirm() wants what the database says to
+								 * new ones */
 };
 
 /*
@@ -49,6 +59,7 @@ struct hub_sub
 	struct hub_sub *prev;		/* in the group */
 	struct hub_sub *next;
 	int64_t		sent_version;
+	struct msg *greeting;		/* until it is confirmed, or NULL */
 	bool		is_confirmed;
 	bool		is_doubted;		/* its right is being asked for: tell it
 								 * nothing */

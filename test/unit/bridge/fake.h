@@ -58,16 +58,16 @@ fake_owed(void *arg, struct hub_sub *sub)
 }
 
 static inline void
-fake_state(struct buf *out, const struct istr *identifier, const struct msg *payload)
+fake_state(struct buf *out, const struct istr *identifier, const struct hub_news *news)
 {
 	fake_states_built++;
-	buf_printf(out, "%s=%s", identifier->bytes, payload->bytes);
+	buf_printf(out, "%s=%s", identifier->bytes, news->payload->bytes);
 }
 
 static inline void
-fake_confirm(struct buf *out, const struct istr *identifier)
+fake_confirm(struct buf *out, const struct hub_sub *sub)
 {
-	buf_printf(out, "C:%s", identifier->bytes);
+	buf_printf(out, "C:%s", sub->identifier->bytes);
 }
 
 static inline void

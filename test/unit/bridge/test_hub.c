@@ -51,9 +51,9 @@ a_frame_is_built_once_for_each_group(void **state)
 }
 
 static void
-loud_state(struct buf *out, const struct istr *identifier, const struct msg *payload)
+loud_state(struct buf *out, const struct istr *identifier, const struct hub_news *news)
 {
-	buf_printf(out, "%s=%s!", identifier->bytes, payload->bytes);
+	buf_printf(out, "%s=%s!", identifier->bytes, news->payload->bytes);
 }
 
 static void

@@ -4,9 +4,11 @@
  *
  * Subscriptions that must be asked about wait in one list, and each turn of the
  * loop makes one query of them: at most 256 distinct pairs of claims and
- * identifier, however many subscriptions share a pair.  While as many queries
- * as may be are under way the list grows, so that the load makes the batches
- * larger and not more numerous.
+ * identifier, however many subscriptions share a pair.  A few queries may
+ * follow each other at once, so that who comes alone never waits; after these,
+ * and while as many as may be are under way, the list grows until it fills a
+ * query or some time has passed.  So a storm makes the batches larger and not
+ * more numerous.
  *
  * A question is asked only while notifications are being received, and an
  * answer counts only if they have been received ever since: otherwise an
@@ -34,6 +36,8 @@
 #define ASK_DELAY_FIRST_MS	1000
 #define ASK_DELAY_MAX_MS	30000
 #define ASK_HINTS_EVERY_MS	500
+#define ASK_SMALL_MAX		4	/* batches that are not full, at once */
+#define ASK_SMALL_EVERY_MS	80	/* and one more in each such time */
 
 struct ask_batch
 {
@@ -56,6 +60,7 @@ struct ask
 	int			rows_max;		/* halved by a failure, doubled by success */
 	int64_t		now_ms;
 	int64_t		hints_due_ms;
+	int64_t		small_ms;		/* up to when small batches are paid for */
 	struct ask_list waiting;
 	struct ask_list delayed;
 	struct pairs_text text;
@@ -209,19 +214,51 @@ ask_send_snapshots(struct ask *ask, bool is_hint)
 }
 
 /*
- * Send what is waiting, as far as it may be.  Called once in every turn of the
- * loop, after everything that came in was read.
+ * How long a batch that is not full has to wait; 0: it may be sent, and has
+ * taken its place.
  */
-void
+static int64_t
+ask_wait_small_ms(struct ask *ask)
+{
+	int64_t		first_ms = ask->now_ms - ASK_SMALL_MAX * ASK_SMALL_EVERY_MS;
+
+	if (ask->small_ms < first_ms)
+		ask->small_ms = first_ms;
+	if (ask->small_ms + ASK_SMALL_EVERY_MS > ask->now_ms)
+		return ask->small_ms + ASK_SMALL_EVERY_MS - ask->now_ms;
+	ask->small_ms += ASK_SMALL_EVERY_MS;
+	return 0;
+}
+
+/*
+ * Send what is waiting, as far as it may be.  Called once in every turn of the
+ * loop, after everything that came in was read.  Returns in how many ms it is to
+ * be called again if nothing else happens; 0: it need not.
+ */
+int64_t
 ask_flush(struct ask *ask)
 {
 	if (!ask->is_live)
-		return;
+		return 0;
 	if (ask->under_way < ASK_BATCHES_MAX)
 		ask_send_snapshots(ask, false);
 	while (ask->waiting.first && ask->under_way < ASK_BATCHES_MAX)
+	{
+		int64_t		wait_ms = ask->waiting.count < ask->rows_max ? ask_wait_small_ms(ask) : 0;
+
+		if (wait_ms > 0)
+			return wait_ms;
 		if (!ask_send_subscribe(ask))
 			break;
+	}
+	return 0;
+}
+
+/* A turn of the loop begins to end. */
+void
+ask_set_now(struct ask *ask, int64_t now_ms)
+{
+	ask->now_ms = now_ms;
 }
 
 /* What waits for a time rather than for a turn. */
@@ -302,7 +339,7 @@ ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
 				const struct ask_row *row)
 {
 	struct ask *ask = batch->ask;
-	struct ask_list allowed = {NULL, NULL};
+	struct ask_list allowed = {NULL, NULL, 0};
 
 	while (pair->subs.first)
 	{

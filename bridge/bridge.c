@@ -10,6 +10,7 @@
 
 #include <libwebsockets.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "accept.h"
 #include "ask.h"
@@ -55,12 +56,25 @@ needs_keys(const struct bridge *bridge)
 	return bridge->config->auth != CONFIG_AUTH_NONE;
 }
 
-/* Questions need both connections. */
+/*
+ * Questions need both connections, to one server.  After a failover one of them
+ * may still be to a former primary that is cut off but answers: whichever is
+ * older is made anew.
+ */
 static void
 update_live(struct bridge *bridge)
 {
-	ask_set_live(bridge->ask, listen_is_live(bridge->listen) &&
-				 query_is_up(bridge->query));
+	bool		is_live = listen_is_live(bridge->listen) && query_is_up(bridge->query);
+
+	if (is_live && strcmp(listen_server(bridge->listen), query_server(bridge->query)) != 0)
+	{
+		is_live = false;
+		if (query_up_since(bridge->query) < listen_up_since(bridge->listen))
+			query_restart(bridge->query, "the other connection is to another server");
+		else
+			listen_restart(bridge->listen, "the other connection is to another server");
+	}
+	ask_set_live(bridge->ask, is_live);
 }
 
 /* ---- what the parts tell ---- */
@@ -125,7 +139,8 @@ on_turn(void *arg)
 	struct bridge *bridge = arg;
 
 	conns_reap(bridge->conns);
-	ask_flush(bridge->ask);
+	ask_set_now(bridge->ask, loop_clock_ms());
+	loop_turn_within(bridge->loop, ask_flush(bridge->ask));
 	if (bridge->is_stopping && conns_count(bridge->conns) == 0)
 		loop_end(bridge->loop);
 }

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONNINFO_TIMEOUT_S	"5" /* for each host */
+
 const char *
 conninfo_get(const struct conninfo *info, const char *keyword)
 {
@@ -66,6 +68,43 @@ conninfo_copy(struct conninfo *to, const struct conninfo *from)
 	memset(to, 0, sizeof(*to));
 	for (int i = 0; i < from->count; i++)
 		conninfo_set(to, from->keywords[i], from->values[i]);
+}
+
+static void
+conninfo_rotate_one(struct conninfo *info, const char *keyword, unsigned by)
+{
+	const char *list = conninfo_get(info, keyword);
+	const char *middle = list;
+	unsigned	count = 1;
+	char	   *turned;
+	size_t		size;
+
+	if (list == NULL)
+		return;
+	for (const char *at = list; *at; at++)
+		count += *at == ',';
+	by %= count;
+	if (by == 0)
+		return;
+	while (by > 0)
+		by -= *middle++ == ',';
+	size = strlen(list) + 1;
+	turned = mem_alloc(size);
+	snprintf(turned, size, "%s,%.*s", middle, (int) (middle - list) - 1, list);
+	conninfo_set(info, keyword, turned);
+	free(turned);
+}
+
+/*
+ * Begin the lists of hosts with another one, so many places on.  One port for
+ * all hosts stays as it is.
+ */
+void
+conninfo_rotate(struct conninfo *info, unsigned by)
+{
+	conninfo_rotate_one(info, "host", by);
+	conninfo_rotate_one(info, "hostaddr", by);
+	conninfo_rotate_one(info, "port", by);
 }
 
 static void
@@ -124,6 +163,9 @@ conninfo_parse(struct conninfo *info, const char *text, char *error,
 	conninfo_preset(info, "keepalives_interval", "3");
 	conninfo_preset(info, "keepalives_count", "3");
 	conninfo_preset(info, "tcp_user_timeout", "10000");
+	if (conninfo_get(info, "connect_timeout") == NULL ||
+		atoi(conninfo_get(info, "connect_timeout")) < 1)
+		conninfo_set(info, "connect_timeout", CONNINFO_TIMEOUT_S);
 	return true;
 }
 

@@ -27,4 +27,6 @@ void		conninfo_set(struct conninfo *info, const char *keyword,
 						 const char *value);
 void		conninfo_copy(struct conninfo *to, const struct conninfo *from);
 
+void		conninfo_rotate(struct conninfo *info, unsigned by);
+
 #endif							/* CONNINFO_H */

@@ -32,7 +32,7 @@
 #include "pgerr.h"
 
 #define LISTEN_ANSWER_MS		10000
-#define LISTEN_PROBE_MS			4000
+#define LISTEN_PROBE_MS			3000
 #define LISTEN_PROBE_AFTER_MS	10500
 #define LISTEN_WORKER_FIRST_MS	200
 #define LISTEN_WORKER_MAX_MS	2000
@@ -104,6 +104,25 @@ bool
 listen_is_live(const struct listen *listen)
 {
 	return listen->is_live;
+}
+
+const char *
+listen_server(const struct listen *listen)
+{
+	return pg_server(listen->pg);
+}
+
+double
+listen_up_since(const struct listen *listen)
+{
+	return pg_up_since(listen->pg);
+}
+
+/* Give the connection up, and make a fresh one. */
+void
+listen_restart(struct listen *listen, const char *why)
+{
+	pg_fail(listen->pg, why);
 }
 
 const char *

@@ -28,6 +28,9 @@ void		listen_free(struct listen *listen);
 void		listen_start(struct listen *listen);
 void		listen_tick(struct listen *listen, int64_t now_ms);
 bool		listen_is_live(const struct listen *listen);
+const char *listen_server(const struct listen *listen);
+double		listen_up_since(const struct listen *listen);
+void		listen_restart(struct listen *listen, const char *why);
 const char *listen_problem(const struct listen *listen);
 
 #endif							/* LISTEN_H */

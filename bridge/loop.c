@@ -37,6 +37,7 @@ struct loop
 	struct lws_context *context;
 	ev_timer	tick;
 	ev_prepare	turn;
+	ev_timer	soon;			/* for what could not wait longer */
 	ev_signal	on_term;
 	ev_signal	on_int;
 };
@@ -97,6 +98,14 @@ loop_on_turn(struct ev_loop *ev, ev_prepare *prepare, int revents)
 	(void) ev;
 	(void) revents;
 	loop->ops->turn(loop->arg);
+}
+
+static void
+loop_on_soon(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	(void) ev;
+	(void) timer;
+	(void) revents;
 }
 
 static void
@@ -164,6 +173,7 @@ loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *p
 	ev_prepare_init(&loop->turn, loop_on_turn);
 	loop->turn.data = loop;
 	ev_prepare_start(loop->ev, &loop->turn);
+	ev_timer_init(&loop->soon, loop_on_soon, 0.0, 0.0);
 	ev_signal_init(&loop->on_term, loop_on_signal, SIGTERM);
 	loop->on_term.data = loop;
 	ev_signal_start(loop->ev, &loop->on_term);
@@ -171,6 +181,17 @@ loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *p
 	loop->on_int.data = loop;
 	ev_signal_start(loop->ev, &loop->on_int);
 	return loop;
+}
+
+/* Something waits for another turn, in so many ms at the latest; 0: nothing. */
+void
+loop_turn_within(struct loop *loop, int64_t wait_ms)
+{
+	ev_timer_stop(loop->ev, &loop->soon);
+	if (wait_ms <= 0)
+		return;
+	ev_timer_set(&loop->soon, (double) wait_ms / 1000.0, 0.0);
+	ev_timer_start(loop->ev, &loop->soon);
 }
 
 void
@@ -191,6 +212,7 @@ loop_free(struct loop *loop)
 {
 	ev_timer_stop(loop->ev, &loop->tick);
 	ev_prepare_stop(loop->ev, &loop->turn);
+	ev_timer_stop(loop->ev, &loop->soon);
 	ev_signal_stop(loop->ev, &loop->on_term);
 	ev_signal_stop(loop->ev, &loop->on_int);
 	lws_context_destroy(loop->context);

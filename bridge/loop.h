@@ -29,6 +29,7 @@ struct loop *loop_create(const struct loop_ops *ops, void *arg,
 						 const struct lws_protocols *protocols, int max_connections)
 			must_check;
 void		loop_free(struct loop *loop);
+void		loop_turn_within(struct loop *loop, int64_t wait_ms);
 void		loop_run(struct loop *loop);
 void		loop_end(struct loop *loop);
 struct ev_loop *loop_ev(struct loop *loop);

@@ -27,6 +27,7 @@ pairs_push(struct ask_list *list, struct hub_sub *sub)
 	else
 		list->first = sub;
 	list->last = sub;
+	list->count++;
 }
 
 /* No question about this subscription is to be answered any more. */
@@ -46,6 +47,7 @@ pairs_forget(struct hub_sub *sub)
 	else
 		list->last = sub->ask_prev;
 	sub->ask_home = NULL;
+	list->count--;
 }
 
 static int

@@ -15,6 +15,7 @@ struct ask_list
 {
 	struct hub_sub *first;
 	struct hub_sub *last;
+	int			count;
 };
 
 struct ask_pair

@@ -11,9 +11,10 @@
  * PQconnectPoll() when there are several hosts, so the watcher is armed anew
  * each time.
  *
- * The look at the other end finds what would otherwise fail in silence: a
- * standby cannot LISTEN, and through a pooler notifications get lost.  A
- * pooler gives itself away by another process id than the server's own.
+ * libpq goes on to the next host by itself when one refuses, but waits for ever
+ * for one that does not answer, as a machine that lost its power.  So each host
+ * has a time of its own, and the attempt after a failed one begins with the
+ * next host: else one that is silent would hide those behind it.
  */
 #include "pg.h"
 
@@ -26,24 +27,15 @@
 #include "backoff.h"
 #include "codes.h"
 #include "log.h"
+#include "look.h"
 #include "metrics.h"
 #include "pgerr.h"
 #include "resolve.h"
 
-#define PG_CONNECT_TIMEOUT_S	10.0
 #define PG_RETRY_FIRST_S		0.2
 #define PG_RETRY_MAX_S			5.0
 #define PG_STABLE_AFTER_S		10.0
 #define PG_COMPLAIN_EVERY_S		60.0
-
-#define PG_LOOK_SQL \
-	"SET statement_timeout = '2s'; " \
-	"SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid(), " \
-	"pg_catalog.current_setting('sync_progress.channel', true), " \
-	"(SELECT n.nspname FROM pg_catalog.pg_extension e " \
-	"JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace " \
-	"WHERE e.extname = '" CODE_EXTENSION "'), " \
-	"pg_catalog.current_database()"
 
 enum pg_state
 {
@@ -62,21 +54,21 @@ struct pg
 	const struct pg_ops *ops;
 	void	   *arg;
 	enum pg_state state;
-	bool		is_freed;		/* while a name is being resolved */
+	struct resolve *resolve;	/* while names are being resolved */
+	unsigned	first_host;		/* the next attempt begins with */
+	char		host[320];		/* that is being connected to */
 	PGconn	   *conn;
 	ev_io		io;
 	ev_timer	timer;			/* next attempt, or connecting took too long */
 	struct backoff backoff;
 	ev_tstamp	up_at;
 	PGresult   *looked;
-	char	   *schema;			/* quoted */
-	char	   *channel;
-	char		problem[512];	/* the last complaint; empty while up */
-	char		logged[512];
+	struct look look;
+	char		problem[768];	/* the last complaint; empty while up */
+	char		logged[2][768];
 	ev_tstamp	logged_at;
 };
 
-static void pg_connect(struct pg *pg);
 static void pg_connect_poll(struct pg *pg);
 static void pg_input(struct pg *pg);
 
@@ -95,13 +87,27 @@ pg_conn(struct pg *pg)
 const char *
 pg_schema(const struct pg *pg)
 {
-	return pg->schema;
+	return pg->look.schema;
 }
 
 const char *
 pg_channel(const struct pg *pg)
 {
-	return pg->channel;
+	return pg->look.channel;
+}
+
+/* While it is up: another text means another server. */
+const char *
+pg_server(const struct pg *pg)
+{
+	return pg->look.server;
+}
+
+/* When it came up, by the loop's clock. */
+double
+pg_up_since(const struct pg *pg)
+{
+	return pg->up_at;
 }
 
 const char *
@@ -143,13 +149,17 @@ static void
 pg_on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct pg  *pg = timer->data;
+	char		why[400];
 
 	(void) loop;
 	(void) revents;
 	if (pg->state == PG_WAITING)
 		pg_start(pg);
 	else
-		pg_fail(pg, "connecting took too long");
+	{
+		snprintf(why, sizeof(why), "no answer in time from host %s", pg->host);
+		pg_fail(pg, why);
+	}
 }
 
 static void
@@ -195,35 +205,40 @@ pg_close(struct pg *pg)
 	pg->conn = NULL;
 	PQclear(pg->looked);
 	pg->looked = NULL;
-	free(pg->schema);
-	free(pg->channel);
-	pg->schema = pg->channel = NULL;
+	look_clear(&pg->look);
+	if (pg->resolve)
+		resolve_forget(pg->resolve);
+	pg->resolve = NULL;
 }
 
 void
 pg_free(struct pg *pg)
 {
 	pg_close(pg);
-	pg->is_freed = true;
-	if (pg->state != PG_RESOLVING)
-		free(pg);
+	free(pg);
 }
 
+/*
+ * Say what is wrong.  Where several hosts fail in turns, so do two complaints:
+ * neither of the last two is repeated within a minute.
+ */
 static void
 pg_complain(struct pg *pg, const char *why)
 {
-	const char *hint;
+	const char *hint = pgerr_hint(why);
+	char		said[500];
 
-	snprintf(pg->problem, sizeof(pg->problem), "%s", why);
-	pgerr_one_line(pg->problem);
-	if (strcmp(pg->problem, pg->logged) == 0 &&
+	snprintf(said, sizeof(said), "%s", why);
+	pgerr_one_line(said);
+	snprintf(pg->problem, sizeof(pg->problem), "%s%s%s%s", said,
+			 hint ? " (hint: " : "", hint ? hint : "", hint ? ")" : "");
+	if ((strcmp(pg->problem, pg->logged[0]) == 0 || strcmp(pg->problem, pg->logged[1]) == 0) &&
 		ev_now(pg->loop) - pg->logged_at < PG_COMPLAIN_EVERY_S)
 		return;
-	memcpy(pg->logged, pg->problem, sizeof(pg->logged));
+	memcpy(pg->logged[1], pg->logged[0], sizeof(pg->logged[1]));
+	memcpy(pg->logged[0], pg->problem, sizeof(pg->logged[0]));
 	pg->logged_at = ev_now(pg->loop);
-	hint = pgerr_hint(pg->problem);
-	log_error(pg->name, "no database, trying on: %s%s%s%s", pg->problem,
-			  hint ? " (hint: " : "", hint ? hint : "", hint ? ")" : "");
+	log_error(pg->name, "no database, trying on: %s", pg->problem);
 }
 
 /*
@@ -240,6 +255,8 @@ pg_fail(struct pg *pg, const char *why)
 	pg_complain(pg, why);
 	if (was_up && ev_now(pg->loop) - pg->up_at > PG_STABLE_AFTER_S)
 		backoff_reset(&pg->backoff);
+	if (!was_up)
+		pg->first_host++;
 	pg->state = PG_WAITING;
 	pg_close(pg);
 	pg_arm_timer(pg, backoff_next(&pg->backoff, drand48()));
@@ -260,6 +277,40 @@ pg_on_notice(void *arg, const PGresult *notice)
 
 /* ---- connecting ---- */
 
+/* Each host has so long, from when it is its turn. */
+static void
+pg_time_host(struct pg *pg)
+{
+	char		host[sizeof(pg->host)];
+
+	snprintf(host, sizeof(host), "%s %s port %s", PQhost(pg->conn) ? PQhost(pg->conn) : "",
+			 PQhostaddr(pg->conn) ? PQhostaddr(pg->conn) : "", PQport(pg->conn));
+	if (strcmp(host, pg->host) == 0)
+		return;
+	memcpy(pg->host, host, sizeof(pg->host));
+	pg_arm_timer(pg, atof(conninfo_get(pg->info, "connect_timeout")));
+}
+
+static void
+pg_connect(struct pg *pg, struct conninfo *info)
+{
+	conninfo_rotate(info, pg->first_host);
+	pg->conn = PQconnectStartParams((const char *const *) info->keywords,
+									(const char *const *) info->values, 0);
+	pg->state = PG_CONNECTING;
+	pg->host[0] = '\0';
+	if (pg->conn == NULL)
+		pg_fail(pg, "out of memory");
+	else if (PQstatus(pg->conn) == CONNECTION_BAD)
+		pg_fail(pg, PQerrorMessage(pg->conn));
+	else
+	{
+		PQsetNoticeReceiver(pg->conn, pg_on_notice, pg);
+		pg_time_host(pg);
+		pg_watch(pg, EV_WRITE);
+	}
+}
+
 static void
 pg_resolved(void *arg, const char *error, const char *hosts,
 			const char *hostaddrs, const char *ports)
@@ -267,11 +318,7 @@ pg_resolved(void *arg, const char *error, const char *hosts,
 	struct pg  *pg = arg;
 	struct conninfo info;
 
-	if (pg->is_freed)
-	{
-		free(pg);
-		return;
-	}
+	pg->resolve = NULL;
 	if (error)
 	{
 		pg_fail(pg, error);
@@ -281,10 +328,8 @@ pg_resolved(void *arg, const char *error, const char *hosts,
 	conninfo_set(&info, "host", hosts[0] ? hosts : NULL);
 	conninfo_set(&info, "hostaddr", hostaddrs[0] ? hostaddrs : NULL);
 	conninfo_set(&info, "port", ports);
-	pg->conn = PQconnectStartParams((const char *const *) info.keywords,
-									(const char *const *) info.values, 0);
+	pg_connect(pg, &info);
 	conninfo_free(&info);
-	pg_connect(pg);
 }
 
 /* Begin an attempt now. */
@@ -293,38 +338,26 @@ pg_start(struct pg *pg)
 {
 	const char *host = conninfo_get(pg->info, "host");
 	const char *port = conninfo_get(pg->info, "port");
+	struct conninfo info;
 
-	pg->state = PG_RESOLVING;
 	if (conninfo_get(pg->info, "hostaddr") == NULL && host)
 	{
-		resolve_start(pg->loop, host, port ? port : "", pg_resolved, pg);
+		pg->state = PG_RESOLVING;
+		pg->resolve = resolve_start(pg->loop, host, port ? port : "", pg_resolved, pg);
 		return;
 	}
-	pg->conn = PQconnectStartParams((const char *const *) pg->info->keywords,
-									(const char *const *) pg->info->values, 0);
-	pg_connect(pg);
-}
-
-static void
-pg_connect(struct pg *pg)
-{
-	pg->state = PG_CONNECTING;
-	pg_arm_timer(pg, PG_CONNECT_TIMEOUT_S);
-	if (pg->conn == NULL)
-		pg_fail(pg, "out of memory");
-	else if (PQstatus(pg->conn) == CONNECTION_BAD)
-		pg_fail(pg, PQerrorMessage(pg->conn));
-	else
-	{
-		PQsetNoticeReceiver(pg->conn, pg_on_notice, pg);
-		pg_watch(pg, EV_WRITE);
-	}
+	conninfo_copy(&info, pg->info);
+	pg_connect(pg, &info);
+	conninfo_free(&info);
 }
 
 static void
 pg_connect_poll(struct pg *pg)
 {
-	switch (PQconnectPoll(pg->conn))
+	PostgresPollingStatusType status = PQconnectPoll(pg->conn);
+
+	pg_time_host(pg);
+	switch (status)
 	{
 		case PGRES_POLLING_READING:
 			/* Another host means another socket, perhaps of the same number. */
@@ -339,7 +372,7 @@ pg_connect_poll(struct pg *pg)
 			ev_io_stop(pg->loop, &pg->io);
 			pg->state = PG_LOOKING;
 			if (PQsetnonblocking(pg->conn, 1) != 0 ||
-				PQsendQuery(pg->conn, PG_LOOK_SQL) != 1)
+				PQsendQuery(pg->conn, look_sql) != 1)
 				pg_fail(pg, PQerrorMessage(pg->conn));
 			else
 				pg_flush(pg);
@@ -350,47 +383,21 @@ pg_connect_poll(struct pg *pg)
 	}
 }
 
-/* What is at the other end is as it should be: up. */
+/* If what is at the other end is as it should be: up. */
 static void
-pg_come_up(struct pg *pg, const PGresult *result)
+pg_come_up(struct pg *pg)
 {
-	char		why[256];
-	char	   *quoted;
+	char		why[512];
 
-	if (strcmp(PQgetvalue(result, 0, 0), "t") == 0)
+	if (!look_take(&pg->look, pg->conn, pg->looked, why, sizeof(why)))
 	{
-		pg_fail(pg, "the server is a standby, in hot standby mode, which cannot LISTEN");
-		return;
-	}
-	if (atoi(PQgetvalue(result, 0, 1)) != PQbackendPID(pg->conn))
-	{
-		pg_fail(pg, "there is a connection pooler in between, which loses notifications: "
-				"let --db name the PostgreSQL server itself");
-		return;
-	}
-	if (PQgetisnull(result, 0, 3))
-	{
-		snprintf(why, sizeof(why), "the extension is not installed in this database: "
-				 "run CREATE EXTENSION %s in database \"%s\"", CODE_EXTENSION,
-				 PQgetvalue(result, 0, 4));
 		pg_fail(pg, why);
 		return;
 	}
-	quoted = PQescapeIdentifier(pg->conn, PQgetvalue(result, 0, 3),
-								(size_t) PQgetlength(result, 0, 3));
-	if (quoted == NULL)
-	{
-		pg_fail(pg, PQerrorMessage(pg->conn));
-		return;
-	}
-	pg->schema = mem_strdup(quoted);
-	PQfreemem(quoted);
-	pg->channel = mem_strdup(PQgetlength(result, 0, 2) > 0 ?
-							 PQgetvalue(result, 0, 2) : CODE_CHANNEL);
 	ev_timer_stop(pg->loop, &pg->timer);
 	pg->state = PG_UP;
 	pg->up_at = ev_now(pg->loop);
-	pg->problem[0] = pg->logged[0] = '\0';
+	pg->problem[0] = pg->logged[0][0] = pg->logged[1][0] = '\0';
 	log_info(pg->name, "connected host=%s port=%s database=%s pid=%d",
 			 PQhost(pg->conn) ? PQhost(pg->conn) : "", PQport(pg->conn),
 			 PQdb(pg->conn), PQbackendPID(pg->conn));
@@ -408,17 +415,14 @@ pg_look(struct pg *pg)
 		ExecStatusType status = PQresultStatus(result);
 		char		why[512];
 
-		if (result == NULL && pg->looked == NULL)
-			pg_fail(pg, "the server gave no answer");
-		else if (result == NULL)
-			pg_come_up(pg, pg->looked);
-		else if (status == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
-				 pg->looked == NULL)
+		if (result == NULL)
+			pg_come_up(pg);
+		else if (status == PGRES_TUPLES_OK && pg->looked == NULL)
 		{
 			pg->looked = result;
 			continue;
 		}
-		else if (status != PGRES_COMMAND_OK)
+		else if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
 		{
 			pgerr_describe(result, why, sizeof(why));
 			pg_fail(pg, why);

@@ -31,6 +31,8 @@ bool		pg_is_up(const struct pg *pg);
 PGconn	   *pg_conn(struct pg *pg);
 const char *pg_schema(const struct pg *pg);
 const char *pg_channel(const struct pg *pg);
+const char *pg_server(const struct pg *pg);
+double		pg_up_since(const struct pg *pg);
 const char *pg_problem(const struct pg *pg);
 
 #endif							/* PG_H */

@@ -5,7 +5,9 @@
  * A job is one statement with a Sync of its own, so that a failure ends that
  * job and no other.  Jobs are answered in the order they were sent in; their
  * number is bounded.  A job whose answer takes too long, in spite of the
- * server's own statement_timeout, means that the connection is dead.
+ * server's own statement_timeout, means that the connection is dead.  When
+ * nothing is asked for a while something is, so that this is known before it is
+ * needed: one that is open but dead is found within fifteen seconds.
  */
 #include "query.h"
 
@@ -19,7 +21,8 @@
 #include "pg.h"
 #include "pgerr.h"
 
-#define QUERY_ANSWER_MS		10000
+#define QUERY_ANSWER_MS		8000
+#define QUERY_PROBE_AFTER_MS	5000
 
 struct query_job
 {
@@ -37,6 +40,7 @@ struct query
 	int			first;
 	int			count;
 	int64_t		due_ms;			/* of the oldest job's answer */
+	int64_t		heard_ms;
 };
 
 static void query_up(void *arg);
@@ -88,6 +92,25 @@ query_schema(const struct query *query)
 }
 
 const char *
+query_server(const struct query *query)
+{
+	return pg_server(query->pg);
+}
+
+double
+query_up_since(const struct query *query)
+{
+	return pg_up_since(query->pg);
+}
+
+/* Give the connection up, and make a fresh one. */
+void
+query_restart(struct query *query, const char *why)
+{
+	pg_fail(query->pg, why);
+}
+
+const char *
 query_problem(const struct query *query)
 {
 	return pg_problem(query->pg);
@@ -101,7 +124,10 @@ query_up(void *arg)
 	if (PQenterPipelineMode(pg_conn(query->pg)) != 1)
 		pg_fail(query->pg, PQerrorMessage(pg_conn(query->pg)));
 	else
+	{
+		query->heard_ms = loop_clock_ms();
 		query->ops->up(query->arg);
+	}
 }
 
 static void
@@ -166,7 +192,8 @@ query_result(struct query *query, const PGresult *result)
 
 		query->first = (query->first + 1) % QUERY_JOBS_MAX;
 		query->count--;
-		query->due_ms = loop_clock_ms() + QUERY_ANSWER_MS;
+		query->heard_ms = loop_clock_ms();
+		query->due_ms = query->heard_ms + QUERY_ANSWER_MS;
 		if (!ended.is_reported)
 			ended.done(ended.arg, NULL, "the database gave no answer");
 		return;
@@ -199,9 +226,25 @@ query_readable(void *arg)
 	}
 }
 
+static void
+query_probed(void *arg, const PGresult *rows, const char *error)
+{
+	(void) arg;
+	(void) rows;
+	(void) error;
+}
+
+/*
+ * Watch over the connection; called ten times a second.
+ */
 void
 query_tick(struct query *query, int64_t now_ms)
 {
+	if (!pg_is_up(query->pg))
+		return;
 	if (query->count > 0 && now_ms >= query->due_ms)
 		pg_fail(query->pg, "the database does not answer on an open connection");
+	else if (query->count == 0 && now_ms - query->heard_ms >= QUERY_PROBE_AFTER_MS &&
+			 !query_send(query, "SELECT 1", 0, NULL, query_probed, NULL))
+		log_debug("query", "could not ask for a sign of life");
 }

@@ -35,6 +35,9 @@ void		query_start(struct query *query);
 void		query_tick(struct query *query, int64_t now_ms);
 bool		query_is_up(const struct query *query);
 const char *query_schema(const struct query *query);
+const char *query_server(const struct query *query);
+double		query_up_since(const struct query *query);
+void		query_restart(struct query *query, const char *why);
 const char *query_problem(const struct query *query);
 bool		query_send(struct query *query, const char *sql, int count,
 					   const char *const *values, query_done done, void *arg)

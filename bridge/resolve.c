@@ -8,9 +8,13 @@
  * given hostaddr beside host (the name still serves to check certificates).  A
  * host with several addresses becomes several entries.
  *
- * A request cannot be taken back for sure while a thread of libc works on it,
- * so it is waited for by looking at it from a timer; nothing else has to be
- * thread-safe then.  Addresses and paths of sockets are passed as they are.
+ * A name that hangs must not hide the hosts whose addresses are known: after a
+ * while what has been found is passed on.  But a request cannot be taken back
+ * while a thread of libc works on it, so such a one is kept until it ends, and
+ * while there are as many of these as may be, names are not asked for at all.
+ *
+ * Requests are looked at from a timer; nothing has to be thread-safe then.
+ * Addresses and paths of sockets are passed as they are.
  */
 #include "resolve.h"
 
@@ -27,6 +31,8 @@
 #define RESOLVE_HOSTS_MAX		16
 #define RESOLVE_ADDRESSES_MAX	8	/* of one host */
 #define RESOLVE_LOOK_EVERY_S	0.02
+#define RESOLVE_WITHIN_S		5.0
+#define RESOLVE_KEPT_MAX		8
 
 struct resolve_host
 {
@@ -40,12 +46,17 @@ struct resolve
 {
 	struct ev_loop *loop;
 	ev_timer	timer;
-	resolve_done done;
+	resolve_done done;			/* NULL: nobody waits for it any more */
 	void	   *arg;
+	ev_tstamp	begun_at;
+	struct resolve *next;		/* in resolve_kept */
 	int			count;
 	struct resolve_host hosts[RESOLVE_HOSTS_MAX];
 	struct addrinfo hints;
 };
+
+/* Those that nobody waits for; libc may still write to them. */
+static struct resolve *resolve_kept;
 
 static bool
 resolve_is_name(const char *host)
@@ -88,40 +99,111 @@ resolve_add_addresses(struct buf lists[3], struct resolve_host *host, int before
 		resolve_add(lists, host->name, address, host->port, before + count == 0);
 		count++;
 	}
-	if (host->request.ar_result)
-		freeaddrinfo(host->request.ar_result);
 	return count;
 }
 
+static int
+resolve_status(struct resolve_host *host)
+{
+	return host->is_asked ? gai_error(&host->request) : 0;
+}
+
+static bool
+resolve_is_done(struct resolve *resolve)
+{
+	for (int i = 0; i < resolve->count; i++)
+		if (resolve_status(&resolve->hosts[i]) == EAI_INPROGRESS)
+			return false;
+	return true;
+}
+
+static void
+resolve_free(struct resolve *resolve)
+{
+	for (int i = 0; i < resolve->count; i++)
+		if (resolve->hosts[i].request.ar_result)
+			freeaddrinfo(resolve->hosts[i].request.ar_result);
+	ev_timer_stop(resolve->loop, &resolve->timer);
+	free(resolve);
+}
+
+/* Free those that have ended; returns how many have not. */
+static int
+resolve_sweep(void)
+{
+	int			count = 0;
+
+	for (struct resolve **at = &resolve_kept; *at;)
+	{
+		struct resolve *resolve = *at;
+
+		if (resolve_is_done(resolve))
+		{
+			*at = resolve->next;
+			resolve_free(resolve);
+			continue;
+		}
+		count++;
+		at = &resolve->next;
+	}
+	return count;
+}
+
+/* Nobody waits for it any more: free it, now or when libc has let go of it. */
+void
+resolve_forget(struct resolve *resolve)
+{
+	resolve->done = NULL;
+	ev_timer_stop(resolve->loop, &resolve->timer);
+	for (int i = 0; i < resolve->count; i++)
+		if (resolve->hosts[i].is_asked)
+			(void) gai_cancel(&resolve->hosts[i].request);
+	resolve->next = resolve_kept;
+	resolve_kept = resolve;
+	(void) resolve_sweep();
+}
+
+static const char *
+resolve_why(int status)
+{
+	return status == EAI_INPROGRESS ? "no answer from the name service in time" :
+		gai_strerror(status);
+}
+
+/* Pass on what has been found. */
 static void
 resolve_finish(struct resolve *resolve)
 {
 	struct buf	lists[3] = {{0}};
 	char		error[512] = "";
 	int			count = 0;
+	resolve_done done = resolve->done;
+	void	   *arg = resolve->arg;
 
 	for (int i = 0; i < 3; i++)
 		buf_reset(&lists[i]);
 	for (int i = 0; i < resolve->count; i++)
 	{
 		struct resolve_host *host = &resolve->hosts[i];
+		int			status = resolve_status(host);
 		int			found = 1;
 
-		if (host->is_asked)
-			found = resolve_add_addresses(lists, host, count);
-		else
+		if (!resolve_is_name(host->name))
 			resolve_add(lists, host->name, strchr("/@", host->name[0]) ? "" : host->name,
 						host->port, count == 0);
+		else if (!host->is_asked)
+			found = 0;
+		else
+			found = status == 0 ? resolve_add_addresses(lists, host, count) : 0;
 		if (found == 0)
-			snprintf(error, sizeof(error), "cannot resolve host name \"%s\": %s",
-					 host->name, gai_strerror(gai_error(&host->request)));
+			snprintf(error, sizeof(error), "cannot resolve host name \"%s\": %s", host->name,
+					 resolve_why(host->is_asked ? status : EAI_INPROGRESS));
 		count += found;
 	}
-	resolve->done(resolve->arg, count > 0 ? NULL : error, lists[0].data,
-				  lists[1].data, lists[2].data);
+	resolve_forget(resolve);
+	done(arg, count > 0 ? NULL : error, lists[0].data, lists[1].data, lists[2].data);
 	for (int i = 0; i < 3; i++)
 		buf_free(&lists[i]);
-	free(resolve);
 }
 
 static void
@@ -130,12 +212,8 @@ resolve_look(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct resolve *resolve = timer->data;
 
 	(void) revents;
-	for (int i = 0; i < resolve->count; i++)
-		if (resolve->hosts[i].is_asked &&
-			gai_error(&resolve->hosts[i].request) == EAI_INPROGRESS)
-			return;
-	ev_timer_stop(loop, timer);
-	resolve_finish(resolve);
+	if (resolve_is_done(resolve) || ev_now(loop) - resolve->begun_at >= RESOLVE_WITHIN_S)
+		resolve_finish(resolve);
 }
 
 /* Copy item "index" of a comma-separated list; the last one stands for more. */
@@ -157,19 +235,22 @@ resolve_item(const char *list, int index, char *out, size_t size)
 
 /*
  * Resolve a list of hosts with their ports, one for each or one for all.
- * "done" is called from the loop, never from here.
+ * "done" is called once, from the loop and never from here, unless
+ * resolve_forget() comes first; after either it is gone.
  */
-void
+struct resolve *
 resolve_start(struct ev_loop *loop, const char *hosts, const char *ports,
 			  resolve_done done, void *arg)
 {
 	struct resolve *resolve = mem_zalloc(sizeof(*resolve));
 	struct gaicb *requests[RESOLVE_HOSTS_MAX];
 	int			asked = 0;
+	bool		may_ask = resolve_sweep() < RESOLVE_KEPT_MAX;
 
 	resolve->loop = loop;
 	resolve->done = done;
 	resolve->arg = arg;
+	resolve->begun_at = ev_now(loop);
 	resolve->hints.ai_socktype = SOCK_STREAM;
 	for (int i = 0; i < RESOLVE_HOSTS_MAX; i++)
 	{
@@ -179,7 +260,7 @@ resolve_start(struct ev_loop *loop, const char *hosts, const char *ports,
 			break;
 		resolve_item(ports, i, host->port, sizeof(host->port));
 		resolve->count++;
-		if (!resolve_is_name(host->name))
+		if (!may_ask || !resolve_is_name(host->name))
 			continue;
 		host->is_asked = true;
 		host->request.ar_name = host->name;
@@ -194,4 +275,5 @@ resolve_start(struct ev_loop *loop, const char *hosts, const char *ports,
 				  RESOLVE_LOOK_EVERY_S);
 	resolve->timer.data = resolve;
 	ev_timer_start(loop, &resolve->timer);
+	return resolve;
 }

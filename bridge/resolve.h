@@ -17,7 +17,8 @@ struct resolve;
 typedef void (*resolve_done) (void *arg, const char *error, const char *hosts,
 							  const char *hostaddrs, const char *ports);
 
-void		resolve_start(struct ev_loop *loop, const char *hosts, const char *ports,
-						  resolve_done done, void *arg);
+struct resolve *resolve_start(struct ev_loop *loop, const char *hosts,
+							  const char *ports, resolve_done done, void *arg) must_check;
+void		resolve_forget(struct resolve *resolve);
 
 #endif							/* RESOLVE_H */

@@ -17,6 +17,7 @@
 #include "auth.h"
 #include "cable.h"
 #include "calls.h"
+#include "clients.h"
 #include "codes.h"
 #include "conn.h"
 #include "http.h"
@@ -95,7 +96,10 @@ on_event(void *arg, const struct event *event, bool is_trusted)
 {
 	struct bridge *bridge = arg;
 
-	hub_take(bridge->hub, event, is_trusted);
+	if (event->type != EVENT_DISCONNECT)
+		hub_take(bridge->hub, event, is_trusted);
+	else if (is_trusted)
+		clients_disconnect(bridge, event_owner(event), event->reconnect);
 }
 
 static const struct listen_ops listen_ops = {.live = on_live, .event = on_event};

@@ -42,7 +42,8 @@ static const struct conn_client_ops cable_client_ops = {
 	.free = cable_free,
 	.due_ms = cable_due_ms,
 	.on_deadline = cable_on_deadline,
-	.on_time = cable_on_time
+	.on_time = cable_on_time,
+	.disconnect = cable_disconnect
 };
 
 /* ---- life ---- */

@@ -75,6 +75,7 @@ void		cable_take_frame(struct cable *cable, const char *text, size_t len);
 /* cable_token.c */
 void		cable_identify(struct cable *cable, const char *token);
 void		cable_refresh(struct cable *cable, const char *token);
+void		cable_disconnect(void *client, const struct istr *subject, bool reconnect);
 void		cable_forget_token(struct cable *cable);
 
 #endif							/* CABLE_PRIVATE_H */

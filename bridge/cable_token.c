@@ -119,6 +119,18 @@ cable_refresh(struct cable *cable, const char *token)
 }
 
 /*
+ * Somebody who manages users wants all of this subject's connections ended.
+ */
+void
+cable_disconnect(void *client, const struct istr *subject, bool reconnect)
+{
+	struct cable *cable = client;
+
+	if (cable->claims.subject == subject)
+		cable_want_close(cable, CODE_REMOTE, reconnect);
+}
+
+/*
  * The keys have been read: decide about a token that waited for them.  If the
  * reading was begun before the token came, it waits for the next.
  */

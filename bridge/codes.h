@@ -16,6 +16,7 @@
 #define CODE_UNAUTHORIZED			"unauthorized"
 #define CODE_SERVER_RESTART			"server_restart"
 #define CODE_TOKEN_EXPIRED			"token_expired"
+#define CODE_REMOTE					"remote"
 
 /* Why the database refused a subscription. */
 #define CODE_REFUSED_UNAVAILABLE	"unavailable"
@@ -24,6 +25,10 @@
 #define CODE_EVENT_PROGRESS			"progress"
 #define CODE_EVENT_REVOKED			"revoked"
 #define CODE_EVENT_HEARTBEAT		"heartbeat"
+#define CODE_EVENT_DISCONNECT		"disconnect"
+
+/* The stream of an owner is called this and the owner's id. */
+#define CODE_OWNER_STREAM			"owner:"
 
 #define CODE_CHANNEL				"sync_progress"
 #define CODE_EXTENSION				"sync_progress"

@@ -15,6 +15,7 @@
 struct bridge;
 struct conn;
 struct conns;
+struct istr;
 struct lws;
 
 enum conn_stage
@@ -34,6 +35,8 @@ struct conn_client_ops
 	/* The deadline has passed.  False: end the connection. */
 	bool		(*on_deadline) (void *client);
 	void		(*on_time) (void *client, int64_t now_ms);
+	/* Say goodbye, if it has come with a token of this subject. */
+	void		(*disconnect) (void *client, const struct istr *subject, bool reconnect);
 };
 
 struct conn

@@ -33,6 +33,8 @@ event_type_of(const char *name)
 		return EVENT_REVOKED;
 	if (strcmp(name, CODE_EVENT_HEARTBEAT) == 0)
 		return EVENT_HEARTBEAT;
+	if (strcmp(name, CODE_EVENT_DISCONNECT) == 0)
+		return EVENT_DISCONNECT;
 	return EVENT_OTHER;
 }
 
@@ -70,6 +72,19 @@ event_payload(const char *raw, size_t len, json_t *data)
 	return payload;
 }
 
+/* Who is to be disconnected, and whether for good. */
+static bool
+event_parse_disconnect(const char *stream, json_t *data, struct event *event)
+{
+	json_t	   *reconnect = json_object_get(data, "reconnect");
+
+	event->reconnect = reconnect == NULL || json_is_true(reconnect);
+	return strncmp(stream, CODE_OWNER_STREAM, strlen(CODE_OWNER_STREAM)) == 0 &&
+		stream[strlen(CODE_OWNER_STREAM)] != '\0' &&
+		(data == NULL || json_is_object(data)) &&
+		(reconnect == NULL || json_is_boolean(reconnect));
+}
+
 /* Stream, version, final and data; the type is known already. */
 static bool
 event_parse_members(json_t *root, const char *raw, size_t len,
@@ -90,6 +105,10 @@ event_parse_members(json_t *root, const char *raw, size_t len,
 	if (final && !json_is_boolean(final))
 		return false;
 	if (event->type == EVENT_PROGRESS && (version == NULL || json_integer_value(version) <= 0))
+		return false;
+
+	if (event->type == EVENT_DISCONNECT &&
+		!event_parse_disconnect(json_string_value(stream), data, event))
 		return false;
 
 	event->version = json_integer_value(version);
@@ -127,6 +146,13 @@ event_parse(const char *raw, size_t len, struct event *event)
 		event_clear(event);
 	json_decref(root);
 	return ok;
+}
+
+/* The owner whom an EVENT_DISCONNECT is about. */
+const char *
+event_owner(const struct event *event)
+{
+	return event->stream + strlen(CODE_OWNER_STREAM);
 }
 
 void

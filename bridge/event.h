@@ -18,6 +18,7 @@ enum event_type
 	EVENT_PROGRESS,				/* a state; the newest replaces the others */
 	EVENT_REVOKED,				/* who may watch has changed: ask again */
 	EVENT_HEARTBEAT,			/* the whole path from the worker works */
+	EVENT_DISCONNECT,			/* whoever is of this owner has to go */
 	EVENT_OTHER					/* well-formed, of a type not known here */
 };
 
@@ -27,10 +28,12 @@ struct event
 	char	   *stream;			/* NULL for a heartbeat */
 	int64_t		version;
 	bool		final;
+	bool		reconnect;		/* EVENT_DISCONNECT: and may come again */
 	struct msg *payload;		/* NULL: left out, to be read */
 };
 
 bool		event_parse(const char *raw, size_t len, struct event *event) must_check;
+const char *event_owner(const struct event *event);
 void		event_clear(struct event *event);
 
 #endif							/* EVENT_H */

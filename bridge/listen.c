@@ -9,6 +9,8 @@
  * A notification counts only if the worker sent it, which its process id
  * tells.  Any other is passed on as a hint, and the worker's id is asked for
  * again, once a second at most: a worker that was restarted has a new one.
+ * For what can be asked for that is enough.  To disconnect somebody is said once
+ * and nowhere else, so such a message waits for the answer, a few of them.
  *
  * Silence is not taken for peace.  The worker sends a heartbeat in a known
  * interval; a little after one is missed, attach() is called to see whether the
@@ -38,12 +40,20 @@
 #define LISTEN_WORKER_MAX_MS	2000
 #define LISTEN_REASK_EVERY_MS	1000
 #define LISTEN_BEATS_MISSED		3
+#define LISTEN_HELD_MAX			64
 
 enum listen_step
 {
 	STEP_NONE,					/* no query is under way */
 	STEP_LISTEN,
 	STEP_ATTACH
+};
+
+/* What is to be believed if its sender proves to be the worker. */
+struct listen_held
+{
+	int			pid;
+	struct event event;
 };
 
 struct listen
@@ -64,6 +74,9 @@ struct listen
 	bool		wants_listen;
 	bool		wants_attach;
 	struct log_rate bad_rate;
+	struct listen_held held[LISTEN_HELD_MAX];
+	int			held_count;
+	int			held_asked;		/* so many came before attach() was sent */
 };
 
 static void listen_up(void *arg);
@@ -73,6 +86,28 @@ static void listen_readable(void *arg);
 static const struct pg_ops listen_pg_ops = {
 	.up = listen_up, .down = listen_down, .readable = listen_readable
 };
+
+/*
+ * Of the first "count" that are held those that the worker has sent are
+ * believed now, and the others forgotten.
+ */
+static void
+listen_release(struct listen *listen, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		struct listen_held *held = &listen->held[i];
+
+		if (listen->worker_pid != 0 && held->pid == listen->worker_pid)
+			listen->ops->event(listen->arg, &held->event, true);
+		else if (log_rate_allows(&listen->bad_rate, "listen"))
+			log_warn("listen", "the worker did not send this, ignored type=disconnect pid=%d", held->pid);
+		event_clear(&held->event);
+	}
+	listen->held_count -= count;
+	memmove(listen->held, listen->held + count, (size_t) listen->held_count * sizeof(listen->held[0]));
+	listen->held_asked = 0;
+}
 
 struct listen *
 listen_create(struct ev_loop *loop, const struct conninfo *info,
@@ -89,6 +124,8 @@ listen_create(struct ev_loop *loop, const struct conninfo *info,
 void
 listen_free(struct listen *listen)
 {
+	listen->worker_pid = 0;
+	listen_release(listen, listen->held_count);
 	pg_free(listen->pg);
 	free(listen->channel);
 	free(listen);
@@ -174,6 +211,7 @@ listen_send_attach(struct listen *listen, int64_t within_ms)
 	buf_printf(&sql, "SELECT worker_pid, channel, heartbeat_interval_ms "
 			   "FROM %s.sync_progress_attach()", pg_schema(listen->pg));
 	listen->wants_attach = false;
+	listen->held_asked = listen->held_count;
 	listen->asked_ms = listen->now_ms;
 	listen_send(listen, STEP_ATTACH, sql.data, within_ms);
 	buf_free(&sql);
@@ -206,6 +244,7 @@ listen_down(void *arg)
 
 	listen->step = STEP_NONE;
 	listen->worker_pid = 0;
+	listen_release(listen, listen->held_count);
 	listen->wants_listen = listen->wants_attach = false;
 	listen_set_live(listen, false);
 }
@@ -256,6 +295,8 @@ listen_attached(struct listen *listen, const PGresult *result)
 	}
 	listen->worker_pid = pid;
 	listen_set_live(listen, true);
+	if (pid != 0)
+		listen_release(listen, listen->held_asked);
 }
 
 static void
@@ -296,6 +337,14 @@ listen_notified(struct listen *listen, const PGnotify *notify)
 		if (log_rate_allows(&listen->bad_rate, "listen"))
 			log_warn("listen", "notification not understood pid=%d bytes=%zu",
 					 notify->be_pid, strlen(notify->extra));
+		return;
+	}
+	if (!is_trusted && event.type == EVENT_DISCONNECT && listen->held_count < LISTEN_HELD_MAX)
+	{
+		listen->held[listen->held_count++] = (struct listen_held)
+		{
+			notify->be_pid, event
+		};
 		return;
 	}
 	listen->ops->event(listen->arg, &event, is_trusted);

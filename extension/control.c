@@ -8,21 +8,26 @@
 #include "catalog.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "event.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "guc.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
+#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #define FLUSH_TIMEOUT_MS	30000
+#define OWNER_MAX			200 /* characters, as in sync_sessions */
 
 PG_FUNCTION_INFO_V1(sync_progress_flush);
 PG_FUNCTION_INFO_V1(sync_progress_attach);
 PG_FUNCTION_INFO_V1(sync_progress_due);
+PG_FUNCTION_INFO_V1(sync_progress_disconnect);
 
 /* The entry of the calling function's database, or an error. */
 static SpDatabase *
@@ -134,5 +139,49 @@ sync_progress_due(PG_FUNCTION_ARGS)
 	}
 	if (wake)
 		sp_shared_wake_worker(database);
+	PG_RETURN_VOID();
+}
+
+/* The owner's id, or an error. */
+static char *
+owner_argument(FunctionCallInfo fcinfo, int place)
+{
+	char	   *owner = PG_ARGISNULL(place) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(place));
+
+	if (owner == NULL || owner[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("owner_id must not be empty"),
+				 errhint("Pass the id of the user who is to be disconnected.")));
+	if (pg_mbstrlen(owner) > OWNER_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("owner_id is longer than %d characters", OWNER_MAX),
+				 errhint("Pass the owner_id that the user's sessions and tokens have.")));
+	return owner;
+}
+
+/*
+ * sync_progress_disconnect(owner_id, reconnect)
+ *
+ * A row in the ledger, as any message is: told by the worker when this
+ * transaction has committed, and never if it rolls back.
+ */
+Datum
+sync_progress_disconnect(PG_FUNCTION_ARGS)
+{
+	SpDatabase *database = require_database(fcinfo);
+	char	   *owner;
+
+	PreventCommandIfReadOnly("sync_progress_disconnect()");
+	PreventCommandIfParallelMode("sync_progress_disconnect()");
+	PreventCommandDuringRecovery("sync_progress_disconnect()");
+	owner = owner_argument(fcinfo, 0);
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("reconnect must not be null"),
+				 errhint("true asks the user's clients to come back by themselves, false to stay away.")));
+	sp_event_disconnect(sp_catalog_of_function(fcinfo->flinfo->fn_oid), database, owner, PG_GETARG_BOOL(1));
 	PG_RETURN_VOID();
 }

@@ -11,6 +11,8 @@
  * A statement that makes many events for one owner leaves one that asks to
  * read the list again: nobody wants ten thousand messages of a bulk load.
  *
+ * That an owner is to be disconnected goes the same way.
+ *
  * A row's label is the event's type, the owner and the data, a line each.  Only
  * the owner may have line breaks in it, for in JSON they are escaped.
  */
@@ -26,6 +28,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
+
+#define DISCONNECT		"disconnect"	/* a type, of no list */
 
 /* The events of one owner. */
 typedef struct OwnerEvents
@@ -233,23 +237,40 @@ sp_events_end(SpEvents *events)
 		sp_mark_message(events->database);
 }
 
-/*
- * No event of a list, but a message as well: who watches the stream must be
- * asked again whether they may, or what instead.
- */
-void
-sp_event_revoked(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream)
+/* Write a message that is no event of a list into the ledger; its stamp is the time. */
+static void
+leave_message(const SpCatalog *catalog, SpDatabase *database, SpRow *row)
 {
-	SpRow		row = {.session = session, .op = SP_OP_REVOKED, .label = stream};
 	int			heap;
 
-	row.stamp = sp_unix_us(GetCurrentTimestamp());	/* comparable with
+	row->stamp = sp_unix_us(GetCurrentTimestamp()); /* comparable with
 													 * versions */
-	heap = sp_ledger_insert(catalog, database, &row, 1);
+	if (row->op == SP_OP_EVENT)
+		row->amount = row->stamp;
+	heap = sp_ledger_insert(catalog, database, row, 1);
 	if (database == NULL)
 		return;
 	sp_mark_heap(database, heap);
 	sp_mark_message(database);
+}
+
+/* Who watches the stream must be asked again whether they may, or what instead. */
+void
+sp_event_revoked(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream)
+{
+	SpRow		row = {.session = session, .op = SP_OP_REVOKED, .label = stream};
+
+	leave_message(catalog, database, &row);
+}
+
+/* Whoever is connected with a token of this owner must go (and come again, or not). */
+void
+sp_event_disconnect(const SpCatalog *catalog, SpDatabase *database, const char *owner, bool reconnect)
+{
+	SpRow		row = {.op = SP_OP_EVENT};
+
+	row.label = psprintf(DISCONNECT "\n%s\n{\"reconnect\":%s}", owner, reconnect ? "true" : "false");
+	leave_message(catalog, database, &row);
 }
 
 /* The message that a row is. */
@@ -264,5 +285,7 @@ sp_event_message(const SpRow *row, TimestampTz now)
 		return NULL;			/* nothing that we wrote */
 	*owner++ = '\0';
 	*data++ = '\0';
+	if (strcmp(type, DISCONNECT) == 0)
+		return sp_payload_disconnect(owner, row->amount, data, now);
 	return sp_payload_event(owner, row->amount, type, data, now);
 }

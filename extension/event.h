@@ -19,6 +19,7 @@ extern void sp_events_add_reloaded(SpEvents *events, const char *owner, int64 co
 extern void sp_events_end(SpEvents *events);
 
 extern void sp_event_revoked(const SpCatalog *catalog, SpDatabase *database, int64 session, const char *stream);
+extern void sp_event_disconnect(const SpCatalog *catalog, SpDatabase *database, const char *owner, bool reconnect);
 extern char *sp_event_message(const SpRow *row, TimestampTz now);
 
 #endif							/* SP_EVENT_H */

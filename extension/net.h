@@ -35,7 +35,7 @@ typedef enum SpOp
 	SP_OP_GONE = 'K',			/* the table's row was deleted */
 	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it; amount: slot flags */
 	SP_OP_REVOKED = 'X',		/* deleted, or another's: label is its stream */
-	SP_OP_EVENT = 'E',			/* for a list; amount: version, label: event.c */
+	SP_OP_EVENT = 'E',			/* an owner's; amount: version, label: event.c */
 } SpOp;
 
 typedef struct SpRow

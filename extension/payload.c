@@ -138,6 +138,22 @@ sp_payload_event(const char *owner, int64 version, const char *type, const char 
 	return text.data;
 }
 
+/*
+ * Whoever watches with a token of this owner is to be disconnected.  "data",
+ * how, says nothing about anybody's sessions: it is never left out.
+ */
+char *
+sp_payload_disconnect(const char *owner, int64 version, const char *data, TimestampTz now)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	append_head(&text, psprintf("owner:%s", owner), version, "disconnect", false);
+	append_owner(&text, owner, now);
+	appendStringInfo(&text, ",\"data\":%s}", data);
+	return text.data;
+}
+
 /* Watchers of the stream must be asked for their right to it again. */
 char *
 sp_payload_revoked(const char *stream, TimestampTz now)

@@ -29,6 +29,7 @@ extern char *sp_payload_revoked(const char *stream, TimestampTz now);
 extern char *sp_payload_facts(const SpFacts *facts);
 extern char *sp_payload_event(const char *owner, int64 version, const char *type,
 							  const char *data, TimestampTz now);
+extern char *sp_payload_disconnect(const char *owner, int64 version, const char *data, TimestampTz now);
 extern char *sp_payload_heartbeat(TimestampTz now);
 
 #endif							/* SP_PAYLOAD_H */

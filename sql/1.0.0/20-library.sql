@@ -23,6 +23,10 @@ CREATE FUNCTION sync_progress_flush()
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_flush';
 COMMENT ON FUNCTION sync_progress_flush IS 'Has the worker fold and tell everything that is committed by now, and waits until it has (at most 30 s). Sessions locked by others are not waited for';
 
+CREATE FUNCTION sync_progress_disconnect(owner_id text, reconnect boolean DEFAULT true)
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sync_progress_disconnect';
+COMMENT ON FUNCTION sync_progress_disconnect IS 'When this transaction commits, every bridge that listens disconnects whoever has come with a token of this owner; reconnect: whether the clients are asked to come back by themselves. A token stays valid until it expires: rotate or remove its key to keep somebody out';
+
 CREATE FUNCTION sync_progress_attach(OUT worker_pid integer, OUT channel text, OUT heartbeat_interval_ms integer)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1 AS 'MODULE_PATHNAME', 'sync_progress_attach';
 COMMENT ON FUNCTION sync_progress_attach IS 'For bridges, right after LISTEN: starts the worker where there is none (worker_pid 0: not up yet), asks for heartbeats until this session ends';

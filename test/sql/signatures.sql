@@ -9,7 +9,7 @@ CREATE TEMP TABLE callable AS
 	SELECT oid::regprocedure::text AS signature, proname::text, format('%s.%I', pronamespace::regnamespace, proname) AS name, pronargs, pronargdefaults
 	FROM extension_functions WHERE prorettype <> 'trigger'::regtype;
 
-SELECT plan(28 + (SELECT count(*)::integer FROM callable));
+SELECT plan(29 + (SELECT count(*)::integer FROM callable));
 
 -- every function of the contract, with its arguments in their order
 SELECT is(pg_get_function_arguments(format('sync.%I', split_part(f, '|', 1))::regproc), split_part(f, '|', 2), split_part(f, '|', 1) || ': its arguments are as promised')
@@ -29,6 +29,7 @@ FROM unnest(ARRAY[
 	'sync_progress_rotate_key|overlap interval DEFAULT ''1 day''::interval',
 	'sync_progress_add_key|kid text, alg text, jwk jsonb, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone',
 	'sync_progress_remove_key|kid text',
+	'sync_progress_disconnect|owner_id text, reconnect boolean DEFAULT true',
 	'sync_progress_track|"table" regclass, kind text, columns jsonb', 'sync_progress_untrack|"table" regclass', 'sync_progress_session|kind text, source_id text',
 	'sync_progress_perform|identifier text, action text, data jsonb, claims jsonb',
 	'sync_progress_callback|claims jsonb, report jsonb']) AS f;
@@ -60,7 +61,7 @@ SELECT ok(obj_description(oid, 'pg_extension') <> '', 'the extension has a comme
 
 -- what functions that write say of themselves
 SELECT is(string_agg(proname, ', '), NULL, 'what writes is VOLATILE and PARALLEL UNSAFE') FROM extension_functions
-WHERE proname ~ '^sync_(progress_(track|untrack|increment|increment_many|set|flush|attach|subscribe|token|callback_token|rotate_key|add_key|remove_key|perform|callback|report)|session_(start|pause|resume|cancel|complete|fail|retry|rename|pin|delete))$'
+WHERE proname ~ '^sync_(progress_(track|untrack|increment|increment_many|set|flush|disconnect|attach|subscribe|token|callback_token|rotate_key|add_key|remove_key|perform|callback|report)|session_(start|pause|resume|cancel|complete|fail|retry|rename|pin|delete))$'
 	AND NOT (provolatile = 'v' AND proparallel = 'u');
 SELECT is((SELECT format('%s %s', extrelocatable, extnamespace::regnamespace) FROM pg_extension WHERE extname = 'sync_progress'), 'f sync', 'it stays in the schema it was created in');
 

@@ -171,6 +171,9 @@ for my $type (qw(session_created session_renamed session_pinned session_deleted 
 	$message = $listener->wait_for('owner:alice', sub { $_->{type} eq $type && ($_->{data}{session_id} // $listed) == $listed });
 	is(join(' ', ($message ? $message->{raw} : '') =~ /"(\w+)":/g), join(' ', fixture($type) =~ /"(\w+)":/g), "[004-03] $type: as the fixture has it, in the same order");
 }
+sql("SELECT sync.sync_progress_disconnect('alice')");
+$message = $listener->wait_for('owner:alice', sub { $_->{type} eq 'disconnect' });
+is($message && $message->{raw} =~ s/\d{16}|\d{10}\.\d{6}/0/gr, fixture('disconnect') =~ s/\d{16}|\d{10}\.\d{6}/0/gr, 'disconnect: as the fixture has it');
 my $bridge = $node->background_psql('postgres');
 $bridge->query_safe('SELECT * FROM sync.sync_progress_attach()');
 my $beat;

@@ -150,6 +150,41 @@ other_types_are_told_apart(void **state)
 }
 
 static void
+a_disconnection_names_an_owner(void **state)
+{
+	assert_true(parse("{\"stream\":\"owner:a:b\",\"version\":5,\"type\":\"disconnect\",\"final\":false,"
+					  "\"owner\":\"a:b\",\"emitted_at\":1.5,\"data\":{\"reconnect\":false}}"));
+	assert_int_equal(event.type, EVENT_DISCONNECT);
+	assert_string_equal(event_owner(&event), "a:b");
+	assert_false(event.reconnect);
+	assert_null(event.payload);
+	event_clear(&event);
+	assert_true(parse("{\"stream\":\"owner:a\",\"type\":\"disconnect\",\"data\":{\"reconnect\":true}}"));
+	assert_true(event.reconnect);
+}
+
+static void
+who_is_disconnected_may_come_again_unless_it_is_said(void **state)
+{
+	assert_true(parse("{\"stream\":\"owner:a\",\"type\":\"disconnect\"}"));
+	assert_true(event.reconnect);
+	event_clear(&event);
+	assert_true(parse("{\"stream\":\"owner:a\",\"type\":\"disconnect\",\"data\":{}}"));
+	assert_true(event.reconnect);
+}
+
+static void
+a_disconnection_of_nobody_is_refused(void **state)
+{
+	assert_true(is_refused("{\"type\":\"disconnect\"}"));
+	assert_true(is_refused("{\"type\":\"disconnect\",\"stream\":\"sync:1\"}"));
+	assert_true(is_refused("{\"type\":\"disconnect\",\"stream\":\"owner:\"}"));
+	assert_true(is_refused("{\"type\":\"disconnect\",\"stream\":\"owner\"}"));
+	assert_true(is_refused("{\"type\":\"disconnect\",\"stream\":\"owner:a\",\"data\":[]}"));
+	assert_true(is_refused("{\"type\":\"disconnect\",\"stream\":\"owner:a\",\"data\":{\"reconnect\":1}}"));
+}
+
+static void
 only_a_state_has_data(void **state)
 {
 	assert_true(parse("{\"type\":\"revoked\",\"stream\":\"sync:1\",\"data\":{\"a\":1}}"));
@@ -263,6 +298,9 @@ main(void)
 		event_test(a_heartbeat_has_no_stream),
 		event_test(a_revocation_needs_no_version),
 		event_test(other_types_are_told_apart),
+		event_test(a_disconnection_names_an_owner),
+		event_test(who_is_disconnected_may_come_again_unless_it_is_said),
+		event_test(a_disconnection_of_nobody_is_refused),
 		event_test(only_a_state_has_data),
 		event_test(what_is_no_json_object_is_refused),
 		event_test(something_behind_the_object_is_refused),

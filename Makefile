@@ -34,7 +34,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge unit demo demo-clean check bench bench-eta lint format
+OWN_GOALS = help bridge unit demo demo-clean check bench bench-bridge bench-eta lint format
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -59,6 +59,7 @@ clean-programs:
 	$(MAKE) -C bridge clean
 	$(MAKE) -C demo clean
 	$(MAKE) -C test/bench clean
+	$(MAKE) -C test/load clean
 
 build/pg_version: FORCE
 	@mkdir -p build
@@ -75,6 +76,8 @@ help:
 	@echo 'make demo-clean    remove what it made'
 	@echo 'make check         install what is missing, build, and run every test'
 	@echo 'make bench         what an increment costs, next to what else could count'
+	@echo 'make bench-bridge  what the bridge does with 10,000 connections, next to a bare loop of send()'
+	@echo '                   (ONLY="fanout memory handshakes sessions storm slow", CONNECTIONS)'
 	@echo 'make bench-eta     how good the estimates of the time remaining are (SEEDS=20, BASE=1)'
 	@echo 'make lint          layout, warnings, cppcheck, shellcheck'
 	@echo 'make format        lay out the C code'
@@ -114,6 +117,9 @@ endif
 bench:
 	@test/bench/bench.sh
 
+bench-bridge:
+	@test/load/bench.sh
+
 bench-eta: build/judge-eta
 	@test/bench/eta/report.mjs
 
@@ -138,5 +144,6 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help clean-programs bridge unit demo demo-clean check bench bench-eta lint format \
+.PHONY: FORCE help clean-programs bridge unit demo demo-clean check bench bench-bridge bench-eta lint \
+	format \
 	installcheck-prepare

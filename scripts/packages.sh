@@ -2,9 +2,9 @@
 # Install the Debian packages that are missing here, after saying what each is
 # for.
 #
-#   scripts/packages.sh build|demo|bench|check|lint
+#   scripts/packages.sh build|demo|bench|load|check|lint
 #
-# "demo", "bench" and "check" include "build".  Needs root or sudo only if something is
+# "demo", "bench", "load" and "check" include "build".  Needs root or sudo only if something is
 # missing.  No cluster is created and no service is left running: a server
 # installed here finds create_main_cluster = off while its package is set up,
 # and that setting is taken away again at the end.
@@ -62,7 +62,7 @@ has_package libcjose-dev|libcjose-dev|checks signed tokens (JWT), for the bridge
 has_package libjansson-dev|libjansson-dev|JSON, for the bridge
 has_package libinih-dev|libinih-dev|reads the bridge's configuration file
 LIST
-  case $1 in demo | bench | check)
+  case $1 in demo | bench | load | check)
     cat <<'LIST'
 has_server|postgresql-PGMAJOR|the PostgreSQL server itself, run in a private cluster
 LIST
@@ -84,6 +84,11 @@ LIST
     cat <<'LIST'
 has_package redis-tools|redis-tools|Redis, which live mode is compared with
 has_package libhiredis-dev|libhiredis-dev|Redis's client library, likewise
+LIST
+  esac
+  case $1 in load)
+    cat <<'LIST'
+has_node|nodejs|drives the load client
 LIST
   esac
   case $1 in lint)
@@ -123,8 +128,8 @@ clean_up() {
 }
 
 case ${1:-} in
-build | demo | bench | check | lint) set=$1 ;;
-*) die "usage: scripts/packages.sh build|demo|bench|check|lint" ;;
+build | demo | bench | load | check | lint) set=$1 ;;
+*) die "usage: scripts/packages.sh build|demo|bench|load|check|lint" ;;
 esac
 
 list=$(missing "$set")

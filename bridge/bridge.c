@@ -214,7 +214,7 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 		if (bridge->www == NULL)
 			die(2, "main", "cannot serve www \"%s\": %s", config->www, error);
 	}
-	bridge->loop = loop_create(&loop_ops, bridge, protocols, config->max_connections);
+	bridge->loop = loop_create(&loop_ops, bridge, protocols, config);
 	ev = loop_ev(bridge->loop);
 	bridge->conns = conns_create(bridge);
 	bridge->query = query_create(ev, conninfo, &query_ops, bridge);

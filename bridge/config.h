@@ -29,6 +29,8 @@ struct config
 	char	   *audience;		/* empty: not checked */
 	char	   *cookie;
 	struct config_list allowed_origin;
+	char	   *tls_cert;		/* empty: no TLS */
+	char	   *tls_key;
 	char	   *www;			/* empty: nothing is served */
 	int			log_level;		/* enum log_level */
 	int			max_connections;

@@ -179,7 +179,7 @@ conns_adopt(struct conns *conns, int fd)
 	set_socket_options(conns, fd);
 	memset(&info, 0, sizeof(info));
 	info.vh = loop_vhost(conns->bridge->loop);
-	info.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP;
+	info.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL;
 	info.fd.sockfd = fd;
 	info.opaque = conn;
 

@@ -22,7 +22,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "config.h"
 #include "log.h"
+#include "tls.h"
 #include "wheel.h"
 
 #define LOOP_HEADER_BYTES	8192
@@ -121,7 +123,7 @@ loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
 
 static void
 loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
-					int max_connections)
+					const struct config *config)
 {
 	struct lws_context_creation_info info;
 	void	   *foreign_loops[1] = {loop->ev};
@@ -141,7 +143,8 @@ loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
 	info.max_http_header_pool2 = LOOP_HEADER_POOL;
 	info.timeout_secs = 10;
 	info.keepalive_timeout = 30;
-	info.fd_limit_per_thread = (unsigned) max_connections + LOOP_SPARE_FDS;
+	info.fd_limit_per_thread = (unsigned) config->max_connections + LOOP_SPARE_FDS;
+	tls_set_up(config, &info);
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, loop_lws_log);
 	loop->context = lws_create_context(&info);
@@ -156,7 +159,7 @@ loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
  */
 struct loop *
 loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *protocols,
-			int max_connections)
+			const struct config *config)
 {
 	struct loop *loop = mem_zalloc(sizeof(*loop));
 
@@ -165,7 +168,7 @@ loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *p
 	loop->ev = ev_default_loop(EVFLAG_AUTO);
 	if (loop->ev == NULL)
 		die(1, "loop", "libev does not start");
-	loop_create_context(loop, protocols, max_connections);
+	loop_create_context(loop, protocols, config);
 
 	ev_timer_init(&loop->tick, loop_on_tick, WHEEL_TICK_MS / 1000.0, WHEEL_TICK_MS / 1000.0);
 	loop->tick.data = loop;

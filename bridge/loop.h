@@ -13,6 +13,7 @@
 #define LOOP_RX_BYTES	512
 #define LOOP_TX_BYTES	65536
 
+struct config;
 struct ev_loop;
 struct loop;
 struct lws_protocols;
@@ -26,7 +27,7 @@ struct loop_ops
 };
 
 struct loop *loop_create(const struct loop_ops *ops, void *arg,
-						 const struct lws_protocols *protocols, int max_connections)
+						 const struct lws_protocols *protocols, const struct config *config)
 			must_check;
 void		loop_free(struct loop *loop);
 void		loop_turn_within(struct loop *loop, int64_t wait_ms);

@@ -76,6 +76,7 @@ command -v prove|perl|runs every test
 perl -MIPC::Run -e1|libipc-run-perl|tests that crash and restart servers
 has_node|nodejs|tests with the stock Action Cable client
 command -v npm|npm|fetches that client
+command -v openssl|openssl|makes the certificate that TLS is tested with
 command -v chromium|chromium|tests the page in a real browser
 has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
 LIST

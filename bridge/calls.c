@@ -61,6 +61,19 @@ finish(struct ask_batch *batch, const PGresult *rows, const char *error,
 	ask_done(batch, rows ? ASK_ANSWERED : error ? ASK_FAILED : ASK_LOST);
 }
 
+/*
+ * Does the answer have the columns that were asked for?  What speaks the
+ * protocol need not be what it is taken for; else it counts as a failure.
+ */
+static const PGresult *
+with_columns(const PGresult *rows, int columns, const char **error)
+{
+	if (rows == NULL || PQnfields(rows) == columns)
+		return rows;
+	*error = "the answer has other columns than were asked for";
+	return NULL;
+}
+
 /* ---- subscribe ---- */
 
 static void
@@ -68,6 +81,7 @@ subscribe_done(void *arg, const PGresult *rows, const char *error)
 {
 	struct ask_batch *batch = arg;
 
+	rows = with_columns(rows, 7, &error);
 	for (int i = 0; rows && i < PQntuples(rows); i++)
 	{
 		struct ask_row row = {.ord = atoi(PQgetvalue(rows, i, 0))};
@@ -107,6 +121,7 @@ snapshots_done(void *arg, const PGresult *rows, const char *error)
 {
 	struct ask_batch *batch = arg;
 
+	rows = with_columns(rows, 4, &error);
 	for (int i = 0; rows && i < PQntuples(rows); i++)
 	{
 		struct ask_row row = {0};
@@ -153,6 +168,7 @@ keys_done(void *arg, const PGresult *rows, const char *error)
 {
 	struct keys_call *call = arg;
 
+	rows = with_columns(rows, 3, &error);
 	if (rows)
 	{
 		auth_keys_begin(call->auth);

@@ -8,6 +8,7 @@
 #include "cell.h"
 #include "flush.h"
 #include "fold.h"
+#include "lineage.h"
 #include "marks.h"
 #include "queue.h"
 #include "stall.h"
@@ -220,6 +221,7 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 		sp_queue_retell(queue, catalog);
 	if (look)
 	{
+		sp_lineage_touch(catalog, database);
 		sp_stall_touch(catalog, database);
 		MemoryContextSwitchTo(context);
 	}

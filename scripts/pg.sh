@@ -2,6 +2,7 @@
 # A private PostgreSQL cluster: nobody else's, and gone without a trace.
 #
 #   scripts/pg.sh start DIR BINDIR [SETTING=VALUE]...   make it if need be, start it
+#   scripts/pg.sh standby DIR BINDIR PRIMARY            a copy of the running cluster in PRIMARY
 #   scripts/pg.sh stop DIR                              stop it, if it runs
 #   scripts/pg.sh socket DIR                            print its socket directory
 #
@@ -63,6 +64,21 @@ start() {
   }
 }
 
+# Make a copy of another cluster that follows it; "start" starts it.
+standby() {
+  bindir=$1
+  primary=$(cat "$2/socket.path")
+  make_socket_dir
+  mkdir "$dir/data"
+  chmod 700 "$dir/data"
+  ! is_root || chown "$(run_user)" "$dir/data"
+  as_user "$bindir/pg_basebackup" -D "$dir/data" -d "host=$primary user=postgres" -c fast -R
+  {
+    echo "unix_socket_directories = '$(socket_dir)'"
+    echo "include_if_exists = '$dir/settings.conf'"
+  } >>"$dir/data/postgresql.conf"
+}
+
 # By the pid that the server itself wrote down, and only if that is still a
 # postgres: after a reboot the number may be anyone's.
 stop() {
@@ -83,7 +99,7 @@ stop() {
   esac
 }
 
-usage="usage: scripts/pg.sh start DIR BINDIR [SETTING=VALUE]... | stop DIR | socket DIR"
+usage="usage: scripts/pg.sh start DIR BINDIR [SETTING=VALUE]... | standby DIR BINDIR PRIMARY | stop DIR | socket DIR"
 [ $# -ge 2 ] || die "$usage"
 verb=$1
 mkdir -p "$2"
@@ -91,6 +107,7 @@ dir=$(cd "$2" && pwd)
 shift 2
 case $verb in
 start) [ $# -ge 1 ] || die "$usage"; start "$@" ;;
+standby) [ $# -eq 2 ] || die "$usage"; standby "$@" ;;
 stop) stop ;;
 socket) socket_dir ;;
 *) die "$usage" ;;

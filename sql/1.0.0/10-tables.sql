@@ -171,6 +171,11 @@ BEGIN
 END
 $$;
 
+-- A key, or a publication FOR ALL TABLES would refuse the update.
+CREATE TABLE sync_timeline (timeline bigint PRIMARY KEY);
+COMMENT ON TABLE sync_timeline IS 'Internal: the timeline that the worker last ran on; after a failover it tells every open run anew. Never dumped';
+COMMENT ON COLUMN sync_timeline.timeline IS 'As pg_controldata shows it';
+
 CREATE TABLE sync_keys (
 	kid text PRIMARY KEY CHECK (kid <> ''),
 	alg text NOT NULL CHECK (alg IN ('HS256', 'RS256', 'ES256')),

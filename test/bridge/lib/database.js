@@ -38,13 +38,8 @@ export class Database {
 
   /** throttled: tells as seldom as an installation does. */
   static async start({ throttled = false } = {}) {
-    const database = new Database()
-    database.#dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
-    chmodSync(database.#dir, 0o755)
-    database.#guard = guardDirectory(database.#dir, [PG_SH, 'stop', database.#dir])
-    database.#bindir = (await run(process.env.PG_CONFIG ?? 'pg_config', ['--bindir'])).trim()
+    const database = await Database.#make()
     await database.start()
-    database.#socketDir = (await run(PG_SH, ['socket', database.#dir])).trim()
     await database.sql('CREATE ROLE app LOGIN; CREATE ROLE bridge LOGIN', { database: 'postgres' })
     await database.sql('CREATE DATABASE app', { database: 'postgres' })
     await database.sql(SETUP)
@@ -52,8 +47,44 @@ export class Database {
     return database
   }
 
-  start() {
-    return run(PG_SH, ['start', this.#dir, this.#bindir, ...SETTINGS])
+  static async #make() {
+    const database = new Database()
+    database.#dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
+    chmodSync(database.#dir, 0o755)
+    database.#guard = guardDirectory(database.#dir, [PG_SH, 'stop', database.#dir])
+    database.#bindir = (await run(process.env.PG_CONFIG ?? 'pg_config', ['--bindir'])).trim()
+    return database
+  }
+
+  /** Starts it; settings are PostgreSQL's, name=value. */
+  async start(...settings) {
+    await run(PG_SH, ['start', this.#dir, this.#bindir, ...SETTINGS, ...settings])
+    this.#socketDir = (await run(PG_SH, ['socket', this.#dir])).trim()
+  }
+
+  /** Starts a standby that follows this one. */
+  async standby() {
+    const standby = await Database.#make()
+    await run(PG_SH, ['standby', standby.#dir, standby.#bindir, this.#dir])
+    await standby.start()
+    return standby
+  }
+
+  /** A standby receives nothing more from its primary, however long that lives. */
+  async cutOff() {
+    await this.sql(`ALTER SYSTEM SET primary_conninfo = ''`)
+    await this.sql('SELECT pg_reload_conf()')
+    await until(() => this.sql('SELECT count(*) FROM pg_stat_wal_receiver'), count => count === '0', 'the standby is cut off')
+  }
+
+  /** A standby becomes a primary. */
+  promote() {
+    return this.sql('SELECT pg_promote()')
+  }
+
+  /** The directory of its socket, which is its host. */
+  get host() {
+    return this.#socketDir
   }
 
   /** mode: fast, or immediate (as in a crash). */

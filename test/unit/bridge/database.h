@@ -160,6 +160,23 @@ refuse(int index, const char *why)
 	done(index, ASK_ANSWERED);
 }
 
+static inline int rows_of(const char *query);
+
+/* Likewise of one with many: each is allowed, and has a stream of its own. */
+static inline void
+done_all(int index)
+{
+	char		name[32];
+	int			rows = rows_of(sent[index].query);
+
+	for (int ord = 1; ord <= rows; ord++)
+	{
+		snprintf(name, sizeof(name), "sync:%d.%d", index, ord);
+		answer(index, ord, name, 1, "x", NULL);
+	}
+	done(index, ASK_ANSWERED);
+}
+
 static inline int
 rows_of(const char *query)
 {

@@ -393,6 +393,80 @@ so_many_streams_are_read_at_a_time_and_no_more(void **state)
 	assert_int_equal(rows_of(sent[3].query), 1);
 }
 
+/* A storm: one comes after the other for "ms" ms; returns how many questions that makes. */
+static int
+storm(int clients, int ms)
+{
+	char		name[32];
+	int			before = sent_count;
+
+	for (int now_ms = 0; now_ms < ms || ask_flush(ask) > 0; now_ms++)
+	{
+		assert_in_range(now_ms, 0, 2 * ms + 1000);
+		ask_set_now(ask, 100000 + now_ms);
+		while (crowd_size < clients && crowd_size < clients * (now_ms + 1) / ms)
+		{
+			snprintf(name, sizeof(name), "id%d", crowd_size);
+			fake_init(&crowd[crowd_size], name, "{}");
+			ask_sub(ask, &crowd[crowd_size++].sub);
+		}
+		(void) ask_flush(ask);
+		for (int i = before; i < sent_count; i++)
+			if (sent[i].batch)
+				done_all(i);
+	}
+	return sent_count - before;
+}
+
+static void
+a_storm_makes_few_questions(void **state)
+{
+	int			questions = storm(CROWD, 240);
+
+	/* four at once, one in 80 ms, and those that fill up */
+	assert_in_range(questions, CROWD / PAIRS_MAX, 4 + 240 / 80 + CROWD / PAIRS_MAX);
+	for (int i = 0; i < CROWD; i++)
+		assert_int_equal(crowd[i].log[0], 'C');
+}
+
+static void
+who_comes_now_and_then_never_waits(void **state)
+{
+	char		name[32];
+
+	for (int i = 0; i < 40; i++)
+	{
+		snprintf(name, sizeof(name), "id%d", i);
+		fake_init(&crowd[crowd_size++], name, "{}");
+		ask_set_now(ask, 100000 + i * 80);
+		asks(&crowd[i]);
+		assert_int_equal(sent_count, i + 1);
+		done_all(i);
+	}
+}
+
+static void
+a_few_at_once_do_not_wait_and_the_next_is_told_how_long(void **state)
+{
+	crowd_asks(4);
+	for (int i = 1; i < 4; i++)
+	{
+		ask_forget(&crowd[i].sub);
+		asks(&crowd[i]);
+		assert_int_equal(sent_count, i + 1);
+	}
+	done(0, ASK_ANSWERED);
+	asks(&a);
+	assert_int_equal(sent_count, 4);
+	assert_int_equal(ask_flush(ask), 80);
+	ask_set_now(ask, 1079);
+	assert_int_equal(ask_flush(ask), 1);
+	assert_int_equal(sent_count, 4);
+	ask_set_now(ask, 1080);
+	assert_int_equal(ask_flush(ask), 0);
+	assert_int_equal(sent_count, 5);
+}
+
 int
 main(void)
 {
@@ -418,6 +492,9 @@ main(void)
 		ask_test(so_many_queries_are_under_way_and_no_more),
 		ask_test(readings_count_among_the_queries_under_way),
 		ask_test(so_many_streams_are_read_at_a_time_and_no_more),
+		ask_test(a_storm_makes_few_questions),
+		ask_test(who_comes_now_and_then_never_waits),
+		ask_test(a_few_at_once_do_not_wait_and_the_next_is_told_how_long),
 	};
 
 	return run_units(tests);

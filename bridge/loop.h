@@ -9,8 +9,12 @@
 
 #include "mem.h"
 
-/* Of each of libwebsockets' protocols: what one read and one write may be. */
-#define LOOP_RX_BYTES	512
+/*
+ * Of each of libwebsockets' protocols: what one read and one write may be.  Each
+ * WebSocket keeps a buffer of the first size; commands are shorter than that,
+ * and what is longer comes in pieces.
+ */
+#define LOOP_RX_BYTES	256
 #define LOOP_TX_BYTES	65536
 
 struct config;

@@ -34,7 +34,8 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge unit demo demo-clean check bench bench-bridge bench-eta lint format
+OWN_GOALS = help bridge unit demo demo-clean check check-conformance bench bench-bridge bench-eta \
+	lint format
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -75,6 +76,7 @@ help:
 	@echo '                   (MBOX=file, DEMO_PORT, DEMO_DIR, DEMO_RATE=max, DEMO_EXIT=1)'
 	@echo 'make demo-clean    remove what it made'
 	@echo 'make check         install what is missing, build, and run every test'
+	@echo 'make check-conformance  install a real Action Cable server, and compare the bridge with it, frame by frame'
 	@echo 'make bench         what an increment costs, next to what else could count'
 	@echo 'make bench-bridge  what the bridge does with 10,000 connections, next to a bare loop of send()'
 	@echo '                   (ONLY="fanout memory handshakes sessions storm slow", CONNECTIONS)'
@@ -114,6 +116,9 @@ check:
 	@scripts/check.sh
 endif
 
+check-conformance:
+	@test/conformance/conformance.sh
+
 bench:
 	@test/bench/bench.sh
 
@@ -144,6 +149,5 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help clean-programs bridge unit demo demo-clean check bench bench-bridge bench-eta lint \
-	format \
-	installcheck-prepare
+.PHONY: FORCE help clean-programs bridge unit demo demo-clean check check-conformance bench bench-bridge \
+	bench-eta lint format installcheck-prepare

@@ -2,9 +2,9 @@
 # Install the Debian packages that are missing here, after saying what each is
 # for.
 #
-#   scripts/packages.sh build|demo|bench|load|check|lint
+#   scripts/packages.sh build|demo|bench|load|check|conformance|lint
 #
-# "demo", "bench", "load" and "check" include "build".  Needs root or sudo only if something is
+# All but "lint" include "build".  Needs root or sudo only if something is
 # missing.  No cluster is created and no service is left running: a server
 # installed here finds create_main_cluster = off while its package is set up,
 # and that setting is taken away again at the end.
@@ -62,7 +62,7 @@ has_package libcjose-dev|libcjose-dev|checks signed tokens (JWT), for the bridge
 has_package libjansson-dev|libjansson-dev|JSON, for the bridge
 has_package libinih-dev|libinih-dev|reads the bridge's configuration file
 LIST
-  case $1 in demo | bench | load | check)
+  case $1 in demo | bench | load | check | conformance)
     cat <<'LIST'
 has_server|postgresql-PGMAJOR|the PostgreSQL server itself, run in a private cluster
 LIST
@@ -74,11 +74,23 @@ has_pgtap|postgresql-PGMAJOR-pgtap|tests written in SQL
 command -v pg_prove|libtap-parser-sourcehandler-pgtap-perl|runs the tests written in SQL
 command -v prove|perl|runs every test
 perl -MIPC::Run -e1|libipc-run-perl|tests that crash and restart servers
-has_node|nodejs|tests with the stock Action Cable client
-command -v npm|npm|fetches that client
 command -v openssl|openssl|makes the certificate that TLS is tested with
 command -v chromium|chromium|tests the page in a real browser
 has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
+LIST
+  esac
+  case $1 in check | conformance)
+    cat <<'LIST'
+has_node|nodejs|tests with the stock Action Cable client
+command -v npm|npm|fetches that client
+LIST
+  esac
+  case $1 in conformance)
+    cat <<'LIST'
+has_package ruby-actioncable|ruby-actioncable|Action Cable, which the bridge is compared with
+has_package ruby-activerecord|ruby-activerecord|its PostgreSQL adapter needs it
+has_package ruby-pg|ruby-pg|Ruby's client library of PostgreSQL
+command -v puma|puma|the web server that it runs in
 LIST
   esac
   case $1 in bench)
@@ -129,8 +141,8 @@ clean_up() {
 }
 
 case ${1:-} in
-build | demo | bench | load | check | lint) set=$1 ;;
-*) die "usage: scripts/packages.sh build|demo|bench|load|check|lint" ;;
+build | demo | bench | load | check | conformance | lint) set=$1 ;;
+*) die "usage: scripts/packages.sh build|demo|bench|load|check|conformance|lint" ;;
 esac
 
 list=$(missing "$set")

@@ -209,6 +209,19 @@ cable_on_time(void *client, int64_t now_ms)
 	cable_pump(cable);
 }
 
+/* Binary frames are nobody's commands, whatever is in them. */
+static void
+cable_take(struct cable *cable, struct lws *wsi, const char *in, size_t len)
+{
+	if (lws_frame_is_binary(wsi))
+	{
+		metric_count(METRIC_FRAMES_IN);
+		metric_count(METRIC_UNKNOWN_COMMANDS);
+	}
+	else
+		cable_take_frame(cable, in, len);
+}
+
 /*
  * A piece of a frame.  Frames that come in one piece, which is nearly all, are
  * taken from where they lie.
@@ -222,7 +235,7 @@ cable_receive(struct cable *cable, struct lws *wsi, const char *in, size_t len)
 
 	if (is_first && is_final)
 	{
-		cable_take_frame(cable, in, len);
+		cable_take(cable, wsi, in, len);
 		return cable->conn->is_doomed ? -1 : 0;
 	}
 	if (is_first)
@@ -239,7 +252,7 @@ cable_receive(struct cable *cable, struct lws *wsi, const char *in, size_t len)
 	buf_add(&cable->rx, in, len);
 	if (is_final)
 	{
-		cable_take_frame(cable, cable->rx.data, cable->rx.len);
+		cable_take(cable, wsi, cable->rx.data, cable->rx.len);
 		buf_free(&cable->rx);
 	}
 	return 0;

@@ -84,9 +84,13 @@ cable_perform(struct cable *cable, const struct command *command)
 		item->sub.ask_resend = true;
 		ask_sub(cable->bridge->ask, &item->sub);
 	}
-	else if (log_rate_allows(&cable_rate, "cable"))
-		log_debug("cable", "message ignored action=%.64s subscribed=%s", action,
-				  item ? "yes" : "no");
+	else
+	{
+		metric_count(METRIC_UNKNOWN_COMMANDS);
+		if (log_rate_allows(&cable_rate, "cable"))
+			log_debug("cable", "message ignored action=%.64s subscribed=%s", action,
+					  item ? "yes" : "no");
+	}
 }
 
 /*

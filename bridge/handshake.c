@@ -7,10 +7,12 @@
  * WebSocket.
  *
  * libwebsockets would upgrade on any path, and drops the connection without a
- * word when it knows no offered protocol, so both are looked at first.  A token
+ * word when it knows no offered protocol, so both are looked at first.  Who
+ * offers none at all is taken, as Rails does it: simple clients leave it out,
+ * and there is only one protocol to be spoken.  A token
  * may come as Authorization: Bearer, as ?token= or ?jid=, or in a cookie.
  * Browsers send cookies for whatever page asks: with a cookie alone the
- * origin must be there and allowed.
+ * origin must be there and be named, which "*" does not do.
  */
 #include "handshake.h"
 
@@ -127,7 +129,7 @@ page_is_allowed(const struct config *config, struct lws *wsi, bool is_cookie)
 	if (origin[0] == '\0')
 		return !is_cookie;
 	return origin_is_allowed(&config->allowed_origin, origin, host,
-							 config->auth == CONFIG_AUTH_NONE);
+							 config->auth == CONFIG_AUTH_NONE, is_cookie);
 }
 
 /*
@@ -149,7 +151,7 @@ handshake_check(struct conn *conn, struct lws *wsi)
 		strncmp(uri, CODE_CABLE_PATH, (size_t) uri_len) != 0)
 		return &not_found;
 	if (!copy_header(wsi, WSI_TOKEN_PROTOCOL, offer, sizeof(offer)) ||
-		!offers_protocol(offer))
+		(offer[0] != '\0' && !offers_protocol(offer)))
 		return &no_protocol;
 	if (!find_token(wsi, config->cookie, token, sizeof(token), &is_cookie))
 		return &token_too_long;

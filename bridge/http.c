@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cable.h"
 #include "conn.h"
 #include "handshake.h"
 #include "log.h"
@@ -268,9 +269,17 @@ check_upgrade(struct conn *conn, struct lws *wsi)
 	 */
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) == 0)
 		return -1;
-	if (lws_hdr_copy(wsi, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) < 0 ||
-		strcasecmp(upgrade, "websocket") != 0)
+	if (lws_hdr_copy(wsi, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE) < 0)
 		return -1;
+	if (strcasecmp(upgrade, "websocket") != 0)
+	{
+		/*
+		 * HTTP clients that try HTTP/2 ask for h2c, some without being told
+		 * to.
+		 */
+		reply_text(conn, wsi, 400, "Ask over HTTP/1.1, without Upgrade\n", false, true);
+		return -1;
+	}
 	refusal = handshake_check(conn, wsi);
 	if (refusal == NULL)
 		return 0;
@@ -284,9 +293,6 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 {
 	struct conn *conn;
 
-	(void) user;
-	(void) in;
-	(void) len;
 	switch (reason)
 	{
 		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
@@ -294,8 +300,12 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			return conn ? check_upgrade(conn, wsi) : -1;
 
 		case LWS_CALLBACK_ESTABLISHED:
-			/* A WebSocket without a protocol; refused before, never here. */
-			return -1;
+		case LWS_CALLBACK_RECEIVE:
+		case LWS_CALLBACK_SERVER_WRITEABLE:
+		case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		case LWS_CALLBACK_CLOSED:
+			/* A WebSocket for which no subprotocol was offered stays here. */
+			return cable_callback(wsi, reason, user, in, len);
 
 		case LWS_CALLBACK_HTTP:
 			conn = conn_of(wsi);

@@ -18,6 +18,7 @@
 #include "config.h"
 #include "conninfo.h"
 #include "log.h"
+#include "origin.h"
 #include "tls.h"
 
 #define MAIN_SPARE_FDS	256
@@ -80,6 +81,8 @@ main(int argc, char **argv)
 	if (action == CONFIG_BAD)
 		die(2, "config", "%s", error);
 	problem = accepts_check(&config);
+	if (problem == NULL)
+		problem = origins_check(&config.allowed_origin);
 	if (problem == NULL)
 		problem = tls_check(&config);
 	if (problem)

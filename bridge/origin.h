@@ -10,6 +10,8 @@
 #include "config.h"
 
 bool		origin_is_allowed(const struct config_list *allowed, const char *origin,
-							  const char *host, bool is_open) must_check;
+							  const char *host, bool is_open, bool has_cookie)
+			must_check;
+const char *origins_check(const struct config_list *allowed);
 
 #endif							/* ORIGIN_H */

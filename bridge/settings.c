@@ -26,7 +26,8 @@ const struct setting settings[] = {
 	{"cookie", KIND_TEXT, AT(cookie), "sync_progress_token", NULL, 0, 0, "NAME",
 	"name of the cookie that may hold the token"},
 	{"allowed_origin", KIND_LIST, AT(allowed_origin), "", NULL, 0, 0, "URL",
-	"page origin that may connect, besides the bridge's own; repeatable"},
+		"page origin that may connect, besides the bridge's own; https://*.example.com: "
+	"all names below; *: every page, but no cookies; repeatable"},
 	{"tls_cert", KIND_TEXT, AT(tls_cert), "", NULL, 0, 0, "FILE",
 	"certificate with its chain, PEM: all addresses speak TLS then"},
 	{"tls_key", KIND_TEXT, AT(tls_key), "", NULL, 0, 0, "FILE",

@@ -1,5 +1,5 @@
 /*
- * Who is let in: tokens, pages, and addresses.
+ * Who is let in: tokens and addresses.  Pages are in origin.test.js.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -183,26 +183,6 @@ describe('tokens', { concurrency: true }, () => {
 
   test('a token too long is refused before anything is made of it', async () => {
     await assert.rejects(RawClient.open(bridge.cable(), { headers: { Authorization: `Bearer ${'x'.repeat(6_000)}` } }), { status: 400 })
-  })
-})
-
-describe('pages', () => {
-  test('a page of another origin is refused, one of the bridge\'s own is not', async t => {
-    const token = await database.token()
-    for (const origin of ['https://elsewhere.example', 'null', `http://127.0.0.1:${bridge.port + 1}`, `http://127.0.0.1.elsewhere.example:${bridge.port}`,
-      `${bridge.origin}.elsewhere.example`, 'http://', `ftp://127.0.0.1:${bridge.port}`]) {
-      await assert.rejects(RawClient.open(bridge.cable(token), { origin }), { status: 404 }, origin)
-    }
-    await letIn(t, token, { origin: bridge.origin })
-  })
-
-  test('a page that is on the list may connect', async t => {
-    const open = await Bridge.start(database.conninfo(), ['--allowed-origin', 'https://app.example', '--allowed-origin', 'https://other.example'])
-    t.after(() => open.stop())
-    await open.ready()
-    const token = await database.token()
-    for (const origin of ['https://app.example', 'https://other.example']) (await RawClient.welcomed(open.cable(token), { origin })).close()
-    await assert.rejects(RawClient.open(open.cable(token), { origin: 'https://elsewhere.example' }), { status: 404 })
   })
 })
 

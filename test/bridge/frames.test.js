@@ -95,10 +95,14 @@ for (const [what, text] of Object.entries(NOT_UNDERSTOOD)) {
   })
 }
 
-test('binary frames that are no JSON are not answered', async t => {
+test('binary frames are not answered, not even commands', async t => {
   const client = await open(t)
   const from = client.frames.all.length
+  const command = JSON.stringify({ command: 'subscribe', identifier: identifierOf(bystanders) })
   client.sendText(Buffer.from([0, 1, 2, 255]), { binary: true })
+  client.sendText(Buffer.from(command), { binary: true })
+  client.sendText(Buffer.from(command.slice(0, 9)), { binary: true, fin: false })
+  client.sendText(Buffer.from(command.slice(9)), { binary: true, fin: true })
   await isUnharmed(client, from)
 })
 
@@ -252,10 +256,28 @@ test('a handshake that comes byte by byte', async () => {
 
 test('a protocol that is not spoken here: refused, or closed at once', async t => {
   await assert.rejects(RawClient.open(bridge.cable(token), { protocols: 'graphql-ws' }), { status: 400 })
-  await assert.rejects(RawClient.open(bridge.cable(token), { protocols: [] }), { status: 400 })
   const client = await RawClient.open(bridge.cable(token), { protocols: ['graphql-ws', 'actioncable-v1-json'] })
   t.after(() => client.close())
   assert.equal(client.socket.protocol, 'actioncable-v1-json')
+})
+
+test('no protocol at all: actioncable-v1-json is spoken, as Rails does', async t => {
+  const client = await RawClient.welcomed(bridge.cable(token), { protocols: [] })
+  t.after(() => client.close())
+  assert.equal(client.socket.protocol, '')
+  const session = await database.session()
+  await client.watch(identifierOf(session))
+  await database.increment(session, 5)
+  await client.message(identifierOf(session), ({ processed_count: count }) => count === 5)
+  client.sendText('x'.repeat(FRAME_MAX + 1))
+  assert.equal((await client.end()).code, 1009)
+})
+
+test('actioncable-unsupported is agreed to, and closed without a word', async () => {
+  const client = await RawClient.open(bridge.cable(token), { protocols: ['actioncable-unsupported', 'actioncable-v1-json'] })
+  client.subscribe(identifierOf(bystanders))
+  assert.equal((await client.end()).code, 1000)
+  assert.deepEqual(client.frames.all, [])
 })
 
 test('a WebSocket anywhere but at /cable is refused', async () => {
@@ -290,6 +312,12 @@ for (const [what, request] of [
     assert.ok(!answer.includes('welcome'), answer)
   })
 }
+
+test('an upgrade to HTTP/2, which some clients ask for unasked, is refused with what to do', async () => {
+  const answer = await exchange('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n\r\n')
+  assert.match(answer, /^HTTP\/1\.1 400 /)
+  assert.match(answer, /without Upgrade/)
+})
 
 test('a connection that says nothing is ended within ten seconds or so', async () => {
   const started = performance.now()

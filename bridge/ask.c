@@ -119,6 +119,14 @@ ask_visit(struct hub_sub *sub, void *arg)
 	ask_sub(arg, sub);
 }
 
+/* Notifications were not received for a while. */
+static void
+ask_visit_missed(struct hub_sub *sub, void *arg)
+{
+	hub_sub_missed(sub);
+	ask_visit(sub, arg);
+}
+
 /* Notifications are being received from now on, or no longer. */
 void
 ask_set_live(struct ask *ask, bool is_live)
@@ -126,7 +134,7 @@ ask_set_live(struct ask *ask, bool is_live)
 	if (is_live && !ask->is_live)
 	{
 		ask->live_since++;
-		hub_each(ask->hub, ask_visit, ask);
+		hub_each(ask->hub, ask_visit_missed, ask);
 	}
 	ask->is_live = is_live;
 }
@@ -193,9 +201,12 @@ ask_send_snapshots(struct ask *ask, bool is_hint)
 	struct ask_batch *batch = NULL;
 	const char *stream;
 
-	while ((batch == NULL || batch->rows < PAIRS_MAX) &&
-		   hub_next_wanted(ask->hub, is_hint, &stream, ask_visit, ask))
+	for (int taken = 0; taken < PAIRS_MAX; taken++)
 	{
+		if (!hub_next_wanted(ask->hub, is_hint, &stream, ask_visit, ask))
+			break;
+		if (stream == NULL)
+			continue;
 		if (batch == NULL)
 		{
 			batch = ask_batch_create(ask);
@@ -293,8 +304,16 @@ ask_allow(struct ask_batch *batch, struct hub_sub *sub, const struct ask_row *ro
 {
 	struct hub *hub = batch->ask->hub;
 	const struct kept_entry *kept = kept_find(hub_kept(hub), row->stream);
+	bool		is_complete = kept_is_complete(hub_kept(hub), batch->begin_seq);
+	bool		is_new = hub_attach(hub, sub, row->stream);
 
-	hub_attach(hub, sub, row->stream);
+	/*
+	 * Which events came since the query began is not known, but that some
+	 * did.
+	 */
+	if (is_new && ((kept && kept->event_seq > batch->begin_seq) ||
+				   (!is_complete && row->payload == NULL)))
+		sub->owes_reload = true;
 	sub->ask_attempts = 0;
 	if (sub->ask_resend)
 	{
@@ -312,7 +331,7 @@ ask_allow(struct ask_batch *batch, struct hub_sub *sub, const struct ask_row *ro
 		hub_want(hub, row->stream, true);
 	if (kept && kept->version > row->version && kept->payload == NULL)
 		hub_want(hub, row->stream, false);
-	return !kept_is_complete(hub_kept(hub), batch->begin_seq) ||
+	return !is_complete ||
 		(kept && kept->revoked_seq > batch->begin_seq);
 }
 

@@ -38,6 +38,12 @@ cable_state(struct buf *out, const struct istr *identifier, const struct hub_new
 }
 
 static void
+cable_event(struct buf *out, const struct istr *identifier, const struct hub_event *event)
+{
+	frame_event(out, identifier, event->type, event->data);
+}
+
+static void
 cable_confirm(struct buf *out, const struct hub_sub *sub)
 {
 	frame_confirm(out, sub->identifier);
@@ -154,6 +160,7 @@ const struct hub_transport cable_transport = {
 	.send = cable_send,
 	.owed = cable_owed,
 	.state = cable_state,
+	.event = cable_event,
 	.confirm = cable_confirm,
 	.reject = frame_reject
 };

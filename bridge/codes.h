@@ -27,6 +27,9 @@
 #define CODE_EVENT_HEARTBEAT		"heartbeat"
 #define CODE_EVENT_DISCONNECT		"disconnect"
 
+/* An event that means: read the list anew. */
+#define CODE_EVENT_RELOADED			"sessions_reloaded"
+
 /* The stream of an owner is called this and the owner's id. */
 #define CODE_OWNER_STREAM			"owner:"
 

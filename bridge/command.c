@@ -159,3 +159,19 @@ frame_message(struct buf *out, const struct istr *identifier, const struct msg *
 	buf_add(out, payload->bytes, payload->len);
 	buf_add_text(out, "}");
 }
+
+void
+frame_event(struct buf *out, const struct istr *identifier, const char *type,
+			const struct msg *data)
+{
+	buf_reset(out);
+	buf_add_text(out, "{\"identifier\":");
+	buf_add_json_string(out, identifier->bytes, identifier->len);
+	buf_printf(out, ",\"message\":{\"type\":\"%s\"", type);
+	if (data)
+	{
+		buf_add_text(out, ",\"data\":");
+		buf_add(out, data->bytes, data->len);
+	}
+	buf_add_text(out, "}}");
+}

@@ -7,6 +7,9 @@
  * nothing of a notification that fails here is used.  Whether the sender is to
  * be believed is not decided here.
  *
+ * Types that are not known here are events of some list.  Their name goes into
+ * what watchers are sent, so it is a plain word.
+ *
  * "data" goes on to watchers as the very bytes that came: printing it again
  * would turn 4.6 into 4.5999999999999996.  No JSON is scanned by hand for it.
  * The members before "data" are scalars, and inside a string a quote would
@@ -35,7 +38,20 @@ event_type_of(const char *name)
 		return EVENT_HEARTBEAT;
 	if (strcmp(name, CODE_EVENT_DISCONNECT) == 0)
 		return EVENT_DISCONNECT;
-	return EVENT_OTHER;
+	return EVENT_LIST;
+}
+
+/* A plain word: lower case letters and underscores, not too long. */
+static bool
+event_set_name(struct event *event, const char *name)
+{
+	size_t		len = strlen(name);
+
+	if (len == 0 || len > EVENT_NAME_MAX ||
+		strspn(name, "abcdefghijklmnopqrstuvwxyz_") != len)
+		return false;
+	memcpy(event->name, name, len + 1);
+	return true;
 }
 
 /*
@@ -113,7 +129,7 @@ event_parse_members(json_t *root, const char *raw, size_t len,
 
 	event->version = json_integer_value(version);
 	event->final = json_is_true(final);
-	if (event->type == EVENT_PROGRESS && data)
+	if ((event->type == EVENT_PROGRESS || event->type == EVENT_LIST) && data)
 	{
 		if (!json_is_object(data))
 			return false;
@@ -140,7 +156,8 @@ event_parse(const char *raw, size_t len, struct event *event)
 	if (json_is_string(type))
 	{
 		event->type = event_type_of(json_string_value(type));
-		ok = event_parse_members(root, raw, len, event);
+		ok = event_set_name(event, json_string_value(type)) &&
+			event_parse_members(root, raw, len, event);
 	}
 	if (!ok)
 		event_clear(event);

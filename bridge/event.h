@@ -12,6 +12,7 @@
 #include "msg.h"
 
 #define EVENT_STREAM_MAX	1024
+#define EVENT_NAME_MAX		40
 
 enum event_type
 {
@@ -19,12 +20,13 @@ enum event_type
 	EVENT_REVOKED,				/* who may watch has changed: ask again */
 	EVENT_HEARTBEAT,			/* the whole path from the worker works */
 	EVENT_DISCONNECT,			/* whoever is of this owner has to go */
-	EVENT_OTHER					/* well-formed, of a type not known here */
+	EVENT_LIST					/* anything else: each one is to be told */
 };
 
 struct event
 {
 	enum event_type type;
+	char		name[EVENT_NAME_MAX + 1];	/* of an EVENT_LIST */
 	char	   *stream;			/* NULL for a heartbeat */
 	int64_t		version;
 	bool		final;

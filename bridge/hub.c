@@ -14,269 +14,30 @@
  * Hence a slow client costs one frame, gets the newest state, and never one
  * older than what it has.
  *
+ * Events of a stream are each told, in their order, from a ring that the stream
+ * keeps (ring.c).  Whoever may have missed some, because it fell behind or because
+ * notifications were not received for a while, is told to read anew.
+ *
  * The hub knows neither sockets nor a database: clients are reached through
  * their hub_transport, and streams whose state or rights must be asked for wait
- * in two lists (told by the worker: at once; told by anybody: at a bounded
- * rate) until hub_next_wanted() takes them.
+ * until hub_next_wanted() takes them (hub_want.c).  How streams and subscriptions
+ * begin and end is in hub_stream.c.
  */
-#include "hub.h"
+#include "hub_private.h"
 
-#include <search.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "codes.h"
 #include "metrics.h"
 
-struct hub_group
-{
-	struct hub_stream *stream;
-	const struct hub_transport *transport;
-	struct istr *identifier;
-	struct hub_group *prev;
-	struct hub_group *next;
-	struct hub_sub *subs;
-};
-
-struct hub_stream
-{
-	char	   *name;
-	int64_t		version;
-	bool		final;
-	struct msg *payload;		/* NULL: none known yet */
-	void	   *group_tree;
-	struct hub_group *groups;
-
-	struct hub_wants *wants;	/* the list it waits in, or NULL */
-	struct hub_stream *want_prev;
-	struct hub_stream *want_next;
-	bool		wants_rights;
-};
-
-struct hub_wants
-{
-	struct hub_stream *first;
-	struct hub_stream *last;
-};
-
-struct hub
-{
-	void	   *streams;		/* tree by name */
-	struct kept *kept;
-	struct hub_wants wanted;
-	struct hub_wants hinted;
-	struct buf	frame;
-};
-
-/* ---- streams and groups ---- */
-
-static int
-hub_compare_streams(const void *left, const void *right)
-{
-	const struct hub_stream *a = left;
-	const struct hub_stream *b = right;
-
-	return strcmp(a->name, b->name);
-}
-
-static int
-hub_compare_groups(const void *left, const void *right)
-{
-	const struct hub_group *a = left;
-	const struct hub_group *b = right;
-
-	if (a->identifier != b->identifier)
-		return (uintptr_t) a->identifier < (uintptr_t) b->identifier ? -1 : 1;
-	if (a->transport != b->transport)
-		return (uintptr_t) a->transport < (uintptr_t) b->transport ? -1 : 1;
-	return 0;
-}
-
-struct hub *
-hub_create(size_t kept_max)
-{
-	struct hub *hub = mem_zalloc(sizeof(*hub));
-
-	hub->kept = kept_create(kept_max);
-	return hub;
-}
-
-/* Every subscription must have been detached. */
-void
-hub_free(struct hub *hub)
-{
-	kept_free(hub->kept);
-	buf_free(&hub->frame);
-	free(hub);
-}
-
-struct kept *
-hub_kept(struct hub *hub)
-{
-	return hub->kept;
-}
-
-static struct hub_stream *
-hub_find(struct hub *hub, const char *name)
-{
-	struct hub_stream key = {.name = (char *) (uintptr_t) name};
-	void	   *node = tfind(&key, &hub->streams, hub_compare_streams);
-
-	return node ? *(struct hub_stream **) node : NULL;
-}
-
-static struct hub_stream *
-hub_stream_for(struct hub *hub, const char *name)
-{
-	struct hub_stream *stream = hub_find(hub, name);
-
-	if (stream)
-		return stream;
-	stream = mem_zalloc(sizeof(*stream));
-	stream->name = mem_strdup(name);
-	if (tsearch(stream, &hub->streams, hub_compare_streams) == NULL)
-		abort();
-	return stream;
-}
-
-static void
-hub_unwant(struct hub_stream *stream)
-{
-	struct hub_wants *wants = stream->wants;
-
-	if (wants == NULL)
-		return;
-	if (stream->want_prev)
-		stream->want_prev->want_next = stream->want_next;
-	else
-		wants->first = stream->want_next;
-	if (stream->want_next)
-		stream->want_next->want_prev = stream->want_prev;
-	else
-		wants->last = stream->want_prev;
-	stream->wants = NULL;
-}
-
-/* Put the stream into the list, unless it waits in a more urgent one. */
-static void
-hub_want_stream(struct hub *hub, struct hub_stream *stream, bool is_hint,
-				bool rights)
-{
-	struct hub_wants *wants = is_hint ? &hub->hinted : &hub->wanted;
-
-	stream->wants_rights |= rights;
-	if (stream->wants == &hub->wanted || stream->wants == wants)
-		return;
-	hub_unwant(stream);
-	stream->wants = wants;
-	stream->want_next = NULL;
-	stream->want_prev = wants->last;
-	if (wants->last)
-		wants->last->want_next = stream;
-	else
-		wants->first = stream;
-	wants->last = stream;
-}
-
-static void
-hub_stream_drop(struct hub *hub, struct hub_stream *stream)
-{
-	hub_unwant(stream);
-	tdelete(stream, &hub->streams, hub_compare_streams);
-	msg_drop(stream->payload);
-	free(stream->name);
-	free(stream);
-}
-
-static struct hub_group *
-hub_group_for(struct hub_stream *stream, const struct hub_sub *sub)
-{
-	struct hub_group key = {.identifier = sub->identifier, .transport = sub->transport};
-	void	   *node = tfind(&key, &stream->group_tree, hub_compare_groups);
-	struct hub_group *group;
-
-	if (node)
-		return *(struct hub_group **) node;
-
-	group = mem_zalloc(sizeof(*group));
-	group->stream = stream;
-	group->transport = sub->transport;
-	group->identifier = intern_hold(sub->identifier);
-	group->next = stream->groups;
-	if (stream->groups)
-		stream->groups->prev = group;
-	stream->groups = group;
-	if (tsearch(group, &stream->group_tree, hub_compare_groups) == NULL)
-		abort();
-	return group;
-}
-
-static void
-hub_group_drop(struct hub_group *group)
-{
-	struct hub_stream *stream = group->stream;
-
-	tdelete(group, &stream->group_tree, hub_compare_groups);
-	if (group->prev)
-		group->prev->next = group->next;
-	else
-		stream->groups = group->next;
-	if (group->next)
-		group->next->prev = group->prev;
-	intern_drop(group->identifier);
-	free(group);
-}
-
-/*
- * The subscription watches this stream from now on.  If it watched another one
- * before, which happens when the database says so, it leaves that.
- */
-void
-hub_attach(struct hub *hub, struct hub_sub *sub, const char *name)
-{
-	struct hub_group *group;
-
-	if (sub->group && strcmp(sub->group->stream->name, name) == 0)
-		return;
-	hub_detach(hub, sub);
-	group = hub_group_for(hub_stream_for(hub, name), sub);
-	sub->group = group;
-	sub->sent_version = 0;
-	sub->prev = NULL;
-	sub->next = group->subs;
-	if (group->subs)
-		group->subs->prev = sub;
-	group->subs = sub;
-	metric_count(METRIC_SUBSCRIPTIONS);
-}
-
-void
-hub_detach(struct hub *hub, struct hub_sub *sub)
-{
-	struct hub_group *group = sub->group;
-	struct hub_stream *stream;
-
-	msg_drop(sub->greeting);
-	sub->greeting = NULL;
-	if (group == NULL)
-		return;
-	if (sub->prev)
-		sub->prev->next = sub->next;
-	else
-		group->subs = sub->next;
-	if (sub->next)
-		sub->next->prev = sub->prev;
-	sub->group = NULL;
-	metric_add(METRIC_SUBSCRIPTIONS, -1);
-	if (group->subs)
-		return;
-
-	stream = group->stream;
-	hub_group_drop(group);
-	if (stream->groups == NULL)
-		hub_stream_drop(hub, stream);
-}
-
 /* ---- what goes out ---- */
+
+/* May this one be told anything but what it is owed first? */
+static bool
+hub_may_be_told(const struct hub_sub *sub)
+{
+	return sub->is_confirmed && !sub->is_doubted && !sub->owes_confirm;
+}
 
 static bool
 hub_is_behind(const struct hub_sub *sub)
@@ -296,11 +57,12 @@ hub_news_of(const struct hub_stream *stream)
 }
 
 /*
- * Tell everybody who is behind and can be told.  send() only marks a client
- * whose socket failed: nobody leaves a group while it is walked.
+ * Tell everybody who is behind and can be told.  Who could not be told the
+ * version "before" either is spared it.  send() only marks a client whose socket
+ * failed: nobody leaves a group while it is walked.
  */
 static void
-hub_tell(struct hub *hub, struct hub_stream *stream)
+hub_tell(struct hub *hub, struct hub_stream *stream, int64_t before)
 {
 	for (struct hub_group *group = stream->groups; group; group = group->next)
 	{
@@ -310,9 +72,14 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 
 		for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
 		{
-			if (!sub->is_confirmed || sub->is_doubted || sub->owes_confirm ||
-				!hub_is_behind(sub) || !transport->is_idle(sub->client))
+			if (!hub_may_be_told(sub) || !hub_is_behind(sub))
 				continue;
+			if (!transport->is_idle(sub->client))
+			{
+				if (sub->sent_version < before)
+					metric_count(METRIC_CONFLATED);
+				continue;
+			}
 			if (!is_built)
 			{
 				buf_reset(&hub->frame);
@@ -325,6 +92,70 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 			transport->send(sub->client, &hub->frame);
 		}
 	}
+}
+
+/* Put an event into the stream, and tell it to everybody who can be told. */
+void
+hub_tell_event(struct hub *hub, struct hub_stream *stream, const char *type,
+			   struct msg *data)
+{
+	struct hub_event event = {.type = type, .data = data};
+	uint64_t	number;
+
+	if (stream->ring == NULL)
+		stream->ring = ring_create();
+	number = ring_push(stream->ring, type, data);
+	for (struct hub_group *group = stream->groups; group; group = group->next)
+	{
+		const struct hub_transport *transport = group->transport;
+		bool		is_built = false;
+
+		for (struct hub_sub *sub = group->subs; sub && transport->event; sub = sub->next)
+		{
+			/* Who is owed something else gets this after it, from the ring. */
+			if (!hub_may_be_told(sub) || sub->owes_reload || sub->sent_event + 1 != number ||
+				!transport->is_idle(sub->client))
+				continue;
+			if (!is_built)
+			{
+				buf_reset(&hub->frame);
+				transport->event(&hub->frame, group->identifier, &event);
+				is_built = true;
+			}
+			sub->sent_event = number;
+			metric_count(METRIC_EVENTS_OUT);
+			transport->send(sub->client, &hub->frame);
+		}
+	}
+}
+
+/* The next event that is owed to this subscription. */
+static enum hub_next
+hub_sub_next_event(struct hub_sub *sub, struct buf *out)
+{
+	const struct ring *ring = sub->group->stream->ring;
+	struct hub_event event = {.type = CODE_EVENT_RELOADED};
+	const struct ring_event *next;
+
+	if (sub->transport->event == NULL ||
+		(!sub->owes_reload && sub->sent_event == ring_newest(ring)))
+		return HUB_NOTHING;
+	next = sub->owes_reload ? NULL : ring_get(ring, sub->sent_event + 1);
+	if (next)
+	{
+		event.type = next->type->bytes;
+		event.data = next->data;
+		sub->sent_event++;
+	}
+	else
+	{
+		/* Reading anew includes whatever is still there. */
+		sub->owes_reload = false;
+		sub->sent_event = ring_newest(ring);
+	}
+	metric_count(METRIC_EVENTS_OUT);
+	sub->transport->event(out, sub->identifier, &event);
+	return HUB_FRAME;
 }
 
 /*
@@ -353,7 +184,7 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 		return HUB_FRAME;
 	}
 	if (!hub_is_behind(sub))
-		return HUB_NOTHING;
+		return hub_sub_next_event(sub, out);
 	news = hub_news_of(sub->group->stream);
 	sub->sent_version = sub->group->stream->version;
 	sub->owes_state = false;
@@ -373,15 +204,28 @@ hub_state(struct hub *hub, const char *name, int64_t version, bool final,
 		  struct msg *payload)
 {
 	struct hub_stream *stream = hub_find(hub, name);
+	int64_t		before;
 
 	if (stream == NULL || payload == NULL ||
 		(stream->payload && version <= stream->version))
 		return;
+	before = stream->payload ? stream->version : 0;
 	msg_drop(stream->payload);
 	stream->payload = msg_hold(payload);
 	stream->version = version;
 	stream->final = final;
-	hub_tell(hub, stream);
+	hub_tell(hub, stream, before);
+}
+
+/*
+ * Notifications were not received for a while: if the stream has events, some
+ * may have been missed.  One that has no state has nothing else.
+ */
+void
+hub_sub_missed(struct hub_sub *sub)
+{
+	if (sub->group && (sub->group->stream->payload == NULL || sub->group->stream->ring))
+		sub->owes_reload = true;
 }
 
 /*
@@ -396,39 +240,29 @@ hub_doubt(struct hub_stream *stream)
 			sub->is_doubted = true;
 }
 
-/*
- * A notification has come.
- *
- * One that the worker has not sent is a hint that something may have changed:
- * the database is asked, in its turn, and the notification's data is not used.
- */
-void
-hub_take(struct hub *hub, const struct event *event, bool is_trusted)
+/* The worker, or somebody, says that the stream's watchers may have changed. */
+static void
+hub_take_revoked(struct hub *hub, struct hub_stream *stream, const struct event *event,
+				 bool is_trusted)
 {
-	struct hub_stream *stream;
-	bool		is_revoked = event->type == EVENT_REVOKED;
+	kept_note(hub->kept, KEPT_REVOKED, event->stream, 0, false, NULL);
+	if (stream && is_trusted)
+		hub_doubt(stream);
+	if (stream)
+		hub_want_stream(hub, stream, !is_trusted, HUB_WANTS_RIGHTS);
+}
 
-	if (event->stream == NULL || (event->type != EVENT_PROGRESS && !is_revoked))
-		return;
-
-	stream = hub_find(hub, event->stream);
-	if (is_revoked)
-	{
-		kept_note(hub->kept, KEPT_REVOKED, event->stream, 0, false, NULL);
-		if (stream && is_trusted)
-			hub_doubt(stream);
-		if (stream)
-			hub_want_stream(hub, stream, !is_trusted, true);
-		return;
-	}
+static void
+hub_take_state(struct hub *hub, struct hub_stream *stream, const struct event *event,
+			   bool is_trusted)
+{
 	if (!is_trusted)
 	{
 		kept_note(hub->kept, KEPT_HINT, event->stream, 0, false, NULL);
 		if (stream)
-			hub_want_stream(hub, stream, true, false);
+			hub_want_stream(hub, stream, true, HUB_WANTS_STATE);
 		return;
 	}
-
 	kept_note(hub->kept, KEPT_STATE, event->stream, event->version, event->final,
 			  event->payload);
 	if (stream == NULL || event->version <= stream->version)
@@ -436,70 +270,45 @@ hub_take(struct hub *hub, const struct event *event, bool is_trusted)
 	if (event->payload)
 		hub_state(hub, event->stream, event->version, event->final, event->payload);
 	else
-		hub_want_stream(hub, stream, false, false);
+		hub_want_stream(hub, stream, false, HUB_WANTS_STATE);
 }
 
-/* ---- what must be asked for ---- */
-
-/* The state of this stream, if it is watched, must be read from the table. */
-void
-hub_want(struct hub *hub, const char *name, bool is_hint)
+static void
+hub_take_list(struct hub *hub, struct hub_stream *stream, const struct event *event,
+			  bool is_trusted)
 {
-	struct hub_stream *stream = hub_find(hub, name);
-
-	if (stream)
-		hub_want_stream(hub, stream, is_hint, false);
+	kept_note(hub->kept, KEPT_EVENT, event->stream, 0, false, NULL);
+	if (stream && is_trusted)
+		hub_tell_event(hub, stream, event->name, event->payload);
+	else if (stream)
+		hub_want_stream(hub, stream, true, HUB_WANTS_RELOAD);
 }
 
 /*
- * Take the next stream whose state is to be read.  "name" is valid until the
- * stream's last watcher leaves.  If rights have changed too, "ask_again" is
- * called for each of its subscriptions.  False: there is none.
+ * A notification has come.
+ *
+ * One that the worker has not sent is a hint that something may have changed:
+ * the database is asked, or the watchers are told to read anew, in its turn, and
+ * the notification's data is not used.
  */
-bool
-hub_next_wanted(struct hub *hub, bool is_hint, const char **name,
-				hub_visit ask_again, void *arg)
-{
-	struct hub_stream *stream = is_hint ? hub->hinted.first : hub->wanted.first;
-
-	if (stream == NULL)
-		return false;
-	hub_unwant(stream);
-	*name = stream->name;
-	if (stream->wants_rights)
-	{
-		stream->wants_rights = false;
-		for (struct hub_group *group = stream->groups; group; group = group->next)
-			for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
-				ask_again(sub, arg);
-	}
-	return true;
-}
-
-struct hub_walk
-{
-	hub_visit	visit;
-	void	   *arg;
-};
-
-static void
-hub_each_stream(const void *node, VISIT order, void *arg)
-{
-	const struct hub_stream *stream = *(struct hub_stream *const *) node;
-	const struct hub_walk *walk = arg;
-
-	if (order != postorder && order != leaf)
-		return;
-	for (struct hub_group *group = stream->groups; group; group = group->next)
-		for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
-			walk->visit(sub, walk->arg);
-}
-
-/* Visit every subscription that watches a stream; none may leave meanwhile. */
 void
-hub_each(struct hub *hub, hub_visit visit, void *arg)
+hub_take(struct hub *hub, const struct event *event, bool is_trusted)
 {
-	struct hub_walk walk = {.visit = visit, .arg = arg};
+	struct hub_stream *stream = event->stream ? hub_find(hub, event->stream) : NULL;
 
-	twalk_r(hub->streams, hub_each_stream, &walk);
+	switch (event->type)
+	{
+		case EVENT_PROGRESS:
+			hub_take_state(hub, stream, event, is_trusted);
+			break;
+		case EVENT_REVOKED:
+			hub_take_revoked(hub, stream, event, is_trusted);
+			break;
+		case EVENT_LIST:
+			hub_take_list(hub, stream, event, is_trusted);
+			break;
+		case EVENT_HEARTBEAT:
+		case EVENT_DISCONNECT:
+			break;
+	}
 }

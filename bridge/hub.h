@@ -26,6 +26,13 @@ struct hub_news
 	const struct msg *payload;
 };
 
+/* Something that happened in a stream, to be told once and in its order. */
+struct hub_event
+{
+	const char *type;
+	const struct msg *data;		/* NULL: left out */
+};
+
 /* How the hub speaks to the clients of one protocol. */
 struct hub_transport
 {
@@ -38,6 +45,8 @@ struct hub_transport
 	/* Frames */
 	void		(*state) (struct buf *out, const struct istr *identifier,
 						  const struct hub_news *news);
+	void		(*event) (struct buf *out, const struct istr *identifier,
+						  const struct hub_event *event);	/* NULL: wants none */
 	void		(*confirm) (struct buf *out, const struct hub_sub *sub);
 	void		(*reject) (struct buf *out, const struct istr *identifier);
 	bool		is_greeted;		/* confirm() wants what the database says to
@@ -59,12 +68,14 @@ struct hub_sub
 	struct hub_sub *prev;		/* in the group */
 	struct hub_sub *next;
 	int64_t		sent_version;
+	uint64_t	sent_event;		/* its number in the stream */
 	struct msg *greeting;		/* until it is confirmed, or NULL */
 	bool		is_confirmed;
 	bool		is_doubted;		/* its right is being asked for: tell it
 								 * nothing */
 	bool		owes_confirm;
 	bool		owes_state;		/* even if the version was sent before */
+	bool		owes_reload;	/* events were missed */
 	bool		owes_reject;
 
 	/* Where the question about it stands; these belong to ask.c. */
@@ -92,8 +103,9 @@ struct kept *hub_kept(struct hub *hub);
 void		hub_take(struct hub *hub, const struct event *event, bool is_trusted);
 void		hub_state(struct hub *hub, const char *stream, int64_t version,
 					  bool final, struct msg *payload);
-void		hub_attach(struct hub *hub, struct hub_sub *sub, const char *stream);
+bool		hub_attach(struct hub *hub, struct hub_sub *sub, const char *stream);
 void		hub_detach(struct hub *hub, struct hub_sub *sub);
+void		hub_sub_missed(struct hub_sub *sub);
 enum hub_next hub_sub_next(struct hub_sub *sub, struct buf *out);
 void		hub_want(struct hub *hub, const char *stream, bool is_hint);
 bool		hub_next_wanted(struct hub *hub, bool is_hint, const char **stream,

@@ -190,6 +190,9 @@ kept_note(struct kept *kept, enum kept_kind kind, const char *stream,
 		case KEPT_HINT:
 			entry->hint_seq = entry->seq;
 			break;
+		case KEPT_EVENT:
+			entry->event_seq = entry->seq;
+			break;
 		case KEPT_STATE:
 			if (version <= entry->version)
 				break;

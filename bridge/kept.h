@@ -19,6 +19,7 @@ struct kept_entry
 	uint64_t	seq;			/* of the latest notification */
 	uint64_t	revoked_seq;	/* of the latest revocation, 0: none */
 	uint64_t	hint_seq;		/* of the latest one whose data is not used */
+	uint64_t	event_seq;		/* of the latest event */
 	int64_t		version;		/* the highest one told by the worker */
 	bool		final;
 	struct msg *payload;		/* of that version; NULL: left out */
@@ -30,7 +31,8 @@ enum kept_kind
 {
 	KEPT_STATE,
 	KEPT_REVOKED,
-	KEPT_HINT
+	KEPT_HINT,
+	KEPT_EVENT
 };
 
 struct kept;

@@ -34,6 +34,7 @@ static const struct metric_row rows[METRICS] = {
 	[METRIC_STATES_OUT] = {"states_sent_total", NULL, "States sent to watchers."},
 	[METRIC_CONFLATED] = {"conflated_total", NULL,
 	"States that a slow watcher was spared, since a newer one came."},
+	[METRIC_EVENTS_OUT] = {"events_sent_total", NULL, "Events of lists sent to watchers."},
 	[METRIC_NOTIFICATIONS] = {"notifications_total", NULL, "Notifications received."},
 	[METRIC_QUERIES] = {"queries_total", NULL, "Queries sent to the database."},
 	[METRIC_DB_CONNECTS] = {"database_connects_total", NULL,

@@ -2,7 +2,8 @@
  * fake.h
  *		A hub, and clients of it that write down what they are sent.
  *
- * Frames are short texts: "C:id" confirmed, "R:id" rejected, "id=payload" state.
+ * Frames are short texts: "C:id" confirmed, "R:id" rejected, "id=payload" state,
+ * "id!type" or "id!type:data" event.
  */
 #ifndef FAKE_H
 #define FAKE_H
@@ -22,6 +23,7 @@ struct client
 static struct hub *hub;
 static struct intern *intern;
 static int	fake_states_built;
+static int	fake_events_built;
 
 static inline bool
 fake_is_idle(void *arg)
@@ -65,6 +67,15 @@ fake_state(struct buf *out, const struct istr *identifier, const struct hub_news
 }
 
 static inline void
+fake_event(struct buf *out, const struct istr *identifier, const struct hub_event *event)
+{
+	fake_events_built++;
+	buf_printf(out, "%s!%s", identifier->bytes, event->type);
+	if (event->data)
+		buf_printf(out, ":%s", event->data->bytes);
+}
+
+static inline void
 fake_confirm(struct buf *out, const struct hub_sub *sub)
 {
 	buf_printf(out, "C:%s", sub->identifier->bytes);
@@ -81,6 +92,7 @@ static const struct hub_transport fake_transport = {
 	.send = fake_send,
 	.owed = fake_owed,
 	.state = fake_state,
+	.event = fake_event,
 	.confirm = fake_confirm,
 	.reject = fake_reject
 };
@@ -113,6 +125,21 @@ notify(enum event_type type, const char *stream, int64_t version, const char *pa
 		.payload = payload ? msg_create(payload, strlen(payload)) : NULL
 	};
 
+	hub_take(hub, &event, is_trusted);
+	msg_drop(event.payload);
+}
+
+/* An event of a list; "data" may be NULL. */
+static inline void
+notify_event(const char *stream, const char *name, const char *data, bool is_trusted)
+{
+	struct event event = {
+		.type = EVENT_LIST,
+		.stream = (char *) (uintptr_t) stream,
+		.payload = data ? msg_create(data, strlen(data)) : NULL
+	};
+
+	strcpy(event.name, name);
 	hub_take(hub, &event, is_trusted);
 	msg_drop(event.payload);
 }

@@ -143,10 +143,43 @@ a_revocation_needs_no_version(void **state)
 }
 
 static void
-other_types_are_told_apart(void **state)
+any_other_word_is_an_event_with_its_data(void **state)
 {
-	assert_true(parse("{\"type\":\"session_renamed\",\"stream\":\"owner:a\",\"data\":{}}"));
-	assert_int_equal(event.type, EVENT_OTHER);
+	assert_true(parse("{\"type\":\"session_renamed\",\"stream\":\"owner:a\",\"data\":{\"a\": 4.6}}"));
+	assert_int_equal(event.type, EVENT_LIST);
+	assert_string_equal(event.name, "session_renamed");
+	assert_string_equal(event.stream, "owner:a");
+	assert_string_equal(event.payload->bytes, "{\"a\": 4.6}");
+}
+
+static void
+an_event_may_have_no_data(void **state)
+{
+	assert_true(parse("{\"type\":\"session_renamed\",\"stream\":\"owner:a\"}"));
+	assert_null(event.payload);
+}
+
+static void
+the_name_of_an_event_is_a_plain_word(void **state)
+{
+	char		long_name[EVENT_NAME_MAX + 2];
+	char		raw[256];
+
+	memset(long_name, 'a', sizeof(long_name) - 1);
+	long_name[EVENT_NAME_MAX + 1] = '\0';
+	snprintf(raw, sizeof(raw), "{\"type\":\"%s\",\"stream\":\"s\"}", long_name);
+	assert_true(is_refused(raw));
+	snprintf(raw, sizeof(raw), "{\"type\":\"%s\",\"stream\":\"s\"}", long_name + 1);
+	assert_true(parse(raw));
+	event_clear(&event);
+	assert_true(is_refused("{\"type\":\"\",\"stream\":\"s\"}"));
+	assert_true(is_refused("{\"type\":\"no such type\",\"stream\":\"s\"}"));
+	assert_true(is_refused("{\"type\":\"a\\\"b\",\"stream\":\"s\"}"));
+	assert_true(is_refused("{\"type\":\"a\\nb\",\"stream\":\"s\"}"));
+	assert_true(is_refused("{\"type\":\"a\\u0000b\",\"stream\":\"s\"}"));
+	assert_true(is_refused("{\"type\":\"Renamed\",\"stream\":\"s\"}"));
+	assert_true(is_refused("{\"type\":\"renamed\",\"stream\":\"s\",\"data\":[]}"));
+	assert_true(is_refused("{\"type\":\"renamed\"}"));
 }
 
 static void
@@ -185,12 +218,9 @@ a_disconnection_of_nobody_is_refused(void **state)
 }
 
 static void
-only_a_state_has_data(void **state)
+a_revocation_has_no_data(void **state)
 {
 	assert_true(parse("{\"type\":\"revoked\",\"stream\":\"sync:1\",\"data\":{\"a\":1}}"));
-	assert_null(event.payload);
-	event_clear(&event);
-	assert_true(parse("{\"type\":\"session_renamed\",\"stream\":\"sync:1\",\"data\":{\"a\":1}}"));
 	assert_null(event.payload);
 }
 
@@ -297,11 +327,13 @@ main(void)
 		event_test(a_state_is_not_final_unless_it_says_so),
 		event_test(a_heartbeat_has_no_stream),
 		event_test(a_revocation_needs_no_version),
-		event_test(other_types_are_told_apart),
+		event_test(any_other_word_is_an_event_with_its_data),
+		event_test(an_event_may_have_no_data),
+		event_test(the_name_of_an_event_is_a_plain_word),
 		event_test(a_disconnection_names_an_owner),
 		event_test(who_is_disconnected_may_come_again_unless_it_is_said),
 		event_test(a_disconnection_of_nobody_is_refused),
-		event_test(only_a_state_has_data),
+		event_test(a_revocation_has_no_data),
 		event_test(what_is_no_json_object_is_refused),
 		event_test(something_behind_the_object_is_refused),
 		event_test(a_key_twice_is_refused),

@@ -37,8 +37,8 @@ a_notification_of_the_worker_is_told(void **state)
 static void
 a_notification_that_is_no_state_is_not_told(void **state)
 {
-	notify(EVENT_OTHER, "s", 14, "fourteen", true);
 	notify(EVENT_HEARTBEAT, NULL, 0, NULL, true);
+	notify(EVENT_DISCONNECT, "s", 14, "fourteen", true);
 	assert_string_equal(b.log, "");
 	assert_string_equal(at_once(), "");
 	assert_string_equal(in_its_turn(), "");

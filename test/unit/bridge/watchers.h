@@ -23,7 +23,7 @@ begin(void **state)
 	fake_init(&a, "id1", "x");
 	fake_init(&b, "id1", "y");
 	fake_init(&c, "id2", "x");
-	fake_states_built = 0;
+	fake_states_built = fake_events_built = 0;
 	visited = 0;
 	return 0;
 }

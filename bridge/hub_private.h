@@ -1,0 +1,74 @@
+/*
+ * hub_private.h
+ *		What the files of the hub share.
+ */
+#ifndef HUB_PRIVATE_H
+#define HUB_PRIVATE_H
+
+#include "hub.h"
+#include "ring.h"
+
+struct hub_group
+{
+	struct hub_stream *stream;
+	const struct hub_transport *transport;
+	struct istr *identifier;
+	struct hub_group *prev;		/* in the stream */
+	struct hub_group *next;
+	struct hub_sub *subs;
+};
+
+struct hub_stream
+{
+	char	   *name;
+	int64_t		version;
+	bool		final;
+	struct msg *payload;		/* NULL: none known yet */
+	struct ring *ring;			/* NULL: no event came yet */
+	void	   *group_tree;
+	struct hub_group *groups;
+
+	struct hub_wants *wants;	/* the list it waits in, or NULL */
+	struct hub_stream *want_prev;
+	struct hub_stream *want_next;
+	bool		wants_state;
+	bool		wants_rights;
+	bool		wants_reload;
+};
+
+struct hub_wants
+{
+	struct hub_stream *first;
+	struct hub_stream *last;
+};
+
+struct hub
+{
+	void	   *streams;		/* tree by name */
+	struct kept *kept;
+	struct hub_wants wanted;
+	struct hub_wants hinted;
+	struct buf	frame;
+};
+
+/* Why a stream waits to be asked about. */
+enum hub_why
+{
+	HUB_WANTS_STATE,
+	HUB_WANTS_RIGHTS,			/* of its subscriptions, and its state */
+	HUB_WANTS_RELOAD			/* nothing is asked, its watchers are told */
+};
+
+/* hub_stream.c */
+struct hub_stream *hub_find(struct hub *hub, const char *name);
+
+/* hub_want.c */
+void		hub_unwant(struct hub_stream *stream);
+void		hub_want_stream(struct hub *hub, struct hub_stream *stream, bool is_hint,
+							enum hub_why why);
+
+/* hub.c */
+void		hub_tell_event(struct hub *hub, struct hub_stream *stream, const char *type,
+						   struct msg *data);
+
+#endif							/* HUB_PRIVATE_H */

@@ -9,6 +9,9 @@
  *   our wheel also calls lws_cancel_service(), which makes it look.
  * - tx_packet_size bounds what one write hands to the kernel; at its default of
  *   rx_buffer_size each larger frame would be split and copied.
+ * - With fd_limit_per_thread it would find the connection of each event by
+ *   walking a list of all: it is left alone, and its tables are sized by the
+ *   limit of open files.
  * - HTTP/2 would be negotiated by default, and on its streams a direct write
  *   means nothing: http/1.1 only.
  * - Its validity pings would keep a sorted list that is walked for each
@@ -29,7 +32,6 @@
 
 #define LOOP_HEADER_BYTES	8192
 #define LOOP_HEADER_POOL	200
-#define LOOP_SPARE_FDS		128
 
 struct loop
 {
@@ -143,7 +145,6 @@ loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
 	info.max_http_header_pool2 = LOOP_HEADER_POOL;
 	info.timeout_secs = 10;
 	info.keepalive_timeout = 30;
-	info.fd_limit_per_thread = (unsigned) config->max_connections + LOOP_SPARE_FDS;
 	tls_set_up(config, &info);
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, loop_lws_log);

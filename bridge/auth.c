@@ -221,7 +221,7 @@ get_time(const json_t *value, int64_t *out)
 }
 
 static enum auth_result
-judge_payload(const struct auth *auth, const json_t *root, int64_t now,
+judge_payload(const char *audience, const json_t *root, int64_t now,
 			  struct auth_claims *claims, const char **why)
 {
 	const json_t *sub = json_object_get(root, "sub");
@@ -236,7 +236,7 @@ judge_payload(const struct auth *auth, const json_t *root, int64_t now,
 	if (!get_time(json_object_get(root, "exp"), &claims->expires_at))
 		return AUTH_BAD;
 	*why = "the token is for another audience";
-	if (auth->audience && !has_audience(json_object_get(root, "aud"), auth->audience))
+	if (audience && !has_audience(json_object_get(root, "aud"), audience))
 		return AUTH_BAD;
 	*why = "the token is not valid yet";
 	if (not_before > now + AUTH_LEEWAY_S)
@@ -249,7 +249,7 @@ judge_payload(const struct auth *auth, const json_t *root, int64_t now,
 }
 
 static enum auth_result
-check_jws(const struct auth *auth, cjose_jws_t *jws, int64_t now,
+check_jws(const struct auth *auth, const char *audience, cjose_jws_t *jws, int64_t now,
 		  struct auth_claims *claims, const char **why)
 {
 	const struct auth_key *key = NULL;
@@ -268,7 +268,7 @@ check_jws(const struct auth *auth, cjose_jws_t *jws, int64_t now,
 		return AUTH_BAD;
 
 	root = json_loadb((const char *) payload, len, JSON_REJECT_DUPLICATES, NULL);
-	result = judge_payload(auth, root, now, claims, why);
+	result = judge_payload(audience, root, now, claims, why);
 	if (result == AUTH_OK)
 	{
 		sub = json_object_get(root, "sub");
@@ -289,6 +289,14 @@ enum auth_result
 auth_check(const struct auth *auth, const char *token, size_t len, int64_t now,
 		   struct auth_claims *claims, const char **why)
 {
+	return auth_check_for(auth, NULL, token, len, now, claims, why);
+}
+
+/* Likewise, one that is for this audience instead of the configured one. */
+enum auth_result
+auth_check_for(const struct auth *auth, const char *audience, const char *token,
+			   size_t len, int64_t now, struct auth_claims *claims, const char **why)
+{
 	enum auth_result result;
 	cjose_jws_t *jws;
 	cjose_err	err;
@@ -303,7 +311,7 @@ auth_check(const struct auth *auth, const char *token, size_t len, int64_t now,
 	jws = cjose_jws_import(token, len, &err);
 	if (jws == NULL)
 		return AUTH_BAD;
-	result = check_jws(auth, jws, now, claims, why);
+	result = check_jws(auth, audience ? audience : auth->audience, jws, now, claims, why);
 	cjose_jws_release(jws);
 	return result;
 }

@@ -41,6 +41,9 @@ int			auth_keys_count(const struct auth *auth);
 enum auth_result auth_check(const struct auth *auth, const char *token, size_t len,
 							int64_t now, struct auth_claims *claims,
 							const char **why) must_check;
+enum auth_result auth_check_for(const struct auth *auth, const char *audience,
+								const char *token, size_t len, int64_t now,
+								struct auth_claims *claims, const char **why) must_check;
 void		auth_claims_drop(struct auth_claims *claims);
 
 #endif							/* AUTH_H */

@@ -29,6 +29,8 @@
 #include "loop.h"
 #include "parts.h"
 #include "query.h"
+#include "request.h"
+#include "route.h"
 #include "www.h"
 
 #define BRIDGE_KEPT_MAX			10000
@@ -129,6 +131,7 @@ static void
 on_keys_read(void *arg)
 {
 	cables_keys_read(arg);
+	identify_keys_read(arg);
 }
 
 /* ---- the loop ---- */
@@ -203,6 +206,7 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 	struct bridge *bridge = &running->parts;
 	const char *error;
 	struct ev_loop *ev;
+	char		problem[512];
 
 	bridge->config = config;
 	bridge->intern = intern_create();
@@ -214,6 +218,10 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 		if (bridge->www == NULL)
 			die(2, "main", "cannot serve www \"%s\": %s", config->www, error);
 	}
+	bridge->routes = http_routes_create();
+	for (int i = 0; i < config->route.count; i++)
+		if (!routes_add_alias(bridge->routes, config->route.items[i], problem, sizeof(problem)))
+			die(2, "main", "%s", problem);
 	bridge->loop = loop_create(&loop_ops, bridge, protocols, config);
 	ev = loop_ev(bridge->loop);
 	bridge->conns = conns_create(bridge);
@@ -249,6 +257,7 @@ bridge_close(struct bridge *bridge)
 	hub_free(bridge->hub);
 	auth_free(bridge->auth);
 	intern_free(bridge->intern);
+	routes_free(bridge->routes);
 	if (bridge->www)
 		www_close(bridge->www);
 	free(bridge);

@@ -32,9 +32,11 @@ struct config
 	char	   *tls_cert;		/* empty: no TLS */
 	char	   *tls_key;
 	char	   *www;			/* empty: nothing is served */
+	struct config_list route;
 	int			log_level;		/* enum log_level */
 	int			max_connections;
 	int			max_subscriptions;
+	int			body_bytes;
 	int			send_buffer_bytes;
 };
 

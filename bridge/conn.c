@@ -22,6 +22,7 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <ev.h>
 #include <libwebsockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -135,8 +136,10 @@ conn_free(struct conn *conn)
 		}
 	}
 	wheel_clear(&conn->timer);
+	conn_unwatch_input(conn);
 	if (conn->ops)
 		conn->ops->free(conn->client);
+	msg_drop(conn->head);
 	msg_drop(conn->body);
 	if (conn->prev)
 		conn->prev->next = conn->next;
@@ -256,6 +259,50 @@ conns_each(struct conns *conns, conn_visit visit, void *arg)
 {
 	for (struct conn *conn = conns->first; conn; conn = conn->next)
 		visit(conn, arg);
+}
+
+/* ---- input that nobody reads ---- */
+
+static void
+conn_on_input(struct ev_loop *loop, ev_io *io, int revents)
+{
+	struct conn *conn = io->data;
+
+	(void) loop;
+	(void) revents;
+	log_debug("conn", "ended by its client stage=%d", conn->stage);
+	conn_unwatch_input(conn);
+	conn_doom(conn);
+}
+
+/*
+ * While an answer is awaited or sent libwebsockets 4.1.6 reads nothing, is woken
+ * by input all the same, for ever, and does not notice that a client has gone.
+ * So from now on any input ends the connection: it is the end of it, or something
+ * that comes before its turn.
+ */
+void
+conn_watch_input(struct conn *conn)
+{
+	struct ev_io *io;
+
+	if (conn->input)
+		return;
+	io = conn->input = mem_zalloc(sizeof(*io));
+	ev_io_init(io, conn_on_input, lws_get_socket_fd(conn->wsi), EV_READ);
+	io->data = conn;
+	ev_io_start(loop_ev(conn->conns->bridge->loop), io);
+}
+
+/* Before the socket is closed. */
+void
+conn_unwatch_input(struct conn *conn)
+{
+	if (conn->input == NULL)
+		return;
+	ev_io_stop(loop_ev(conn->conns->bridge->loop), conn->input);
+	free(conn->input);
+	conn->input = NULL;
 }
 
 /* ---- time ---- */

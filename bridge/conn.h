@@ -15,13 +15,17 @@
 struct bridge;
 struct conn;
 struct conns;
+struct ev_io;
 struct istr;
 struct lws;
 
 enum conn_stage
 {
 	CONN_REQUEST,				/* a request's headers are awaited */
+	CONN_BODY,					/* its body */
+	CONN_WAIT,					/* what it needs to be answered */
 	CONN_REPLY,					/* an answer is being sent */
+	CONN_LINGER,				/* answered; what still comes is thrown away */
 	CONN_CABLE,					/* a WebSocket */
 	CONN_STREAM					/* an answer without end: SSE */
 };
@@ -55,8 +59,16 @@ struct conn
 	/* A cable's client from the handshake on, a stream's from its answer on. */
 	const struct conn_client_ops *ops;	/* NULL: plain HTTP */
 	void	   *client;
-	struct msg *body;			/* what is being sent to CONN_REPLY */
+
+	/* What is being sent in CONN_REPLY; these belong to reply.c. */
+	struct msg *head;
+	struct msg *body;
 	size_t		body_sent;
+	bool		closes;			/* the connection ends with it */
+	bool		is_body_owed;	/* the request's body was not read to its end */
+
+	bool		is_inside;		/* a callback of libwebsockets for it */
+	struct ev_io *input;		/* NULL: its input is not watched */
 };
 
 typedef void (*conn_visit) (struct conn *conn, void *arg);
@@ -82,5 +94,7 @@ void		conn_rearm(struct conn *conn);
 bool		conn_is_idle(struct conn *conn);
 void		conn_send(struct conn *conn, struct buf *frame);
 void		conn_want_write(struct conn *conn);
+void		conn_watch_input(struct conn *conn);
+void		conn_unwatch_input(struct conn *conn);
 
 #endif							/* CONN_H */

@@ -9,8 +9,7 @@
  * libwebsockets would upgrade on any path, and drops the connection without a
  * word when it knows no offered protocol, so both are looked at first.  Who
  * offers none at all is taken, as Rails does it: simple clients leave it out,
- * and there is only one protocol to be spoken.  A token
- * may come as Authorization: Bearer, as ?token= or ?jid=, or in a cookie.
+ * and there is only one protocol to be spoken.
  * Browsers send cookies for whatever page asks: with a cookie alone the
  * origin must be there and be named, which "*" does not do.
  */
@@ -20,7 +19,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "auth.h"
+#include "bearer.h"
 #include "cable.h"
 #include "codes.h"
 #include "conn.h"
@@ -71,52 +70,6 @@ offers_protocol(const char *offer)
 	return false;
 }
 
-/*
- * Find the token.  "out" is empty if there is none.  False: there is one, and it
- * is too long.
- */
-static bool
-find_token(struct lws *wsi, const char *cookie, char *out, size_t size,
-		   bool *is_cookie)
-{
-	static const char *const names[] = {"token=", "jid="};
-	char		header[AUTH_TOKEN_MAX + 16];
-	size_t		len = size;
-
-	*is_cookie = false;
-	out[0] = '\0';
-	if (!copy_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, header, sizeof(header)))
-		return false;
-	if (strncasecmp(header, "Bearer ", 7) == 0)
-	{
-		const char *token = header + 7 + strspn(header + 7, " ");
-
-		if (strlen(token) >= size)
-			return false;
-		memcpy(out, token, strlen(token) + 1);
-		return true;
-	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-	{
-		const char *value = lws_get_urlarg_by_name(wsi, names[i], header, sizeof(header));
-
-		if (value == NULL)
-			continue;
-		if (strlen(value) >= size)
-			return false;
-		memcpy(out, value, strlen(value) + 1);
-		return true;
-	}
-	if (lws_http_cookie_get(wsi, cookie, out, &len) == 0)
-	{
-		out[len < size ? len : size - 1] = '\0';
-		*is_cookie = true;
-	}
-	else
-		out[0] = '\0';
-	return true;
-}
-
 static bool
 page_is_allowed(const struct config *config, struct lws *wsi, bool is_cookie)
 {
@@ -141,10 +94,10 @@ handshake_check(struct conn *conn, struct lws *wsi)
 	static struct log_rate rate;
 	const struct config *config = conns_bridge(conn->conns)->config;
 	char		offer[HANDSHAKE_OFFER_MAX + 1];
-	char		token[AUTH_TOKEN_MAX + 1];
+	struct bearer bearer;
+	const struct handshake_refusal *refusal = NULL;
 	char	   *uri;
 	int			uri_len;
-	bool		is_cookie;
 
 	if (lws_http_get_uri_and_method(wsi, &uri, &uri_len) != LWSHUMETH_GET ||
 		(size_t) uri_len != strlen(CODE_CABLE_PATH) ||
@@ -153,16 +106,17 @@ handshake_check(struct conn *conn, struct lws *wsi)
 	if (!copy_header(wsi, WSI_TOKEN_PROTOCOL, offer, sizeof(offer)) ||
 		(offer[0] != '\0' && !offers_protocol(offer)))
 		return &no_protocol;
-	if (!find_token(wsi, config->cookie, token, sizeof(token), &is_cookie))
-		return &token_too_long;
-	if (!page_is_allowed(config, wsi, is_cookie))
+	if (!bearer_find(wsi, config->cookie, &bearer))
+		refusal = &token_too_long;
+	else if (!page_is_allowed(config, wsi, bearer.is_cookie))
 	{
 		metric_count(METRIC_REFUSED_ORIGIN);
 		if (log_rate_allows(&rate, "handshake"))
 			log_info("handshake", "refused, the page's origin is not allowed");
-		return &not_found;
+		refusal = &not_found;
 	}
-	cable_create(conn, token);
-	explicit_bzero(token, sizeof(token));
-	return NULL;
+	else
+		cable_create(conn, bearer.token ? bearer.token : "");
+	bearer_clear(&bearer);
+	return refusal;
 }

@@ -1,256 +1,246 @@
 /*
  * http.c
- *		Plain HTTP: the router and the answers.
+ *		HTTP: the table of what is served, and the way of a request to it.
  *
- * One callback for every path, and our own table of them: libwebsockets' mounts
- * know no aliases and would upgrade anywhere.  Answers are written by us, header
- * by header, so that each has what every answer must have.  A body is shared
- * by all who are being sent it, and goes out in pieces, one for each WRITEABLE.
+ * One callback of libwebsockets for every path: its own mounts know no aliases
+ * and would upgrade anywhere.  The way is: headers complete, route found, body
+ * complete, known who asks, served.  Whatever is wrong on it ends in an answer.
  */
 #include "http.h"
 
+#include <libwebsockets.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cable.h"
 #include "conn.h"
 #include "handshake.h"
-#include "log.h"
 #include "metrics.h"
 #include "parts.h"
 #include "ready.h"
+#include "reply.h"
+#include "request.h"
+#include "route.h"
+#include "sse.h"
 #include "www.h"
 
-#define HTTP_PIECE_BYTES	16384
-#define HTTP_REPLY_MS		30000
-#define HTTP_KEEPALIVE_MS	30000
+#define HTTP_BODY_MS		10000
 
-struct http_answer
-{
-	int			status;
-	const char *type;
-	const char *etag;			/* NULL: none */
-	struct msg *body;			/* NULL: empty; taken over */
-	bool		is_html;
-	bool		is_head;		/* the body is not sent, only its length */
-	bool		closes;			/* the connection ends with it */
-};
+/* ---- small ones ---- */
 
-static const char *
-reason_phrase(int status)
+static int
+serve_health(struct request *request)
 {
-	switch (status)
-	{
-		case 200:
-			return "OK";
-		case 304:
-			return "Not Modified";
-		case 400:
-			return "Bad Request";
-		case 404:
-			return "Not Found";
-		case 405:
-			return "Method Not Allowed";
-		case 503:
-			return "Service Unavailable";
-		default:
-			return "Error";
-	}
-}
-
-static void
-write_headers(struct buf *out, const struct http_answer *answer)
-{
-	buf_reset(out);
-	buf_printf(out, "HTTP/1.1 %d %s\r\n", answer->status, reason_phrase(answer->status));
-	if (answer->status != 304)
-		buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", answer->type,
-				   answer->body ? answer->body->len : 0);
-	if (answer->etag)
-		buf_printf(out, "ETag: %s\r\n", answer->etag);
-	if (answer->status == 405)
-		buf_add_text(out, "Allow: GET, HEAD\r\n");
-	if (answer->is_html)
-		buf_add_text(out, "Content-Security-Policy: default-src 'self'; "
-					 "connect-src 'self' ws: wss:; object-src 'none'; "
-					 "base-uri 'none'; form-action 'none'; frame-ancestors 'self'\r\n");
-	buf_add_text(out, "Cache-Control: no-cache\r\nReferrer-Policy: no-referrer\r\n"
-				 "X-Content-Type-Options: nosniff\r\n");
-	if (answer->closes)
-		buf_add_text(out, "Connection: close\r\n");
-	buf_add_text(out, "\r\n");
+	return reply_text(request, 200, "ok\n");
 }
 
 static int
-write_piece(struct lws *wsi, struct buf *piece)
-{
-	return lws_write(wsi, (unsigned char *) piece->data, piece->len, LWS_WRITE_HTTP) < 0 ?
-		-1 : 0;
-}
-
-/* The answer is complete: the next request may come on this connection. */
-static int
-finish(struct conn *conn, struct lws *wsi)
-{
-	msg_drop(conn->body);
-	conn->body = NULL;
-	conn->stage = CONN_REQUEST;
-	conn_set_deadline(conn, HTTP_KEEPALIVE_MS);
-	return lws_http_transaction_completed(wsi) ? -1 : 0;
-}
-
-/* Send the next piece of the body; called from WRITEABLE. */
-static int
-send_more(struct conn *conn, struct lws *wsi)
-{
-	struct buf *out = conns_scratch(conn->conns);
-	size_t		len;
-
-	if (conn->body == NULL)
-		return 0;
-	if (lws_partial_buffered(wsi))
-	{
-		lws_callback_on_writable(wsi);
-		return 0;
-	}
-	len = conn->body->len - conn->body_sent;
-	if (len > HTTP_PIECE_BYTES)
-		len = HTTP_PIECE_BYTES;
-	buf_reset(out);
-	buf_add(out, conn->body->bytes + conn->body_sent, len);
-	conn->body_sent += len;
-	if (write_piece(wsi, out) < 0)
-		return -1;
-	if (conn->body_sent == conn->body->len)
-		return finish(conn, wsi);
-	lws_callback_on_writable(wsi);
-	return 0;
-}
-
-/*
- * Begin to answer; what is small goes out whole.  Returns what the callback is
- * to return.
- */
-static int
-reply(struct conn *conn, struct lws *wsi, const struct http_answer *answer)
-{
-	struct buf *out = conns_scratch(conn->conns);
-	struct msg *body = answer->body;
-
-	write_headers(out, answer);
-	if (answer->is_head || body == NULL || body->len <= HTTP_PIECE_BYTES)
-	{
-		if (body && !answer->is_head)
-			buf_add(out, body->bytes, body->len);
-		msg_drop(body);
-		if (write_piece(wsi, out) < 0 || answer->closes)
-			return -1;
-		return finish(conn, wsi);
-	}
-	conn->body = body;
-	conn->body_sent = 0;
-	conn->stage = CONN_REPLY;
-	conn_set_deadline(conn, HTTP_REPLY_MS);
-	if (write_piece(wsi, out) < 0)
-		return -1;
-	lws_callback_on_writable(wsi);
-	return 0;
-}
-
-static int
-reply_text(struct conn *conn, struct lws *wsi, int status, const char *text,
-		   bool is_head, bool closes)
-{
-	struct http_answer answer = {
-		.status = status,
-		.type = "text/plain; charset=utf-8",
-		.body = msg_create(text, strlen(text)),
-		.is_head = is_head,
-		.closes = closes
-	};
-
-	return reply(conn, wsi, &answer);
-}
-
-/* ---- the router ---- */
-
-static int
-serve_ready(struct conn *conn, struct lws *wsi, bool is_head)
+serve_ready(struct request *request)
 {
 	const char *why;
 	char		said[600];
 
-	if (ready_check(conns_bridge(conn->conns), &why))
-		return reply_text(conn, wsi, 200, "ready\n", is_head, false);
+	if (ready_check(request_bridge(request), &why))
+		return reply_text(request, 200, "ready\n");
 	snprintf(said, sizeof(said), "not ready: %s\n", why);
-	return reply_text(conn, wsi, 503, said, is_head, false);
+	return reply_text(request, 503, said);
 }
 
 static int
-serve_metrics(struct conn *conn, struct lws *wsi, bool is_head)
+serve_metrics(struct request *request)
 {
 	struct buf text = {0};
-	struct http_answer answer = {
-		.status = 200,
-		.type = "text/plain; version=0.0.4; charset=utf-8",
-		.is_head = is_head
-	};
+	struct reply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
 
 	metrics_write(&text);
-	answer.body = msg_create(text.data, text.len);
+	reply.body = msg_create(text.data, text.len);
 	buf_free(&text);
-	return reply(conn, wsi, &answer);
+	return reply_send(request, &reply);
 }
 
 static int
-serve_file(struct conn *conn, struct lws *wsi, const char *path, bool is_head)
+serve_file(struct request *request)
 {
-	struct www *www = conns_bridge(conn->conns)->www;
+	struct www *www = request_bridge(request)->www;
+	const char *known = request->headers[REQUEST_IF_NONE_MATCH];
 	struct www_file file;
-	struct http_answer answer = {.status = 200, .is_head = is_head};
-	char		known[128];
+	struct reply reply = {.status = 200};
 
-	if (www == NULL || !www_get(www, path, &file))
-		return reply_text(conn, wsi, 404, "Page not found\n", is_head, false);
-	if (lws_hdr_copy(wsi, known, sizeof(known), WSI_TOKEN_HTTP_IF_NONE_MATCH) > 0 &&
-		strcmp(known, file.etag) == 0)
+	if (www == NULL || !www_get(www, request->path, &file))
+		return reply_text(request, 404, "Page not found\n");
+	reply.type = file.type;
+	reply.etag = file.etag;
+	reply.is_html = file.is_html;
+	if (known && strcmp(known, file.etag) == 0)
 	{
 		msg_drop(file.body);
-		file.body = NULL;
-		answer.status = 304;
+		reply.status = 304;
 	}
-	answer.type = file.type;
-	answer.etag = file.etag;
-	answer.body = file.body;
-	answer.is_html = file.is_html;
-	return reply(conn, wsi, &answer);
+	else
+		reply.body = file.body;
+	return reply_send(request, &reply);
+}
+
+/* ---- the table ---- */
+
+static const struct route table[] = {
+	{METHOD_GET, "/healthz", serve_health, GUARD_NONE, DOOR_BOTH},
+	{METHOD_GET, "/readyz", serve_ready, GUARD_NONE, DOOR_ADMIN},
+	{METHOD_GET, "/metrics", serve_metrics, GUARD_NONE, DOOR_ADMIN},
+	{METHOD_GET, "/events/owner", sse_serve, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_GET, "/events/:channel/:id", sse_serve, GUARD_CLAIMS, DOOR_PUBLIC},
+};
+
+/* What no row of the table takes. */
+static const struct route files = {METHOD_GET, "/", serve_file, GUARD_NONE, DOOR_PUBLIC};
+
+struct routes *
+http_routes_create(void)
+{
+	return routes_create(table, sizeof(table) / sizeof(table[0]));
+}
+
+/* ---- the way of a request ---- */
+
+static int
+refuse_method(struct request *request, unsigned methods)
+{
+	char		more[128] = "Allow: ";
+	struct reply reply = {.status = 405, .more = more};
+
+	for (int i = 0; i < ROUTE_METHODS; i++)
+		if (methods & (1u << i))
+			snprintf(more + strlen(more), sizeof(more) - strlen(more), "%s%s%s",
+					 more[7] ? ", " : "", route_method_name(i), i == METHOD_GET ? ", HEAD" : "");
+	strcat(more, "\r\n");
+	reply.body = msg_create("Method not allowed\n", 19);
+	return reply_send(request, &reply);
+}
+
+/* Find the route.  False: it has been answered, with "result". */
+static bool
+find_route(struct request *request, int *result)
+{
+	struct bridge *bridge = request_bridge(request);
+	struct route_match match;
+	struct www_file file;
+
+	routes_match(bridge->routes, request->method, request->path, &match);
+	memcpy(request->params, match.params, sizeof(request->params));
+	request->route = match.route;
+	if (match.route)
+		return true;
+	if (match.methods == 0 && request->method != METHOD_GET && bridge->www &&
+		www_get(bridge->www, request->path, &file))
+	{
+		msg_drop(file.body);
+		match.methods = 1u << METHOD_GET;
+	}
+	if (match.methods == 0 && request->method == METHOD_GET)
+	{
+		request->route = &files;
+		return true;
+	}
+	*result = match.methods ? refuse_method(request, match.methods) :
+		reply_text(request, 404, "Page not found\n");
+	return false;
+}
+
+/* Whatever is wrong with a body can be said before it comes. */
+static int
+refuse_body(struct request *request, const char *why)
+{
+	bool		is_chunked = strstr(why, "chunks") != NULL;
+
+	return reply_error(request, is_chunked ? 411 : 400, why, NULL);
+}
+
+/* The headers are there. */
+static int
+begin(struct conn *conn)
+{
+	const char *why;
+	struct request *request = request_create(conn, conn->wsi, &why);
+	size_t		body_max;
+	int			result;
+
+	conn->stage = CONN_BODY;
+	conn_set_deadline(conn, HTTP_BODY_MS);
+	if (request == NULL)
+	{
+		reply_refuse(conn, conn->wsi, 404, "Page not found\n");
+		return -1;
+	}
+	if (request->body_kind == BODY_NONE ||
+		(request->body_kind == BODY_ENDLESS && why == NULL))
+		conn->stage = CONN_REQUEST; /* nothing to be waited for */
+	if (why)
+		return refuse_body(request, why);
+	if (!find_route(request, &result))
+		return result;
+	body_max = request->method == METHOD_GET ? 0 :
+		(size_t) request_bridge(request)->config->body_bytes;
+	if (request->body_length > body_max)
+	{
+		if (body_max == 0)
+			return reply_error(request, 400, "a GET has no body", NULL);
+		metric_count(METRIC_REFUSED_BODY_SIZE);
+		return reply_error(request, 413, "the body is too large",
+						   "body_bytes says how large it may be.");
+	}
+	return request->body_kind == BODY_COMES ? 0 : identify(request);
 }
 
 static int
-serve(struct conn *conn, struct lws *wsi)
+take_body(struct conn *conn, const char *bytes, size_t len)
 {
-	char	   *uri;
-	int			uri_len;
-	int			method = lws_http_get_uri_and_method(wsi, &uri, &uri_len);
-	bool		is_head = method == LWSHUMETH_HEAD;
-	char		path[1024];
+	struct request *request = request_of(conn);
 
-	conn_set_deadline(conn, HTTP_REPLY_MS);
-	if (method != LWSHUMETH_GET && !is_head)
-		return reply_text(conn, wsi, 405, "Only GET and HEAD\n", false, true);
-	if (uri_len <= 0 || (size_t) uri_len >= sizeof(path) ||
-		memchr(uri, '\0', (size_t) uri_len) != NULL)
-		return reply_text(conn, wsi, 404, "Page not found\n", is_head, false);
-	memcpy(path, uri, (size_t) uri_len);
-	path[uri_len] = '\0';
+	/* Of what has been answered already the rest is thrown away. */
+	if (request == NULL || conn->stage != CONN_BODY || len == 0)
+		return 0;
+	if (request->body.len + len > request->body_length)
+		return -1;
+	buf_add(&request->body, bytes, len);
+	return 0;
+}
 
-	if (strcmp(path, "/healthz") == 0)
-		return reply_text(conn, wsi, 200, "ok\n", is_head, false);
-	if (strcmp(path, "/readyz") == 0)
-		return serve_ready(conn, wsi, is_head);
-	if (strcmp(path, "/metrics") == 0)
-		return serve_metrics(conn, wsi, is_head);
-	return serve_file(conn, wsi, path, is_head);
+/*
+ * The body is there.  libwebsockets says so again when more comes while the
+ * answer is awaited, which nothing sound sends.
+ */
+static int
+end_body(struct conn *conn)
+{
+	struct request *request = request_of(conn);
+
+	if (request && conn->stage == CONN_BODY)
+	{
+		conn->stage = CONN_REQUEST;
+		return identify(request);
+	}
+	if (conn->stage == CONN_REPLY)
+	{
+		conn->is_body_owed = false;
+		return 0;
+	}
+	return conn->stage == CONN_WAIT || conn->stage == CONN_LINGER ? -1 : 0;
+}
+
+static int
+write_on(struct conn *conn)
+{
+	switch (conn->stage)
+	{
+		case CONN_REPLY:
+			return reply_more(conn);
+		case CONN_STREAM:
+			return sse_writeable(conn);
+		default:
+			return 0;
+	}
 }
 
 /*
@@ -277,28 +267,46 @@ check_upgrade(struct conn *conn, struct lws *wsi)
 		 * HTTP clients that try HTTP/2 ask for h2c, some without being told
 		 * to.
 		 */
-		reply_text(conn, wsi, 400, "Ask over HTTP/1.1, without Upgrade\n", false, true);
+		reply_refuse(conn, wsi, 400, "Ask over HTTP/1.1, without Upgrade\n");
 		return -1;
 	}
 	refusal = handshake_check(conn, wsi);
 	if (refusal == NULL)
 		return 0;
-	reply_text(conn, wsi, refusal->status, refusal->text, false, true);
+	reply_refuse(conn, wsi, refusal->status, refusal->text);
 	return -1;
+}
+
+/* What happens to a connection that is there. */
+static int
+happen(struct conn *conn, enum lws_callback_reasons reason, void *in, size_t len)
+{
+	switch (reason)
+	{
+		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+			return check_upgrade(conn, conn->wsi);
+		case LWS_CALLBACK_HTTP:
+			return begin(conn);
+		case LWS_CALLBACK_HTTP_BODY:
+			return take_body(conn, in, len);
+		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+			return end_body(conn);
+		case LWS_CALLBACK_HTTP_WRITEABLE:
+			return write_on(conn);
+		default:
+			return 0;
+	}
 }
 
 int
 http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			  void *in, size_t len)
 {
-	struct conn *conn;
+	struct conn *conn = conn_of(wsi);
+	int			result;
 
 	switch (reason)
 	{
-		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-			conn = conn_of(wsi);
-			return conn ? check_upgrade(conn, wsi) : -1;
-
 		case LWS_CALLBACK_ESTABLISHED:
 		case LWS_CALLBACK_RECEIVE:
 		case LWS_CALLBACK_SERVER_WRITEABLE:
@@ -307,16 +315,25 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			/* A WebSocket for which no subprotocol was offered stays here. */
 			return cable_callback(wsi, reason, user, in, len);
 
+		case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		case LWS_CALLBACK_HTTP:
-			conn = conn_of(wsi);
-			return conn ? serve(conn, wsi) : -1;
-
+		case LWS_CALLBACK_HTTP_BODY:
+		case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		case LWS_CALLBACK_HTTP_WRITEABLE:
-			conn = conn_of(wsi);
-			return conn ? send_more(conn, wsi) : -1;
+			if (conn == NULL || conn->is_doomed)
+				return -1;
+			conn->wsi = wsi;
+			conn->is_inside = true;
+			result = happen(conn, reason, in, len);
+			conn->is_inside = false;
+			return result;
+
+		case LWS_CALLBACK_CLOSED_HTTP:
+			if (conn)
+				conn_unwatch_input(conn);
+			return 0;
 
 		case LWS_CALLBACK_WSI_DESTROY:
-			conn = conn_of(wsi);
 			if (conn)
 				conn_destroyed(conn);
 			return 0;

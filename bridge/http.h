@@ -1,12 +1,17 @@
 /*
  * http.h
- *		Plain HTTP: the router and the answers.
+ *		HTTP: the table of what is served, and the way of a request to it.
  */
 #ifndef HTTP_H
 #define HTTP_H
 
 #include <libwebsockets.h>
 
+#include "mem.h"
+
+struct routes;
+
+struct routes *http_routes_create(void) must_check;
 int			http_callback(struct lws *wsi, enum lws_callback_reasons reason,
 						  void *user, void *in, size_t len);
 

@@ -19,8 +19,9 @@
 #include <string.h>
 #include <strings.h>
 
-static bool
-is_loopback_host(const char *host)
+/* Does this Host header name the machine itself? */
+bool
+origin_is_loopback(const char *host)
 {
 	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
 
@@ -99,7 +100,7 @@ origin_is_allowed(const struct config_list *allowed, const char *origin,
 			entry_names(allowed->items[i], origin))
 			return true;
 
-	if (is_open && !is_loopback_host(host))
+	if (is_open && !origin_is_loopback(host))
 		return false;
 	own = host_of(origin);
 	return own != NULL && host[0] != '\0' && strcasecmp(own, host) == 0;

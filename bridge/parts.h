@@ -26,6 +26,7 @@ struct bridge
 	struct conns *conns;
 	struct accepts *accepts;
 	struct www *www;			/* NULL: no files are served */
+	struct routes *routes;
 	bool		is_stopping;
 };
 

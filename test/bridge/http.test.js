@@ -99,6 +99,7 @@ test('a reader that stops in the middle of a large file holds up nobody', async 
   t.after(() => socket.destroy())
   await new Promise(resolve => socket.once('connect', resolve))
   socket.pause()
+  socket.on('error', () => {}) // asking for more before the answer is read ends the connection
   for (let i = 0; i < 20; i++) socket.write('GET /large.css HTTP/1.1\r\nHost: x\r\n\r\n')
   for (let i = 0; i < 20; i++) assert.equal((await get('/healthz')).status, 200)
 })

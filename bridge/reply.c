@@ -1,0 +1,259 @@
+/*
+ * reply.c
+ *		Answers to HTTP requests.
+ *
+ * Headers are written by us, one by one, so that each answer has what every
+ * answer must have.  A body is shared by all who are being sent it, and goes
+ * out in pieces, one for each WRITEABLE.
+ *
+ * An answer given inside the callback of its own connection goes out at once.
+ * One that comes from elsewhere, from a query's result for instance, waits for
+ * WRITEABLE: libwebsockets 4.1.6 begins the next request of a connection only
+ * safely from there.
+ *
+ * Who is answered before having sent the whole body is not hung up on at once:
+ * the kernel would answer the rest of it with a reset, which can take the
+ * answer away from its reader.  What still comes is thrown away for a while.
+ */
+#include "reply.h"
+
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "conn.h"
+#include "request.h"
+
+#define REPLY_PIECE_BYTES	16384
+#define REPLY_SEND_MS		30000
+#define REPLY_KEEPALIVE_MS	30000
+#define REPLY_LINGER_MS		2000
+
+static const char *
+reason_phrase(int status)
+{
+	static const struct
+	{
+		int			status;
+		const char *phrase;
+	}			phrases[] = {
+		{200, "OK"}, {202, "Accepted"}, {204, "No Content"}, {304, "Not Modified"},
+		{400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
+		{404, "Not Found"}, {405, "Method Not Allowed"}, {409, "Conflict"},
+		{411, "Length Required"}, {413, "Content Too Large"}, {414, "URI Too Long"},
+		{415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
+		{429, "Too Many Requests"}, {500, "Internal Server Error"},
+		{501, "Not Implemented"}, {503, "Service Unavailable"}
+	};
+
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Error";
+}
+
+/* ---- headers ---- */
+
+static void
+begin(struct buf *out, int status)
+{
+	buf_reset(out);
+	buf_printf(out, "HTTP/1.1 %d %s\r\nReferrer-Policy: no-referrer\r\n"
+			   "X-Content-Type-Options: nosniff\r\n", status, reason_phrase(status));
+}
+
+void
+reply_begin(struct buf *out, const struct request *request, int status, const char *type)
+{
+	(void) request;
+	begin(out, status);
+	buf_printf(out, "Content-Type: %s\r\n", type);
+}
+
+static void
+write_head(struct buf *out, const struct request *request, const struct reply *reply)
+{
+	if (reply->status == 304 || reply->status == 204)
+		begin(out, reply->status);
+	else
+	{
+		reply_begin(out, request, reply->status,
+					reply->type ? reply->type : "text/plain; charset=utf-8");
+		buf_printf(out, "Content-Length: %zu\r\n", reply->body ? reply->body->len : 0);
+	}
+	if (reply->etag)
+		buf_printf(out, "ETag: %s\r\n", reply->etag);
+	if (reply->status == 401)
+		buf_add_text(out, "WWW-Authenticate: Bearer\r\n");
+	if (reply->retry_after_s)
+		buf_printf(out, "Retry-After: %d\r\n", reply->retry_after_s);
+	if (reply->is_html)
+		buf_add_text(out, "Content-Security-Policy: default-src 'self'; "
+					 "connect-src 'self' ws: wss:; object-src 'none'; "
+					 "base-uri 'none'; form-action 'none'; frame-ancestors 'self'\r\n");
+	if (reply->more)
+		buf_add_text(out, reply->more);
+	buf_add_text(out, "Cache-Control: no-cache\r\n");
+	if (reply->closes)
+		buf_add_text(out, "Connection: close\r\n");
+	buf_add_text(out, "\r\n");
+}
+
+/* ---- sending ---- */
+
+/* The answer is complete: the next request may come on this connection. */
+static int
+finish(struct conn *conn)
+{
+	msg_drop(conn->head);
+	msg_drop(conn->body);
+	conn->head = conn->body = NULL;
+	conn_unwatch_input(conn);
+	if (conn->closes && !conn->is_body_owed)
+		return -1;
+	if (conn->closes)
+	{
+		conn->stage = CONN_LINGER;
+		conn_set_deadline(conn, REPLY_LINGER_MS);
+		shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
+		return 0;
+	}
+	conn->stage = CONN_REQUEST;
+	conn_set_deadline(conn, REPLY_KEEPALIVE_MS);
+	return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
+}
+
+/*
+ * Send what is to be sent next; only inside a callback for this connection.
+ */
+int
+reply_more(struct conn *conn)
+{
+	struct buf *out = conns_scratch(conn->conns);
+	size_t		len = conn->body ? conn->body->len - conn->body_sent : 0;
+
+	if (lws_partial_buffered(conn->wsi))
+	{
+		lws_callback_on_writable(conn->wsi);
+		return 0;
+	}
+	if (conn->head == NULL && len == 0)
+		return finish(conn);
+
+	buf_reset(out);
+	if (conn->head)
+		buf_add(out, conn->head->bytes, conn->head->len);
+	msg_drop(conn->head);
+	conn->head = NULL;
+	if (len > REPLY_PIECE_BYTES)
+		len = REPLY_PIECE_BYTES;
+	if (len > 0)
+		buf_add(out, conn->body->bytes + conn->body_sent, len);
+	conn->body_sent += len;
+	if (lws_write(conn->wsi, (unsigned char *) out->data, out->len, LWS_WRITE_HTTP) < 0)
+		return -1;
+	if (!lws_partial_buffered(conn->wsi) &&
+		(conn->body == NULL || conn->body_sent == conn->body->len))
+		return finish(conn);
+
+	/* It takes its time: see to it that its end is noticed meanwhile. */
+	conn_watch_input(conn);
+	lws_callback_on_writable(conn->wsi);
+	return 0;
+}
+
+int
+reply_send(struct request *request, const struct reply *reply)
+{
+	struct conn *conn = request->conn;
+	struct reply whole = *reply;
+	struct buf	head = {0};
+
+	/* What libwebsockets takes for a body has no end that it would know. */
+	conn->is_body_owed = conn->stage == CONN_BODY;
+	whole.closes |= conn->is_body_owed || request->body_kind == BODY_ENDLESS;
+	write_head(&head, request, &whole);
+	conn->head = msg_create(head.data, head.len);
+	buf_free(&head);
+	conn->body = whole.body;
+	if (request->is_head)
+	{
+		msg_drop(conn->body);
+		conn->body = NULL;
+	}
+	conn->body_sent = 0;
+	conn->closes = whole.closes;
+	conn->stage = CONN_REPLY;
+	request_free(request);
+	conn_set_deadline(conn, REPLY_SEND_MS);
+	if (conn->is_inside)
+		return reply_more(conn);
+	conn_want_write(conn);
+	return 0;
+}
+
+/* ---- forms of answers ---- */
+
+int
+reply_text(struct request *request, int status, const char *text)
+{
+	struct reply reply = {.status = status, .body = msg_create(text, strlen(text))};
+
+	return reply_send(request, &reply);
+}
+
+int
+reply_json(struct request *request, int status, const struct buf *json)
+{
+	struct reply reply = {
+		.status = status,
+		.type = "application/json",
+		.body = msg_create(json->data, json->len)
+	};
+
+	return reply_send(request, &reply);
+}
+
+/* An error for programs, with what to do about it for people ("hint", or NULL). */
+int
+reply_busy(struct request *request, int status, int retry_after_s, const char *error,
+		   const char *hint)
+{
+	struct buf	json = {0};
+	struct reply reply = {
+		.status = status,
+		.type = "application/json",
+		.retry_after_s = retry_after_s
+	};
+
+	buf_add_text(&json, "{\"error\":");
+	buf_add_json_string(&json, error, strlen(error));
+	if (hint)
+	{
+		buf_add_text(&json, ",\"hint\":");
+		buf_add_json_string(&json, hint, strlen(hint));
+	}
+	buf_add_text(&json, "}\n");
+	reply.body = msg_create(json.data, json.len);
+	buf_free(&json);
+	return reply_send(request, &reply);
+}
+
+int
+reply_error(struct request *request, int status, const char *error, const char *hint)
+{
+	return reply_busy(request, status, 0, error, hint);
+}
+
+void
+reply_refuse(struct conn *conn, struct lws *wsi, int status, const char *text)
+{
+	struct buf *out = conns_scratch(conn->conns);
+
+	begin(out, status);
+	buf_printf(out, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
+			   "Cache-Control: no-cache\r\nConnection: close\r\n\r\n%s", strlen(text), text);
+	if (lws_write(wsi, (unsigned char *) out->data, out->len, LWS_WRITE_HTTP) < 0)
+		conn_doom(conn);
+}

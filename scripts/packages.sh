@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 guard=/etc/postgresql-common/createcluster.d/sync-progress-packages.conf
+policy=/usr/sbin/policy-rc.d
 
 has_node() {
   node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null
@@ -76,6 +77,7 @@ command -v prove|perl|runs every test
 perl -MIPC::Run -e1|libipc-run-perl|tests that crash and restart servers
 command -v openssl|openssl|makes the certificate that TLS is tested with
 command -v chromium|chromium|tests the page in a real browser
+has_package pgbouncer|pgbouncer|a pooler, which the bridge must not be behind
 has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
 LIST
   esac
@@ -138,6 +140,16 @@ clean_up() {
     $sudo rm -f "$guard"
     $sudo rmdir --ignore-fail-on-non-empty "${guard%/*}"
   fi
+  [ -z "$policed" ] || $sudo rm -f "$policy"
+}
+
+# While packages are set up nothing is started, unless somebody decides that
+# here already.
+forbid_services() {
+  [ ! -e "$policy" ] || return 0
+  printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+  policed=yes
+  $sudo chmod 755 "$policy"
 }
 
 case ${1:-} in
@@ -159,6 +171,7 @@ $(printf '%s\n' "$list" | sed 's/|/: /')"
 fi
 
 updated=
+policed=
 log=$(mktemp)
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
@@ -180,6 +193,7 @@ say "No PostgreSQL cluster is created and no service is left running. This may t
 
 $sudo mkdir -p "${guard%/*}"
 echo 'create_main_cluster = off' | $sudo tee "$guard" >/dev/null
+forbid_services
 
 # shellcheck disable=SC2086 # one argument a package
 if ! apt install --no-install-recommends $names; then
@@ -187,6 +201,9 @@ if ! apt install --no-install-recommends $names; then
   [ -n "$updated" ] || update
   apt install --no-install-recommends $names || { tail -n 20 "$log" >&2; die "apt-get could not install them"; }
 fi
+
+# nor at the next start of the machine
+case $names in *pgbouncer*) $sudo update-rc.d pgbouncer disable >/dev/null 2>&1 || true ;; esac
 
 left=$(missing "$set" | cut -d'|' -f1 | tr '\n' ' ')
 [ -z "$left" ] || die "installed, but still not usable here: $left"

@@ -11,11 +11,13 @@ const PROGRAM = process.env.BRIDGE ?? fileURLToPath(new URL('../../../bridge/syn
 export class Bridge {
   port = 0
   #args
+  #options
   #program
 
-  /** Starts one on a free port; conninfo names its database. */
-  static async start(conninfo, args = []) {
+  /** Starts one on a free port; conninfo names its database. options: as of a Program. */
+  static async start(conninfo, args = [], options = {}) {
     const bridge = new Bridge()
+    bridge.#options = options
     bridge.#args = ['--db', conninfo, ...args]
     await bridge.start()
     return bridge
@@ -30,7 +32,7 @@ export class Bridge {
 
   /** Starts it, again on the port it had. */
   async start() {
-    this.#program = new Program(PROGRAM, ['--listen', `127.0.0.1:${this.port}`, ...this.#args])
+    this.#program = new Program(PROGRAM, ['--listen', `127.0.0.1:${this.port}`, ...this.#args], this.#options)
     const ended = this.#program.ended.then(status => { throw new Error(`the bridge ended: ${status}\n${this.log}`) })
     ended.catch(() => {})
     const line = await Promise.race([ended, this.line(/ready listen=/)])

@@ -52,9 +52,10 @@ export class Program {
   stdout = ''
   #child
 
-  constructor(program, args) {
+  /** env: added to the environment. */
+  constructor(program, args, { env = {} } = {}) {
     // becomes the program itself, which is killed when this process ends
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args])
+    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], { env: { ...process.env, ...env } })
     let rest = ''
     this.#child.stdout.setEncoding('utf8').on('data', text => { this.stdout += text })
     this.#child.stderr.setEncoding('utf8').on('data', text => {

@@ -1,0 +1,58 @@
+/*
+ * hang.c
+ *		Preloaded: names that begin with "hangs" are never resolved, and whoever
+ *		waits for one waits for ever.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+#include <unistd.h>
+
+static int
+hangs(const char *name)
+{
+	return name && strncmp(name, "hangs", 5) == 0;
+}
+
+int
+getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+			struct addrinfo **result)
+{
+	int			(*real) (const char *, const char *, const struct addrinfo *,
+						 struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+	while (hangs(name))
+		pause();
+	return real(name, service, hints, result);
+}
+
+int
+getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event)
+{
+	int			(*real) (int, struct gaicb **, int, struct sigevent *) =
+		dlsym(RTLD_NEXT, "getaddrinfo_a");
+	struct gaicb *rest[count];
+	int			rest_count = 0;
+
+	for (int i = 0; i < count; i++)
+		if (!hangs(list[i]->ar_name))
+			rest[rest_count++] = list[i];
+	return rest_count > 0 ? real(mode, rest, rest_count, event) : 0;
+}
+
+int
+gai_error(struct gaicb *request)
+{
+	int			(*real) (struct gaicb *) = dlsym(RTLD_NEXT, "gai_error");
+
+	return hangs(request->ar_name) ? EAI_INPROGRESS : real(request);
+}
+
+int
+gai_cancel(struct gaicb *request)
+{
+	int			(*real) (struct gaicb *) = dlsym(RTLD_NEXT, "gai_cancel");
+
+	return hangs(request->ar_name) ? EAI_NOTCANCELED : real(request);
+}

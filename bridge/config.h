@@ -34,9 +34,17 @@ struct config
 	char	   *www;			/* empty: nothing is served */
 	struct config_list route;
 	int			log_level;		/* enum log_level */
+	struct config_list trusted_proxy;
 	int			max_connections;
+	int			max_connections_per_address;	/* 0: no limit */
 	int			max_subscriptions;
 	int			body_bytes;
+	int			accepts_per_second; /* 0: no limit */
+	int			refused_per_minute; /* 0: no limit */
+	int			frame_bytes;
+	int			header_pool;
+	int			handshake_timeout_ms;
+	int			stalled_timeout_ms;
 	int			send_buffer_bytes;
 };
 

@@ -1,0 +1,44 @@
+/*
+ * admission.h
+ *		Who may come in, and how often somebody may be refused.
+ */
+#ifndef ADMISSION_H
+#define ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "config.h"
+#include "intern.h"
+
+struct admission;
+
+/* Whom to count: the subject of a good token, else where the client is. */
+struct admission_who
+{
+	const struct istr *subject; /* NULL: no good token came */
+	const struct istr *place;
+};
+
+struct admission *admission_create(const struct config *config) must_check;
+void		admission_free(struct admission *admission);
+const char *admission_check(const struct config *config);
+
+bool		admission_is_proxy(const struct admission *admission,
+							   const struct address *peer);
+struct address admission_client(const struct admission *admission,
+								const struct address *peer, const char *forwarded);
+struct istr *admission_place(struct admission *admission, const struct address *address)
+			must_check;
+bool		admission_is_crowded(const struct admission *admission,
+								 const struct istr *place);
+
+int64_t		admission_wait_ms(const struct admission *admission,
+							  const struct admission_who *who, int64_t now_ms);
+void		admission_refused(struct admission *admission, const struct admission_who *who,
+							  const char *what, size_t len, int64_t now_ms);
+bool		admission_expired(struct admission *admission, const struct admission_who *who,
+							  int64_t now_ms);
+
+#endif							/* ADMISSION_H */

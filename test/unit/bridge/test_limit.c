@@ -1,0 +1,158 @@
+/*
+ * test_limit.c
+ *		So many a minute, for so many keys.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "limit.h"
+#include "unit.h"
+
+#define START_MS	1000000
+#define MINUTE_MS	60000
+
+static struct limit_key
+key(const struct limit *limit, const char *name)
+{
+	return limit_key(limit, 's', name, strlen(name));
+}
+
+/* How many of "attempts" at this time are counted before the limit is reached? */
+static int
+fill(struct limit *limit, const char *name, int attempts, int64_t now_ms)
+{
+	struct limit_key who = key(limit, name);
+	int			allowed = 0;
+
+	for (int i = 0; i < attempts; i++)
+	{
+		if (limit_wait_ms(limit, &who, now_ms) == 0)
+			allowed++;
+		limit_count(limit, &who, now_ms);
+	}
+	return allowed;
+}
+
+static int64_t
+wait_ms(struct limit *limit, const char *name, int64_t now_ms)
+{
+	struct limit_key who = key(limit, name);
+
+	return limit_wait_ms(limit, &who, now_ms);
+}
+
+static void
+ten_at_once_and_then_one_every_six_seconds(void **state)
+{
+	struct limit *limit = limit_create(10, 100);
+
+	assert_int_equal(fill(limit, "a", 50, START_MS), 10);
+	assert_int_equal(wait_ms(limit, "a", START_MS), 6000);
+	assert_int_equal(wait_ms(limit, "a", START_MS + 5999), 1);
+	assert_int_equal(fill(limit, "a", 50, START_MS + 6000), 1);
+	assert_int_equal(fill(limit, "a", 50, START_MS + 18000), 2);
+	limit_free(limit);
+}
+
+static void
+who_keeps_on_trying_is_served_again_all_the_same(void **state)
+{
+	struct limit *limit = limit_create(10, 100);
+	int			allowed = 0;
+
+	for (int64_t at = 0; at < 10 * MINUTE_MS; at += 100)
+		allowed += fill(limit, "a", 1, START_MS + at);
+	assert_in_range(allowed, 109, 110);
+	limit_free(limit);
+}
+
+static void
+after_a_minute_all_is_forgiven(void **state)
+{
+	struct limit *limit = limit_create(3, 100);
+
+	assert_int_equal(fill(limit, "a", 9, START_MS), 3);
+	assert_int_equal(fill(limit, "a", 9, START_MS + MINUTE_MS), 3);
+	assert_int_equal(fill(limit, "a", 9, START_MS + 1000 * MINUTE_MS), 3);
+	limit_free(limit);
+}
+
+static void
+each_has_a_bucket_of_their_own(void **state)
+{
+	struct limit *limit = limit_create(10, 100);
+	struct limit_key subject = limit_key(limit, 's', "x", 1);
+	struct limit_key place = limit_key(limit, 'a', "x", 1);
+
+	assert_int_equal(fill(limit, "a", 10, START_MS), 10);
+	assert_int_equal(fill(limit, "b", 10, START_MS), 10);
+	for (int i = 0; i < 10; i++)
+		limit_count(limit, &subject, START_MS);
+	assert_true(limit_wait_ms(limit, &subject, START_MS) > 0);
+	assert_int_equal(limit_wait_ms(limit, &place, START_MS), 0);
+	limit_free(limit);
+}
+
+static void
+zero_is_no_limit(void **state)
+{
+	struct limit *limit = limit_create(0, 100);
+
+	assert_int_equal(fill(limit, "a", 1000, START_MS), 1000);
+	limit_free(limit);
+}
+
+static void
+beyond_its_bound_the_longest_unused_goes(void **state)
+{
+	struct limit *limit = limit_create(1, 100);
+	char		name[16];
+
+	for (int i = 0; i < 100; i++)
+	{
+		snprintf(name, sizeof(name), "%d", i);
+		assert_int_equal(fill(limit, name, 2, START_MS + i), 1);
+	}
+	for (int i = 0; i < 100; i++)
+	{
+		snprintf(name, sizeof(name), "%d", i);
+		assert_true(wait_ms(limit, name, START_MS + 100) > 0);
+	}
+	fill(limit, "new", 1, START_MS + 100);
+	assert_int_equal(wait_ms(limit, "0", START_MS + 100), 0);
+	assert_true(wait_ms(limit, "1", START_MS + 100) > 0);
+	assert_true(wait_ms(limit, "new", START_MS + 100) > 0);
+	limit_free(limit);
+}
+
+static void
+a_flood_of_names_leaves_it_whole(void **state)
+{
+	struct limit *limit = limit_create(2, 64);
+	char		name[16];
+
+	for (int i = 0; i < 100000; i++)
+	{
+		snprintf(name, sizeof(name), "%d", i % 300);
+		fill(limit, name, 3, START_MS + i);
+		assert_true(wait_ms(limit, name, START_MS + i) > 0);
+	}
+	limit_free(limit);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ten_at_once_and_then_one_every_six_seconds),
+		cmocka_unit_test(who_keeps_on_trying_is_served_again_all_the_same),
+		cmocka_unit_test(after_a_minute_all_is_forgiven),
+		cmocka_unit_test(each_has_a_bucket_of_their_own),
+		cmocka_unit_test(zero_is_no_limit),
+		cmocka_unit_test(beyond_its_bound_the_longest_unused_goes),
+		cmocka_unit_test(a_flood_of_names_leaves_it_whole),
+	};
+
+	return run_units(tests);
+}

@@ -4,7 +4,8 @@
  *
  * Our own acceptor, since libwebsockets' gives no say in what is accepted: at
  * most so many a wakeup, so that a storm of connections does not hold up those
- * that are served, and a plain refusal when there are too many.
+ * that are served, and a plain refusal when there are too many.  Beyond so many a
+ * second nobody is refused: they wait in the kernel's queue.
  */
 #include "accept.h"
 
@@ -19,14 +20,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "conn.h"
+#include "intern.h"
 #include "log.h"
 #include "metrics.h"
+#include "tls.h"
 
 #define ACCEPT_A_WAKEUP		16
 #define ACCEPT_BACKLOG		4096
 #define ACCEPT_MAX			16
 #define ACCEPT_PAUSE_S		0.2
+#define ACCEPT_BREATH_S		0.01	/* how often a pace that is kept is looked
+									 * at */
 
 struct acceptor
 {
@@ -40,6 +46,11 @@ struct accepts
 {
 	struct ev_loop *loop;
 	struct conns *conns;
+	struct admission *admission;
+	bool		is_tls;
+	int			per_second;		/* 0: no limit */
+	double		credit;			/* how many may be accepted now */
+	double		credit_at;
 	int			count;
 	struct acceptor items[ACCEPT_MAX];
 };
@@ -135,6 +146,16 @@ accepts_check(const struct config *config)
 /* ---- accepting ---- */
 
 static void
+pause_for(struct acceptor *acceptor, double seconds)
+{
+	struct ev_loop *loop = acceptor->accepts->loop;
+
+	ev_io_stop(loop, &acceptor->io);
+	ev_timer_set(&acceptor->pause, seconds, 0.0);
+	ev_timer_start(loop, &acceptor->pause);
+}
+
+static void
 on_pause_over(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct acceptor *acceptor = timer->data;
@@ -147,21 +168,92 @@ on_pause_over(struct ev_loop *loop, ev_timer *timer, int revents)
  * Answer a connection that is one too many.  The socket's buffer is empty, so
  * this cannot block.  A request that came along is read first: closing with
  * bytes unread would reset the connection and could take the answer with it.
+ * Who speaks TLS would not understand it, and is only hung up on.
  */
 static void
-refuse(int fd)
+refuse(const struct accepts *accepts, int fd, const char *status)
 {
-	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-	"Retry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-
+	char		answer[160];
 	char		request[4096];
+	int			len = snprintf(answer, sizeof(answer), "HTTP/1.1 %s\r\nRetry-After: 5\r\n"
+							   "Connection: close\r\nContent-Length: 0\r\n\r\n", status);
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4 && !accepts->is_tls; i++)
 		if (recv(fd, request, sizeof(request), MSG_DONTWAIT) <= 0)
 			break;
-	if (send(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+	if (!accepts->is_tls &&
+		send(fd, answer, (size_t) len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		shutdown(fd, SHUT_WR);
 	close(fd);
+}
+
+/*
+ * Somebody has come.
+ */
+static void
+admit(struct accepts *accepts, int fd, const struct sockaddr *peer)
+{
+	static struct log_rate rate;
+	struct address address;
+	struct istr *place;
+	char text[	ADDRESS_TEXT_MAX];
+	bool		is_proxied;
+
+	if (conns_are_full(accepts->conns))
+	{
+		metric_count(METRIC_REFUSED_FULL);
+		if (log_rate_allows(&rate, "accept"))
+			log_warn("accept", "connection refused, max_connections is reached");
+		refuse(accepts, fd, "503 Service Unavailable");
+		return;
+	}
+	address_of_socket(peer, &address);
+	is_proxied = admission_is_proxy(accepts->admission, &address);
+	place = admission_place(accepts->admission, &address);
+	if (is_proxied || !admission_is_crowded(accepts->admission, place))
+	{
+		conns_adopt(accepts->conns, fd, place, is_proxied);
+		return;
+	}
+	intern_drop(place);
+	metric_count(METRIC_REFUSED_PLACE);
+	if (log_rate_allows(&rate, "accept"))
+	{
+		address_format(&address, text, sizeof(text));
+		log_warn("accept", "connection refused, max_connections_per_address is reached; "
+				 "if this is a proxy of yours, name it as trusted_proxy address=%s", text);
+	}
+	refuse(accepts, fd, "429 Too Many Requests");
+}
+
+/*
+ * May another one be accepted now?  If not, the acceptor pauses until then.
+ */
+static bool
+keeps_pace(struct acceptor *acceptor)
+{
+	struct accepts *accepts = acceptor->accepts;
+	double		now = ev_now(accepts->loop);
+	double		most = accepts->per_second * 0.1;
+	double		wait;
+
+	if (accepts->per_second == 0)
+		return true;
+	accepts->credit += (now - accepts->credit_at) * accepts->per_second;
+	accepts->credit_at = now;
+	if (most < 1.0)
+		most = 1.0;
+	if (accepts->credit > most || accepts->credit < 0.0)
+		accepts->credit = most;
+	if (accepts->credit >= 1.0)
+	{
+		accepts->credit -= 1.0;
+		return true;
+	}
+	wait = (1.0 - accepts->credit) / accepts->per_second;
+	metric_count(METRIC_ACCEPT_PAUSES);
+	pause_for(acceptor, wait > ACCEPT_BREATH_S ? wait : ACCEPT_BREATH_S);
+	return false;
 }
 
 static void
@@ -170,33 +262,28 @@ on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 	static struct log_rate rate;
 	struct acceptor *acceptor = io->data;
 
+	(void) loop;
 	(void) revents;
-	for (int i = 0; i < ACCEPT_A_WAKEUP; i++)
+	for (int i = 0; i < ACCEPT_A_WAKEUP && keeps_pace(acceptor); i++)
 	{
-		int			fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage peer = {0};
+		socklen_t	len = sizeof(peer);
+		int			fd = accept4(io->fd, (struct sockaddr *) &peer, &len,
+								 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0)
 		{
-			if (conns_are_full(acceptor->accepts->conns))
-			{
-				metric_count(METRIC_REFUSED_FULL);
-				if (log_rate_allows(&rate, "accept"))
-					log_warn("accept", "connection refused, max_connections is reached");
-				refuse(fd);
-			}
-			else
-				conns_adopt(acceptor->accepts->conns, fd);
+			admit(acceptor->accepts, fd, (struct sockaddr *) &peer);
 			continue;
 		}
+		acceptor->accepts->credit += 1.0;
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return;
 
 		/* Out of descriptors or memory: trying at once would spin. */
 		if (log_rate_allows(&rate, "accept"))
 			log_warn("accept", "cannot accept: %s", strerror(errno));
-		ev_io_stop(loop, io);
-		ev_timer_set(&acceptor->pause, ACCEPT_PAUSE_S, 0.0);
-		ev_timer_start(loop, &acceptor->pause);
+		pause_for(acceptor, ACCEPT_PAUSE_S);
 		return;
 	}
 }
@@ -225,12 +312,18 @@ open_socket(const char *text)
 
 /* Open all of them, at boot. */
 struct accepts *
-accepts_open(struct ev_loop *loop, const struct config *config, struct conns *conns)
+accepts_open(struct ev_loop *loop, const struct config *config, struct conns *conns,
+			 struct admission *admission)
 {
 	struct accepts *accepts = mem_zalloc(sizeof(*accepts));
 
 	accepts->loop = loop;
 	accepts->conns = conns;
+	accepts->admission = admission;
+	accepts->is_tls = tls_is_on(config);
+	accepts->per_second = config->accepts_per_second;
+	accepts->credit = accepts->per_second;
+	accepts->credit_at = ev_now(loop);
 	for (int i = 0; i < config->listen.count && i < ACCEPT_MAX; i++)
 	{
 		struct acceptor *acceptor = &accepts->items[accepts->count++];

@@ -7,12 +7,14 @@
 
 #include "config.h"
 
+struct admission;
 struct conns;
 struct ev_loop;
 struct accepts;
 
 struct accepts *accepts_open(struct ev_loop *loop, const struct config *config,
-							 struct conns *conns) must_check;
+							 struct conns *conns, struct admission *admission)
+			must_check;
 void		accepts_close(struct accepts *accepts);
 void		accepts_announce(const struct accepts *accepts);
 const char *accepts_check(const struct config *config);

@@ -99,8 +99,8 @@ void
 address_format(const struct address *address, char *out, size_t size)
 {
 	const char *text = is_v4(address) ?
-		inet_ntop(AF_INET, address->bytes + V4_OFFSET, out, (socklen_t) size) :
-		inet_ntop(AF_INET6, address->bytes, out, (socklen_t) size);
+	inet_ntop(AF_INET, address->bytes + V4_OFFSET, out, (socklen_t) size) :
+	inet_ntop(AF_INET6, address->bytes, out, (socklen_t) size);
 
 	if (text == NULL && size > 0)
 		out[0] = '\0';

@@ -24,7 +24,8 @@
 #include "limit.h"
 
 #define ADMISSION_KEYS_MAX		65536
-#define ADMISSION_EXPIRED		3	/* a minute may come again with an expired token */
+#define ADMISSION_EXPIRED		3	/* a minute may come again with an expired
+									 * token */
 
 struct admission
 {
@@ -158,13 +159,14 @@ is_repeated(struct admission *admission, const struct admission_who *who,
 
 	key = limit_key(admission->repeated, 'r', both, sizeof(both));
 	is_known = limit_wait_ms(admission->repeated, &key, now_ms) > 0;
-	limit_count(admission->repeated, &key, now_ms);
+	if (!is_known)
+		limit_count(admission->repeated, &key, now_ms);
 	return is_known;
 }
 
 /*
- * They were refused.  "what" is what they asked for; NULL: nothing that has a
- * name.
+ * They were refused, though they were not over the limit.  "what" is what they
+ * asked for; NULL: nothing that has a name.
  */
 void
 admission_refused(struct admission *admission, const struct admission_who *who,
@@ -187,6 +189,7 @@ admission_expired(struct admission *admission, const struct admission_who *who,
 	struct limit_key key = key_of(admission->expired, who);
 	bool		may_return = limit_wait_ms(admission->expired, &key, now_ms) == 0;
 
-	limit_count(admission->expired, &key, now_ms);
+	if (may_return)
+		limit_count(admission->expired, &key, now_ms);
 	return may_return;
 }

@@ -371,6 +371,8 @@ ask_answer_pair(struct ask_batch *batch, struct ask_pair *pair,
 		else if (row->refused || row->stream == NULL)
 		{
 			metric_count(METRIC_REFUSED_SUBSCRIBE);
+			if (!sub->is_confirmed && sub->transport->refused)
+				sub->transport->refused(sub->client, sub);
 			hub_detach(ask->hub, sub);
 			sub->owes_reject = true;
 			sub->transport->owed(sub->client, sub);

@@ -270,9 +270,10 @@ check_jws(const struct auth *auth, const char *audience, cjose_jws_t *jws, int64
 	root = json_loadb((const char *) payload, len, JSON_REJECT_DUPLICATES, NULL);
 	result = judge_payload(audience, root, now, claims, why);
 	if (result == AUTH_OK)
+		claims->payload = intern_get(auth->intern, (const char *) payload, len);
+	if (result == AUTH_OK || result == AUTH_EXPIRED)
 	{
 		sub = json_object_get(root, "sub");
-		claims->payload = intern_get(auth->intern, (const char *) payload, len);
 		if (sub)
 			claims->subject = intern_get(auth->intern, json_string_value(sub),
 										 json_string_length(sub));
@@ -282,8 +283,9 @@ check_jws(const struct auth *auth, const char *audience, cjose_jws_t *jws, int64
 }
 
 /*
- * Check a token at the time "now".  On AUTH_OK "claims" is filled and to be
- * dropped; else "why" says what was wrong with it, in words fit for the log.
+ * Check a token at the time "now".  On AUTH_OK "claims" is filled, on
+ * AUTH_EXPIRED its subject is, and it is to be dropped.  If not AUTH_OK, "why"
+ * says what was wrong with it, in words fit for the log.
  */
 enum auth_result
 auth_check(const struct auth *auth, const char *token, size_t len, int64_t now,

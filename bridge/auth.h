@@ -23,7 +23,10 @@ enum auth_result
 	AUTH_UNKNOWN_KEY			/* perhaps one, once the keys are read again */
 };
 
-/* What a good token says.  The caller drops both texts. */
+/*
+ * What a good token says, and whose an expired one was.  The caller drops both
+ * texts.
+ */
 struct auth_claims
 {
 	struct istr *payload;		/* the whole payload, as it stands */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "accept.h"
+#include "admission.h"
 #include "ask.h"
 #include "auth.h"
 #include "cable.h"
@@ -212,6 +213,7 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 	bridge->intern = intern_create();
 	bridge->auth = auth_create(bridge->intern, config->audience);
 	bridge->hub = hub_create(BRIDGE_KEPT_MAX);
+	bridge->admission = admission_create(config);
 	if (config->www[0])
 	{
 		bridge->www = www_open(config->www, &error);
@@ -229,7 +231,7 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 	bridge->keys = keys_create(bridge->auth, bridge->query, on_keys_read, bridge);
 	bridge->ask = ask_create(bridge->hub, &calls_ask_port, bridge->query);
 	bridge->listen = listen_create(ev, conninfo, &listen_ops, bridge);
-	bridge->accepts = accepts_open(ev, config, bridge->conns);
+	bridge->accepts = accepts_open(ev, config, bridge->conns, bridge->admission);
 	listen_start(bridge->listen);
 	query_start(bridge->query);
 	accepts_announce(bridge->accepts);
@@ -252,6 +254,7 @@ bridge_close(struct bridge *bridge)
 	listen_free(bridge->listen);
 	loop_free(bridge->loop);
 	conns_free(bridge->conns);
+	admission_free(bridge->admission);
 	ask_free(bridge->ask);
 	keys_free(bridge->keys);
 	hub_free(bridge->hub);

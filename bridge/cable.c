@@ -27,7 +27,6 @@
 #include "metrics.h"
 #include "parts.h"
 
-#define CABLE_FRAME_MAX		65536
 #define CABLE_PING_MS		3000
 #define CABLE_HOLD_MS		30000
 #define CABLE_WARN_S		30	/* before a token expires */
@@ -240,7 +239,7 @@ cable_receive(struct cable *cable, struct lws *wsi, const char *in, size_t len)
 	}
 	if (is_first)
 		buf_reset(&cable->rx);
-	if (cable->rx.len + len > CABLE_FRAME_MAX)
+	if (cable->rx.len + len > (size_t) cable->bridge->config->frame_bytes)
 	{
 		metric_count(METRIC_REFUSED_FRAME_SIZE);
 		log_debug("cable", "frame too large, closing");

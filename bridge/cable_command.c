@@ -16,6 +16,7 @@
 #include "conn.h"
 #include "intern.h"
 #include "log.h"
+#include "loop.h"
 #include "metrics.h"
 #include "parts.h"
 
@@ -48,16 +49,55 @@ cable_reject_now(struct cable *cable, const struct command *command, const char 
 	conn_send(cable->conn, out);
 }
 
+/* The subject of this client was refused something. */
+static void
+cable_count_refusal(struct cable *cable, const char *identifier, size_t len)
+{
+	struct admission_who who = cable_who(cable);
+
+	admission_refused(cable->bridge->admission, &who, identifier, len, loop_clock_ms());
+}
+
+/* As the hub tells it. */
+void
+cable_refused(void *client, const struct hub_sub *sub)
+{
+	cable_count_refusal(client, sub->identifier->bytes, sub->identifier->len);
+}
+
+/*
+ * Was this client's subject refused so often that nothing more is asked for it?
+ * While it waits to be let in, it is not known whose it is.
+ */
+static bool
+cable_is_over_limit(struct cable *cable)
+{
+	struct admission_who who = cable_who(cable);
+
+	if (!cable->is_open ||
+		admission_wait_ms(cable->bridge->admission, &who, loop_clock_ms()) == 0)
+		return false;
+	metric_count(METRIC_REFUSED_RATE);
+	return true;
+}
+
 static void
 cable_subscribe(struct cable *cable, const struct command *command)
 {
 	if (command->identifier_len > COMMAND_IDENTIFIER_MAX)
 	{
+		metric_count(METRIC_REFUSED_IDENTIFIER);
+		cable_count_refusal(cable, command->identifier, command->identifier_len);
 		cable_reject_now(cable, command, "identifier too long");
 		return;
 	}
 	if (cable_find(cable, command->identifier, command->identifier_len))
 		return;
+	if (cable_is_over_limit(cable))
+	{
+		cable_reject_now(cable, command, "refused_per_minute is reached");
+		return;
+	}
 	if (cable->subs_count >= cable->bridge->config->max_subscriptions)
 	{
 		metric_count(METRIC_REFUSED_SUBSCRIPTIONS);

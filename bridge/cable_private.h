@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "admission.h"
 #include "auth.h"
 #include "buf.h"
 #include "hub.h"
@@ -70,9 +71,11 @@ void		cable_want_close(struct cable *cable, const char *reason, bool reconnect);
 int			cable_take_leave(struct cable *cable);
 
 /* cable_command.c */
+void		cable_refused(void *client, const struct hub_sub *sub);
 void		cable_take_frame(struct cable *cable, const char *text, size_t len);
 
 /* cable_token.c */
+struct admission_who cable_who(const struct cable *cable);
 void		cable_identify(struct cable *cable, const char *token);
 void		cable_refresh(struct cable *cable, const char *token);
 void		cable_disconnect(void *client, const struct istr *subject, bool reconnect);

@@ -49,12 +49,42 @@ cable_hold_token(struct cable *cable, const char *token)
 	keys_want(cable->bridge->keys);
 }
 
+/* Whom to count what this client is refused for. */
+struct admission_who
+cable_who(const struct cable *cable)
+{
+	return (struct admission_who)
+	{
+		cable->claims.subject, cable->conn->place
+	};
+}
+
+/*
+ * A token that has expired: the client can get a new one and come again.  One
+ * that comes again and again with such a token cannot, and is told so.
+ */
+static void
+cable_send_for_new_token(struct cable *cable)
+{
+	struct admission_who who = cable_who(cable);
+
+	if (admission_expired(cable->bridge->admission, &who, loop_clock_ms()))
+		cable_want_close(cable, CODE_TOKEN_EXPIRED, true);
+	else
+	{
+		metric_count(METRIC_REFUSED_RATE);
+		cable_want_close(cable, CODE_UNAUTHORIZED, false);
+	}
+	auth_claims_drop(&cable->claims);
+}
+
 /*
  * Decide about a handshake's token, or about one that was held until now.
  */
 void
 cable_identify(struct cable *cable, const char *token)
 {
+	struct admission_who who = cable_who(cable);
 	const char *why;
 
 	switch (auth_check(cable->bridge->auth, token, strlen(token), time(NULL),
@@ -66,9 +96,10 @@ cable_identify(struct cable *cable, const char *token)
 			cable_hold_token(cable, token);
 			return;
 		case AUTH_EXPIRED:
-			cable_want_close(cable, CODE_TOKEN_EXPIRED, true);
+			cable_send_for_new_token(cable);
 			break;
 		case AUTH_BAD:
+			admission_refused(cable->bridge->admission, &who, NULL, 0, loop_clock_ms());
 			cable_want_close(cable, CODE_UNAUTHORIZED, false);
 			break;
 	}
@@ -94,15 +125,21 @@ cable_refresh(struct cable *cable, const char *token)
 	if (result == AUTH_OK && claims.subject != cable->claims.subject)
 	{
 		why = "it is for another subject";
-		auth_claims_drop(&claims);
 		result = AUTH_BAD;
 	}
 	if (result == AUTH_UNKNOWN_KEY)
 		cable_hold_token(cable, token);
-	else if (result != AUTH_OK && log_rate_allows(&cable_rate, "cable"))
-		log_info("cable", "token not refreshed: %s", why);
+	else if (result != AUTH_OK)
+	{
+		metric_count(METRIC_REFUSED_TOKEN);
+		if (log_rate_allows(&cable_rate, "cable"))
+			log_info("cable", "token not refreshed: %s", why);
+	}
 	if (result != AUTH_OK)
+	{
+		auth_claims_drop(&claims);
 		return;
+	}
 
 	auth_claims_drop(&cable->claims);
 	cable->claims = claims;
@@ -157,7 +194,13 @@ cable_keys_read(struct conn *conn, void *arg)
 		if (log_rate_allows(&cable_rate, "cable"))
 			log_info("cable", "not taken: the token's key is not known");
 		if (!cable->is_open)
+		{
+			struct admission_who who = cable_who(cable);
+
+			metric_count(METRIC_REFUSED_TOKEN);
+			admission_refused(bridge->admission, &who, NULL, 0, loop_clock_ms());
 			cable_want_close(cable, CODE_UNAUTHORIZED, false);
+		}
 	}
 	if (!cable->is_open && cable->claims.payload && conn->stage == CONN_CABLE)
 		cable_welcome(cable);

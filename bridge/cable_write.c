@@ -159,6 +159,7 @@ const struct hub_transport cable_transport = {
 	.is_idle = cable_is_idle,
 	.send = cable_send,
 	.owed = cable_owed,
+	.refused = cable_refused,
 	.state = cable_state,
 	.event = cable_event,
 	.confirm = cable_confirm,

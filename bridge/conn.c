@@ -30,15 +30,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "intern.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
 #include "parts.h"
 
+#define CONN_KEEPALIVE_S	20
+
 _Static_assert(LWS_PRE <= BUF_HEADROOM, "a frame needs room for its header");
 
-#define CONN_HANDSHAKE_MS		10000
-#define CONN_USER_TIMEOUT_MS	30000
 
 struct conns
 {
@@ -109,16 +110,20 @@ set_socket_options(const struct conns *conns, int fd)
 {
 	int			on = 1;
 	int			bytes = conns->bridge->config->send_buffer_bytes;
-	unsigned	timeout_ms = CONN_USER_TIMEOUT_MS;
+	int			idle_s = CONN_KEEPALIVE_S;
+	unsigned	timeout_ms = (unsigned) conns->bridge->config->stalled_timeout_ms;
 
 	/*
 	 * A small send buffer: what the kernel has taken goes out before anything
-	 * newer, however old it is by then.  A peer that takes nothing for half a
-	 * minute is gone.
+	 * newer, however old it is by then.  A peer that takes nothing for so
+	 * long, or does not even say that it lives, is gone; where nothing is on
+	 * its way to it the keepalive asks.
 	 */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof(idle_s));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }
 
@@ -141,6 +146,7 @@ conn_free(struct conn *conn)
 		conn->ops->free(conn->client);
 	msg_drop(conn->head);
 	msg_drop(conn->body);
+	intern_drop(conn->place);
 	if (conn->prev)
 		conn->prev->next = conn->next;
 	else
@@ -153,11 +159,13 @@ conn_free(struct conn *conn)
 }
 
 static struct conn *
-conn_create(struct conns *conns)
+conn_create(struct conns *conns, struct istr *place, bool is_proxied)
 {
 	struct conn *conn = mem_zalloc(sizeof(*conn));
 
 	conn->conns = conns;
+	conn->place = place;
+	conn->is_proxied = is_proxied;
 	conn->next = conns->first;
 	if (conns->first)
 		conns->first->prev = conn;
@@ -165,17 +173,17 @@ conn_create(struct conns *conns)
 	conns->count++;
 	metric_count(METRIC_CONNECTIONS);
 	metric_count(METRIC_ACCEPTED);
-	conn_set_deadline(conn, CONN_HANDSHAKE_MS);
+	conn_set_deadline(conn, conns->bridge->config->handshake_timeout_ms);
 	return conn;
 }
 
 /*
- * Take over an accepted socket.
+ * Take over an accepted socket, and what is held of its place.
  */
 void
-conns_adopt(struct conns *conns, int fd)
+conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied)
 {
-	struct conn *conn = conn_create(conns);
+	struct conn *conn = conn_create(conns, place, is_proxied);
 	lws_adopt_desc_t info;
 	struct lws *wsi;
 

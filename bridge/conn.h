@@ -50,6 +50,8 @@ struct conn
 	enum conn_stage stage;
 	bool		is_doomed;		/* to be ended in this turn of the loop */
 	bool		is_pending;		/* libwebsockets holds a part of a frame */
+	bool		is_proxied;		/* by a trusted proxy */
+	struct istr *place;			/* where the client is, for admission.c */
 	int64_t		deadline_ms;	/* of the stage; 0: none */
 	struct wheel_timer timer;
 	struct conn *prev;
@@ -77,7 +79,7 @@ struct conns *conns_create(struct bridge *bridge) must_check;
 void		conns_free(struct conns *conns);
 bool		conns_are_full(const struct conns *conns);
 int			conns_count(const struct conns *conns);
-void		conns_adopt(struct conns *conns, int fd);
+void		conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied);
 void		conns_turn(struct conns *conns, int64_t now_ms);
 void		conns_reap(struct conns *conns);
 void		conns_each(struct conns *conns, conn_visit visit, void *arg);

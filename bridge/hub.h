@@ -42,6 +42,8 @@ struct hub_transport
 	void		(*send) (void *client, struct buf *frame);
 	/* Something is owed to this subscription: write it if possible. */
 	void		(*owed) (void *client, struct hub_sub *sub);
+	/* What it asked for, and was not watching before, was refused; or NULL. */
+	void		(*refused) (void *client, const struct hub_sub *sub);
 	/* Frames */
 	void		(*state) (struct buf *out, const struct istr *identifier,
 						  const struct hub_news *news);

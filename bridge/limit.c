@@ -3,8 +3,10 @@
  *		How often something may happen to somebody: token buckets.
  *
  * N a minute: a bucket of N tokens that gets one back every 60/N seconds.  What
- * happens takes one; who has none left is over the limit, and what is then
- * refused takes none, or who keeps on trying would never be served again.
+ * happens takes one; who has none left is over the limit, and the caller lets
+ * it happen no more and counts nothing, or who keeps on trying would never be
+ * served again.  What was under way by then is counted all the same: whoever
+ * does a hundred things at once owes for ninety, for ten minutes at most.
  *
  * A bucket is one number, the time at which it will be full again.  It is the
  * same as counting tokens, without anything that has to be refilled.
@@ -25,6 +27,7 @@
 #include <string.h>
 
 #define LIMIT_MINUTE_MS	60000
+#define LIMIT_DEBT_MS	(10 * LIMIT_MINUTE_MS)
 #define LIMIT_SALT_BYTES 16
 
 /* The entry 0 is nobody's: a link to it is the end. */
@@ -188,14 +191,14 @@ limit_wait_ms(const struct limit *limit, const struct limit_key *key, int64_t no
 	return wait_ms > 0 ? wait_ms : 0;
 }
 
-/* It has happened once more.  Nothing, if they are over the limit. */
+/* It has happened once more. */
 void
 limit_count(struct limit *limit, const struct limit_key *key, int64_t now_ms)
 {
 	uint32_t	at;
 	struct limit_entry *entry;
 
-	if (limit->per_minute <= 0 || limit_wait_ms(limit, key, now_ms) > 0)
+	if (limit->per_minute <= 0)
 		return;
 	at = find(limit, key);
 	if (at == 0)
@@ -209,4 +212,6 @@ limit_count(struct limit *limit, const struct limit_key *key, int64_t now_ms)
 	if (entry->full_ms < now_ms)
 		entry->full_ms = now_ms;
 	entry->full_ms += limit->token_ms;
+	if (entry->full_ms > now_ms + LIMIT_DEBT_MS)
+		entry->full_ms = now_ms + LIMIT_DEBT_MS;
 }

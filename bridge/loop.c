@@ -30,9 +30,6 @@
 #include "tls.h"
 #include "wheel.h"
 
-#define LOOP_HEADER_BYTES	8192
-#define LOOP_HEADER_POOL	200
-
 struct loop
 {
 	const struct loop_ops *ops;
@@ -142,7 +139,7 @@ loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
 	info.uid = (uid_t) -1;
 	info.retry_and_idle_policy = &no_validity;
 	info.max_http_header_data2 = LOOP_HEADER_BYTES;
-	info.max_http_header_pool2 = LOOP_HEADER_POOL;
+	info.max_http_header_pool2 = (unsigned) config->header_pool;
 	info.timeout_secs = 10;
 	info.keepalive_timeout = 30;
 	tls_set_up(config, &info);

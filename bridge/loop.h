@@ -9,6 +9,9 @@
 
 #include "mem.h"
 
+/* The headers of a request together. */
+#define LOOP_HEADER_BYTES	8192
+
 /*
  * Of each of libwebsockets' protocols: what one read and one write may be.  Each
  * WebSocket keeps a buffer of the first size; commands are shorter than that,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "accept.h"
+#include "admission.h"
 #include "bridge.h"
 #include "codes.h"
 #include "config.h"
@@ -85,6 +86,8 @@ main(int argc, char **argv)
 		problem = origins_check(&config.allowed_origin);
 	if (problem == NULL)
 		problem = tls_check(&config);
+	if (problem == NULL)
+		problem = admission_check(&config);
 	if (problem)
 		die(2, "config", "%s", problem);
 	if (!conninfo_parse(&conninfo, config.db, error, sizeof(error)))

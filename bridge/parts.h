@@ -25,6 +25,7 @@ struct bridge
 	struct query *query;
 	struct conns *conns;
 	struct accepts *accepts;
+	struct admission *admission;
 	struct www *www;			/* NULL: no files are served */
 	struct routes *routes;
 	bool		is_stopping;

@@ -14,11 +14,14 @@ export class Bridge {
   #options
   #program
 
-  /** Starts one on a free port; conninfo names its database. options: as of a Program. */
+  /**
+   * Starts one on a free port; conninfo names its database, options are those of a
+   * Program. How often a client may be refused is not limited: tests are all the time.
+   */
   static async start(conninfo, args = [], options = {}) {
     const bridge = new Bridge()
     bridge.#options = options
-    bridge.#args = ['--db', conninfo, ...args]
+    bridge.#args = ['--db', conninfo, '--refused-per-minute', '0', ...args]
     await bridge.start()
     return bridge
   }

@@ -67,8 +67,8 @@ what_is_no_address_is_refused(void **state)
 static void
 a_socket_has_an_address(void **state)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in v4 = {.sin_family = AF_INET,.sin_addr.s_addr = htonl(0xc0000201)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,.sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	struct sockaddr_un local = {.sun_family = AF_UNIX};
 	struct address address;
 
@@ -83,15 +83,8 @@ a_socket_has_an_address(void **state)
 static void
 a_household_of_ipv6_counts_as_one(void **state)
 {
-	struct address a = address_network(&(struct address)
-	{
-		{
-			0
-		}
-	});
+	struct address a = parsed("2001:db8:1:2:3:4:5:6");
 
-	assert_string_equal(shown(&a), "::");
-	a = parsed("2001:db8:1:2:3:4:5:6");
 	a = address_network(&a);
 	assert_string_equal(shown(&a), "2001:db8:1:2::");
 	a = parsed("192.0.2.7");

@@ -27,8 +27,9 @@ fill(struct limit *limit, const char *name, int attempts, int64_t now_ms)
 
 	for (int i = 0; i < attempts; i++)
 	{
-		if (limit_wait_ms(limit, &who, now_ms) == 0)
-			allowed++;
+		if (limit_wait_ms(limit, &who, now_ms) > 0)
+			continue;
+		allowed++;
 		limit_count(limit, &who, now_ms);
 	}
 	return allowed;
@@ -64,6 +65,22 @@ who_keeps_on_trying_is_served_again_all_the_same(void **state)
 	for (int64_t at = 0; at < 10 * MINUTE_MS; at += 100)
 		allowed += fill(limit, "a", 1, START_MS + at);
 	assert_in_range(allowed, 109, 110);
+	limit_free(limit);
+}
+
+static void
+what_was_under_way_is_owed(void **state)
+{
+	struct limit *limit = limit_create(10, 100);
+	struct limit_key who = key(limit, "a");
+
+	for (int i = 0; i < 30; i++)
+		limit_count(limit, &who, START_MS);
+	assert_int_equal(limit_wait_ms(limit, &who, START_MS), 2 * MINUTE_MS + 6000);
+	assert_int_equal(fill(limit, "a", 20, START_MS + 3 * MINUTE_MS), 10);
+	for (int i = 0; i < 100000; i++)
+		limit_count(limit, &who, START_MS);
+	assert_int_equal(limit_wait_ms(limit, &who, START_MS), 9 * MINUTE_MS + 6000);
 	limit_free(limit);
 }
 
@@ -147,6 +164,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ten_at_once_and_then_one_every_six_seconds),
 		cmocka_unit_test(who_keeps_on_trying_is_served_again_all_the_same),
+		cmocka_unit_test(what_was_under_way_is_owed),
 		cmocka_unit_test(after_a_minute_all_is_forgiven),
 		cmocka_unit_test(each_has_a_bucket_of_their_own),
 		cmocka_unit_test(zero_is_no_limit),

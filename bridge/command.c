@@ -107,11 +107,16 @@ frame_ping(struct buf *out, int64_t now_s)
 	buf_printf(out, "{\"type\":\"ping\",\"message\":%lld}", (long long) now_s);
 }
 
+/*
+ * Rails has no such frame.  The stock client takes one whose type it does not
+ * know for a message: with an identifier that is nobody's it goes nowhere,
+ * without any it throws an exception at the page.
+ */
 void
 frame_token_expiring(struct buf *out)
 {
 	buf_reset(out);
-	buf_add_text(out, "{\"type\":\"token_expiring\"}");
+	buf_add_text(out, "{\"identifier\":\"\",\"type\":\"token_expiring\"}");
 }
 
 void

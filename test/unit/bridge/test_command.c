@@ -182,7 +182,7 @@ static void
 a_token_that_is_about_to_expire_is_announced(void **state)
 {
 	frame_token_expiring(&out);
-	assert_string_equal(out.data, "{\"type\":\"token_expiring\"}");
+	assert_string_equal(out.data, "{\"identifier\":\"\",\"type\":\"token_expiring\"}");
 }
 
 static void

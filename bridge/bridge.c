@@ -162,6 +162,7 @@ on_tick(void *arg, int64_t now_ms)
 	conns_turn(bridge->conns, now_ms);
 	listen_tick(bridge->listen, now_ms);
 	query_tick(bridge->query, now_ms);
+	hub_tick(bridge->hub, now_ms);
 	ask_tick(bridge->ask, now_ms);
 	if (needs_keys(bridge))
 		keys_tick(bridge->keys, now_ms);

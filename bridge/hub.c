@@ -14,6 +14,8 @@
  * Hence a slow client costs one frame, gets the newest state, and never one
  * older than what it has.
  *
+ * Clients that want less are held back as a group (hub_interval.c).
+ *
  * Events of a stream are each told, in their order, from a ring that the stream
  * keeps (ring.c).  Whoever may have missed some, because it fell behind or because
  * notifications were not received for a while, is told to read anew.
@@ -57,41 +59,40 @@ hub_news_of(const struct hub_stream *stream)
 }
 
 /*
- * Tell everybody who is behind and can be told.  Who could not be told the
- * version "before" either is spared it.  send() only marks a client whose socket
- * failed: nobody leaves a group while it is walked.
+ * Tell everybody in the group who is behind and can be told.  Who could not be
+ * told the version "before" either is spared it.  send() only marks a client
+ * whose socket failed: nobody leaves a group while it is walked.
  */
-static void
-hub_tell(struct hub *hub, struct hub_stream *stream, int64_t before)
+void
+hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before)
 {
-	for (struct hub_group *group = stream->groups; group; group = group->next)
-	{
-		const struct hub_transport *transport = group->transport;
-		bool		is_built = false;
-		struct hub_news news = hub_news_of(stream);
+	const struct hub_transport *transport = group->transport;
+	struct hub_news news = hub_news_of(group->stream);
+	bool		is_built = false;
 
-		for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
+	for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
+	{
+		if (!hub_may_be_told(sub) || !hub_is_behind(sub))
+			continue;
+		if (!transport->is_idle(sub->client))
 		{
-			if (!hub_may_be_told(sub) || !hub_is_behind(sub))
-				continue;
-			if (!transport->is_idle(sub->client))
-			{
-				if (sub->sent_version < before)
-					metric_count(METRIC_CONFLATED);
-				continue;
-			}
-			if (!is_built)
-			{
-				buf_reset(&hub->frame);
-				transport->state(&hub->frame, group->identifier, &news);
-				is_built = true;
-			}
-			sub->sent_version = stream->version;
-			sub->owes_state = false;
-			metric_count(METRIC_STATES_OUT);
-			transport->send(sub->client, &hub->frame);
+			if (sub->sent_version < before)
+				metric_count(METRIC_CONFLATED);
+			continue;
 		}
+		if (!is_built)
+		{
+			buf_reset(&hub->frame);
+			transport->state(&hub->frame, group->identifier, &news);
+			is_built = true;
+		}
+		sub->sent_version = news.version;
+		sub->owes_state = false;
+		metric_count(METRIC_STATES_OUT);
+		transport->send(sub->client, &hub->frame);
 	}
+	if (is_built)
+		hub_interval_begin(hub, group);
 }
 
 /* Put an event into the stream, and tell it to everybody who can be told. */
@@ -183,11 +184,13 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 		sub->greeting = NULL;
 		return HUB_FRAME;
 	}
-	if (!hub_is_behind(sub))
+	if (!hub_is_behind(sub) ||
+		(sub->group->is_held && sub->sent_version > 0 && !sub->owes_state))
 		return hub_sub_next_event(sub, out);
 	news = hub_news_of(sub->group->stream);
-	sub->sent_version = sub->group->stream->version;
+	sub->sent_version = news.version;
 	sub->owes_state = false;
+	hub_interval_begin(sub->group->stream->hub, sub->group);
 	metric_count(METRIC_STATES_OUT);
 	sub->transport->state(out, sub->identifier, &news);
 	return HUB_FRAME;
@@ -214,7 +217,9 @@ hub_state(struct hub *hub, const char *name, int64_t version, bool final,
 	stream->payload = msg_hold(payload);
 	stream->version = version;
 	stream->final = final;
-	hub_tell(hub, stream, before);
+	for (struct hub_group *group = stream->groups; group; group = group->next)
+		if (!hub_hold(hub, group))
+			hub_tell_group(hub, group, before);
 }
 
 /*

@@ -109,6 +109,7 @@ bool		hub_attach(struct hub *hub, struct hub_sub *sub, const char *stream);
 void		hub_detach(struct hub *hub, struct hub_sub *sub);
 void		hub_sub_missed(struct hub_sub *sub);
 enum hub_next hub_sub_next(struct hub_sub *sub, struct buf *out);
+void		hub_tick(struct hub *hub, int64_t now_ms);
 void		hub_want(struct hub *hub, const char *stream, bool is_hint);
 bool		hub_next_wanted(struct hub *hub, bool is_hint, const char **stream,
 							hub_visit ask_again, void *arg);

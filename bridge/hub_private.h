@@ -16,10 +16,17 @@ struct hub_group
 	struct hub_group *prev;		/* in the stream */
 	struct hub_group *next;
 	struct hub_sub *subs;
+
+	int			interval_ms;	/* 0: told at once */
+	int64_t		due_ms;			/* not to be told before */
+	bool		is_held;		/* it owes a state until then */
+	struct hub_group *held_prev;
+	struct hub_group *held_next;
 };
 
 struct hub_stream
 {
+	struct hub *hub;
 	char	   *name;
 	int64_t		version;
 	bool		final;
@@ -48,6 +55,8 @@ struct hub
 	struct kept *kept;
 	struct hub_wants wanted;
 	struct hub_wants hinted;
+	struct hub_group *held;
+	int64_t		now_ms;			/* of the last tick */
 	struct buf	frame;
 };
 
@@ -67,7 +76,13 @@ void		hub_unwant(struct hub_stream *stream);
 void		hub_want_stream(struct hub *hub, struct hub_stream *stream, bool is_hint,
 							enum hub_why why);
 
+/* hub_interval.c */
+void		hub_interval_begin(struct hub *hub, struct hub_group *group);
+bool		hub_hold(struct hub *hub, struct hub_group *group);
+void		hub_release(struct hub *hub, struct hub_group *group);
+
 /* hub.c */
+void		hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before);
 void		hub_tell_event(struct hub *hub, struct hub_stream *stream, const char *type,
 						   struct msg *data);
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "interval.h"
 #include "metrics.h"
 
 static int
@@ -78,6 +79,7 @@ hub_stream_for(struct hub *hub, const char *name)
 	if (stream)
 		return stream;
 	stream = mem_zalloc(sizeof(*stream));
+	stream->hub = hub;
 	stream->name = mem_strdup(name);
 	if (tsearch(stream, &hub->streams, hub_compare_streams) == NULL)
 		abort();
@@ -109,6 +111,7 @@ hub_group_for(struct hub_stream *stream, const struct hub_sub *sub)
 	group->stream = stream;
 	group->transport = sub->transport;
 	group->identifier = intern_hold(sub->identifier);
+	group->interval_ms = interval_wanted_ms(sub->identifier->bytes, sub->identifier->len);
 	group->next = stream->groups;
 	if (stream->groups)
 		stream->groups->prev = group;
@@ -119,10 +122,11 @@ hub_group_for(struct hub_stream *stream, const struct hub_sub *sub)
 }
 
 static void
-hub_group_drop(struct hub_group *group)
+hub_group_drop(struct hub *hub, struct hub_group *group)
 {
 	struct hub_stream *stream = group->stream;
 
+	hub_release(hub, group);
 	tdelete(group, &stream->group_tree, hub_compare_groups);
 	if (group->prev)
 		group->prev->next = group->next;
@@ -183,7 +187,7 @@ hub_detach(struct hub *hub, struct hub_sub *sub)
 		return;
 
 	stream = group->stream;
-	hub_group_drop(group);
+	hub_group_drop(hub, group);
 	if (stream->groups == NULL)
 		hub_stream_drop(hub, stream);
 }

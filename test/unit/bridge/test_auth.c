@@ -3,6 +3,7 @@
  *		A token is worth what its key, its algorithm and its times say.
  */
 #include <cjose/cjose.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,6 +252,42 @@ a_token_without_its_whole_signature_is_refused(void **state)
 	assert_string_equal(verdict(cut), "bad");
 }
 
+/* libcjose ends the program for some of these. */
+static void
+what_is_no_base64_is_refused(void **state)
+{
+	static const char *const parts[][3] = {
+		{"A", "", ""}, {"AA", "", ""}, {"AAA", "", ""}, {"", "A", ""}, {"", "AA", ""},
+		{"", "AAA", ""}, {"", "", "A"}, {"", "", "AA"}, {"", "", "AAA"},
+		{"=", "", ""}, {"", "A=", ""}, {"", "AA=A", ""}, {"", "", "AAA="},
+		{"AA\n", "", ""}, {"", "+/", ""}, {"", "", "A A"}, {"", "", ".AAAA"},
+	};
+	char		token[2048];
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		char	   *sound = sign(secret, "HS256", "k1", good);
+		char	   *claims = strchr(sound, '.') + 1;
+		char	   *signature = strchr(claims, '.') + 1;
+
+		claims[-1] = signature[-1] = '\0';
+		snprintf(token, sizeof(token), "%s%s.%s%s.%s%s", sound, parts[i][0], claims, parts[i][1],
+				 signature, parts[i][2]);
+		free(sound);
+		assert_string_equal(verdict(strdup(token)), "bad");
+	}
+}
+
+static void
+a_key_whose_numbers_are_no_base64_is_no_key(void **state)
+{
+	auth_keys_begin(auth);
+	assert_false(auth_keys_add(auth, "k", "HS256", "{\"kty\":\"oct\",\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AA\"}"));
+	assert_false(auth_keys_add(auth, "k", "RS256", "{\"kty\":\"RSA\",\"e\":\"AQABA\",\"n\":\"AAAA\"}"));
+	assert_false(auth_keys_add(auth, "k", "ES256", "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"A\",\"y\":\"A\"}"));
+	auth_keys_end(auth);
+}
+
 static void
 a_token_beyond_the_bound_is_refused(void **state)
 {
@@ -360,6 +397,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_token_of_another_key_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(a_token_of_another_algorithm_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(a_token_without_its_whole_signature_is_refused, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_no_base64_is_refused, begin, end),
+		cmocka_unit_test_setup_teardown(a_key_whose_numbers_are_no_base64_is_no_key, begin_without_keys, end),
 		cmocka_unit_test_setup_teardown(a_token_beyond_the_bound_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(exp_must_be_a_time_to_come, begin, end),
 		cmocka_unit_test_setup_teardown(exp_may_have_a_fraction_and_sub_may_be_left_out, begin, end),

@@ -29,6 +29,7 @@
 #include "log.h"
 #include "loop.h"
 #include "parts.h"
+#include "pool.h"
 #include "query.h"
 #include "request.h"
 #include "route.h"
@@ -147,6 +148,7 @@ on_turn(void *arg)
 	struct bridge *bridge = arg;
 
 	conns_reap(bridge->conns);
+	pool_turn(bridge->pool);
 	ask_set_now(bridge->ask, loop_clock_ms());
 	loop_turn_within(bridge->loop, ask_flush(bridge->ask));
 	if (bridge->is_stopping && conns_count(bridge->conns) == 0)
@@ -164,6 +166,7 @@ on_tick(void *arg, int64_t now_ms)
 	query_tick(bridge->query, now_ms);
 	hub_tick(bridge->hub, now_ms);
 	ask_tick(bridge->ask, now_ms);
+	pool_tick(bridge->pool, now_ms);
 	if (needs_keys(bridge))
 		keys_tick(bridge->keys, now_ms);
 	if (bridge->is_stopping && now_ms >= running->stop_due_ms)
@@ -229,12 +232,14 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 	ev = loop_ev(bridge->loop);
 	bridge->conns = conns_create(bridge);
 	bridge->query = query_create(ev, conninfo, &query_ops, bridge);
+	bridge->pool = pool_create(ev, conninfo, config->action_connections);
 	bridge->keys = keys_create(bridge->auth, bridge->query, on_keys_read, bridge);
 	bridge->ask = ask_create(bridge->hub, &calls_ask_port, bridge->query);
 	bridge->listen = listen_create(ev, conninfo, &listen_ops, bridge);
 	bridge->accepts = accepts_open(ev, config, bridge->conns, bridge->admission);
 	listen_start(bridge->listen);
 	query_start(bridge->query);
+	pool_start(bridge->pool);
 	accepts_announce(bridge->accepts);
 	return bridge;
 }
@@ -251,6 +256,7 @@ bridge_close(struct bridge *bridge)
 {
 	if (bridge->accepts)
 		accepts_close(bridge->accepts);
+	pool_free(bridge->pool);
 	query_free(bridge->query);
 	listen_free(bridge->listen);
 	loop_free(bridge->loop);

@@ -45,6 +45,7 @@ struct config
 	int			header_pool;
 	int			handshake_timeout_ms;
 	int			stalled_timeout_ms;
+	int			action_connections;
 	int			send_buffer_bytes;
 };
 

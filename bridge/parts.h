@@ -23,6 +23,7 @@ struct bridge
 	struct keys *keys;
 	struct listen *listen;
 	struct query *query;
+	struct pool *pool;
 	struct conns *conns;
 	struct accepts *accepts;
 	struct admission *admission;

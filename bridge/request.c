@@ -173,8 +173,8 @@ judge_origin(struct request *request)
 											   host ? host : "",
 											   config->auth == CONFIG_AUTH_NONE, true);
 	request->is_own_page = request->is_named_page || (!request->bearer.is_cookie &&
-		origin_is_allowed(&config->allowed_origin, origin, host ? host : "",
-						  config->auth == CONFIG_AUTH_NONE, false));
+													  origin_is_allowed(&config->allowed_origin, origin, host ? host : "",
+																		config->auth == CONFIG_AUTH_NONE, false));
 }
 
 /* ---- life ---- */

@@ -51,6 +51,8 @@ const struct setting settings[] = {
 	"N", "refusals of one subject, or address without a token; then 429; 0: no limit"},
 	{"max_subscriptions", KIND_INT, AT(max_subscriptions), "100", NULL, 1, 10000,
 	"N", "subscriptions of one connection; more are rejected"},
+	{"action_connections", KIND_INT, AT(action_connections), "2", NULL, 1, 16,
+	"N", "connections to the database for actions, lists and workers' reports"},
 	{"body_bytes", KIND_INT, AT(body_bytes), "65536", NULL, 1024, 16777216,
 	"N", "body of a request; a larger one is answered 413"},
 	{"frame_bytes", KIND_INT, AT(frame_bytes), "65536", NULL, 1024, 16777216,

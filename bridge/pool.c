@@ -1,0 +1,355 @@
+/*
+ * pool.c
+ *		Connections for what may take its time.
+ *
+ * An action waits for a row that an application holds locked, up to a second.
+ * On the connection that subscribes go over it would hold up everybody, so such
+ * statements have a few connections of their own, each with one statement at a
+ * time.  What finds none free waits in a queue, which has a bound in number and
+ * in time.
+ *
+ * Two actions of one key are never under way together: a pause and a resume
+ * that follow each other are done in that order, and one locked row occupies one
+ * connection, however many people press its button.
+ *
+ * Whoever asked may be gone before the answer: pool_forget() takes a call out of
+ * the queue, or lets the answer of one under way go unheard.
+ */
+#include "pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "loop.h"
+#include "metrics.h"
+#include "pg.h"
+
+#define POOL_WAITING_MAX	256
+#define POOL_WAIT_MS		10000
+#define POOL_ANSWER_MS		10000
+#define POOL_VALUES_MAX		8
+
+struct pool_call
+{
+	struct pool *pool;
+	struct pool_call *prev;		/* in the queue */
+	struct pool_call *next;
+	char	   *key;			/* NULL: none */
+	const char *sql;
+	int			count;
+	char	   *values[POOL_VALUES_MAX];
+	pool_done	done;			/* NULL: forgotten */
+	void	   *arg;
+	int64_t		due_ms;			/* of its sending, then of its answer */
+	bool		is_under_way;
+	bool		is_reported;
+};
+
+struct pool_worker
+{
+	struct pool *pool;
+	struct pg  *pg;
+	struct pool_call *call;		/* NULL: free */
+};
+
+struct pool
+{
+	int			count;
+	struct pool_worker *workers;
+	struct pool_call *first;
+	struct pool_call *last;
+	int			waiting;
+};
+
+/* ---- calls ---- */
+
+static void
+call_free(struct pool_call *call)
+{
+	for (int i = 0; i < call->count; i++)
+		free(call->values[i]);
+	free(call->key);
+	free(call);
+}
+
+static void
+call_report(struct pool_call *call, enum pool_end end, const PGresult *result)
+{
+	pool_done	done = call->done;
+
+	call->done = NULL;
+	call->is_reported = true;
+	if (done)
+		done(call->arg, end, result);
+}
+
+static void
+unqueue(struct pool_call *call)
+{
+	struct pool *pool = call->pool;
+
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		pool->first = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	else
+		pool->last = call->prev;
+	call->prev = call->next = NULL;
+	pool->waiting--;
+}
+
+/* Nobody wants to hear of it any more. */
+void
+pool_forget(struct pool_call *call)
+{
+	bool		is_queued = !call->is_under_way && !call->is_reported;
+
+	call_report(call, POOL_FORGOTTEN, NULL);
+	if (!is_queued)
+		return;
+	unqueue(call);
+	call_free(call);
+}
+
+struct pool_call *
+pool_send(struct pool *pool, const char *key, const char *sql, int count,
+		  const char *const *values, pool_done done, void *arg)
+{
+	struct pool_call *call;
+
+	if (!pool_is_up(pool) || pool->waiting >= POOL_WAITING_MAX || count > POOL_VALUES_MAX)
+		return NULL;
+	call = mem_zalloc(sizeof(*call));
+	call->pool = pool;
+	call->key = key ? mem_strdup(key) : NULL;
+	call->sql = sql;
+	call->count = count;
+	for (int i = 0; i < count; i++)
+		call->values[i] = values[i] ? mem_strdup(values[i]) : NULL;
+	call->done = done;
+	call->arg = arg;
+	call->due_ms = loop_clock_ms() + POOL_WAIT_MS;
+	call->prev = pool->last;
+	if (pool->last)
+		pool->last->next = call;
+	else
+		pool->first = call;
+	pool->last = call;
+	pool->waiting++;
+	return call;
+}
+
+/* ---- connections ---- */
+
+static bool
+is_key_busy(const struct pool *pool, const char *key)
+{
+	for (int i = 0; key && i < pool->count; i++)
+	{
+		const struct pool_call *call = pool->workers[i].call;
+
+		if (call && call->key && strcmp(call->key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+worker_send(struct pool_worker *worker, struct pool_call *call)
+{
+	PGconn	   *conn = pg_conn(worker->pg);
+	struct buf	sql = {0};
+	bool		is_sent;
+
+	/* A format of ours; its only argument is the quoted schema. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	buf_printf(&sql, call->sql, pg_schema(worker->pg));
+#pragma GCC diagnostic pop
+	is_sent = PQsendQueryParams(conn, sql.data, call->count, NULL,
+								(const char *const *) call->values, NULL, NULL, 0) == 1;
+	buf_free(&sql);
+	return is_sent;
+}
+
+/*
+ * Give the worker the first call whose key is free.  False: there is none.
+ */
+static bool
+worker_begin(struct pool_worker *worker)
+{
+	struct pool *pool = worker->pool;
+	struct pool_call *call = pool->first;
+
+	while (call && is_key_busy(pool, call->key))
+		call = call->next;
+	if (call == NULL)
+		return false;
+	unqueue(call);
+	call->is_under_way = true;
+	call->due_ms = loop_clock_ms() + POOL_ANSWER_MS;
+	worker->call = call;
+	metric_count(METRIC_QUERIES);
+	if (worker_send(worker, call))
+		pg_flush(worker->pg);
+	else
+		pg_fail(worker->pg, PQerrorMessage(pg_conn(worker->pg)));
+	return true;
+}
+
+/* Give everybody who is free something to do. */
+static void
+pool_pump(struct pool *pool)
+{
+	for (int i = 0; i < pool->count; i++)
+	{
+		struct pool_worker *worker = &pool->workers[i];
+
+		if (worker->call == NULL && pg_is_up(worker->pg) && !worker_begin(worker))
+			return;
+	}
+}
+
+static void
+worker_up(void *arg)
+{
+	struct pool_worker *worker = arg;
+
+	pool_pump(worker->pool);
+}
+
+static void
+worker_down(void *arg)
+{
+	struct pool_worker *worker = arg;
+	struct pool_call *call = worker->call;
+
+	worker->call = NULL;
+	if (call == NULL)
+		return;
+	if (!call->is_reported)
+		call_report(call, POOL_LOST, NULL);
+	call_free(call);
+}
+
+/* The first result is the answer; NULL is its end. */
+static void
+worker_readable(void *arg)
+{
+	struct pool_worker *worker = arg;
+
+	while (worker->call && pg_is_up(worker->pg) && !PQisBusy(pg_conn(worker->pg)))
+	{
+		PGresult   *result = PQgetResult(pg_conn(worker->pg));
+		struct pool_call *call = worker->call;
+
+		if (result == NULL)
+		{
+			worker->call = NULL;
+			if (!call->is_reported)
+				call_report(call, POOL_LOST, NULL);
+			call_free(call);
+			pool_pump(worker->pool);
+		}
+		else if (!call->is_reported)
+			call_report(call, PQresultStatus(result) == PGRES_TUPLES_OK ? POOL_ANSWERED :
+						POOL_FAILED, result);
+		PQclear(result);
+	}
+}
+
+static const struct pg_ops worker_ops = {
+	.up = worker_up, .down = worker_down, .readable = worker_readable
+};
+
+/* ---- life ---- */
+
+struct pool *
+pool_create(struct ev_loop *loop, const struct conninfo *info, int connections)
+{
+	struct pool *pool = mem_zalloc(sizeof(*pool));
+
+	pool->count = connections;
+	pool->workers = mem_zalloc(sizeof(*pool->workers) * (size_t) connections);
+	for (int i = 0; i < connections; i++)
+	{
+		pool->workers[i].pool = pool;
+		pool->workers[i].pg = pg_create(loop, "action", info, &worker_ops,
+										&pool->workers[i]);
+	}
+	return pool;
+}
+
+/* Whoever still waits is told that nothing is known. */
+void
+pool_free(struct pool *pool)
+{
+	for (int i = 0; i < pool->count; i++)
+	{
+		worker_down(&pool->workers[i]);
+		pg_free(pool->workers[i].pg);
+	}
+	while (pool->first)
+	{
+		struct pool_call *call = pool->first;
+
+		unqueue(call);
+		call_report(call, POOL_LATE, NULL);
+		call_free(call);
+	}
+	free(pool->workers);
+	free(pool);
+}
+
+void
+pool_start(struct pool *pool)
+{
+	for (int i = 0; i < pool->count; i++)
+		pg_start(pool->workers[i].pg);
+}
+
+bool
+pool_is_up(const struct pool *pool)
+{
+	for (int i = 0; i < pool->count; i++)
+		if (pg_is_up(pool->workers[i].pg))
+			return true;
+	return false;
+}
+
+int
+pool_waiting(const struct pool *pool)
+{
+	return pool->waiting;
+}
+
+/* Send what was asked for in this turn of the loop. */
+void
+pool_turn(struct pool *pool)
+{
+	if (pool->first)
+		pool_pump(pool);
+}
+
+/*
+ * What was sent and not answered means, in spite of the server's own time limit,
+ * that the connection is dead.
+ */
+void
+pool_tick(struct pool *pool, int64_t now_ms)
+{
+	for (int i = 0; i < pool->count; i++)
+		if (pool->workers[i].call && now_ms >= pool->workers[i].call->due_ms)
+			pg_fail(pool->workers[i].pg, "the database does not answer on an open connection");
+	while (pool->first && now_ms >= pool->first->due_ms)
+	{
+		struct pool_call *call = pool->first;
+
+		unqueue(call);
+		call_report(call, POOL_LATE, NULL);
+		call_free(call);
+	}
+}

@@ -139,6 +139,12 @@ ask_set_live(struct ask *ask, bool is_live)
 	ask->is_live = is_live;
 }
 
+bool
+ask_is_live(const struct ask *ask)
+{
+	return ask->is_live;
+}
+
 static void
 ask_later(struct ask *ask, struct hub_sub *sub)
 {

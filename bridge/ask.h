@@ -50,6 +50,7 @@ struct ask *ask_create(struct hub *hub, const struct ask_port *port, void *arg)
 			must_check;
 void		ask_free(struct ask *ask);
 void		ask_set_live(struct ask *ask, bool is_live);
+bool		ask_is_live(const struct ask *ask);
 void		ask_sub(struct ask *ask, struct hub_sub *sub);
 void		ask_forget(struct hub_sub *sub);
 void		ask_set_now(struct ask *ask, int64_t now_ms);

@@ -33,6 +33,7 @@
 #include "query.h"
 #include "request.h"
 #include "route.h"
+#include "sse.h"
 #include "www.h"
 
 #define BRIDGE_KEPT_MAX			10000
@@ -42,6 +43,7 @@ struct running
 {
 	struct bridge parts;		/* the first member */
 	int64_t		stop_due_ms;
+	bool		was_live;		/* at the end of the last turn */
 };
 
 /* The first one takes plain HTTP, and every refusal of an upgrade. */
@@ -146,7 +148,12 @@ static void
 on_turn(void *arg)
 {
 	struct bridge *bridge = arg;
+	struct running *running = arg;
 
+	/* A worker that was merely replaced is no loss of the database. */
+	if (running->was_live && !ask_is_live(bridge->ask))
+		sses_lose_database(bridge);
+	running->was_live = ask_is_live(bridge->ask);
 	conns_reap(bridge->conns);
 	pool_turn(bridge->pool);
 	ask_set_now(bridge->ask, loop_clock_ms());
@@ -193,6 +200,7 @@ on_stop(void *arg)
 	accepts_close(bridge->accepts);
 	bridge->accepts = NULL;
 	cables_restart(bridge);
+	sses_restart(bridge);
 }
 
 static const struct loop_ops loop_ops = {

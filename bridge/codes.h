@@ -18,6 +18,20 @@
 #define CODE_TOKEN_EXPIRED			"token_expired"
 #define CODE_REMOTE					"remote"
 
+/* Messages of an event stream, besides those that the cable has too. */
+#define CODE_STREAM_CONNECTED		"connected"
+#define CODE_STREAM_STALE			"stale"
+#define CODE_STREAM_ERROR			"error"
+#define CODE_TOKEN_EXPIRING			"token_expiring"
+
+/* What such an error says. */
+#define CODE_STREAM_REFUSED			"not found, or no longer allowed"
+#define CODE_STREAM_EXPIRED			"token expired"
+#define CODE_STREAM_REMOTE			"disconnected by an administrator"
+
+/* The channel of an owner's list events. */
+#define CODE_OWNER_CHANNEL			"SessionsChannel"
+
 /* Why the database refused a subscription. */
 #define CODE_REFUSED_UNAVAILABLE	"unavailable"
 

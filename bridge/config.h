@@ -47,6 +47,8 @@ struct config
 	int			stalled_timeout_ms;
 	int			action_connections;
 	int			send_buffer_bytes;
+	int			heartbeat_seconds;
+	int			stream_lifetime_seconds;	/* 0: none */
 };
 
 enum config_action

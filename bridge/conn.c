@@ -26,6 +26,7 @@
 #include <libwebsockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -271,13 +272,34 @@ conns_each(struct conns *conns, conn_visit visit, void *arg)
 
 /* ---- input that nobody reads ---- */
 
+/*
+ * What came together with the request was read with it, and makes libwebsockets
+ * turn for ever without reading it.  It does not say so, but whoever is allowed
+ * to read again is called back at once if something is there: as WRITEABLE,
+ * which nobody has asked for then.  What OpenSSL holds it says itself.
+ */
+static void
+conn_probe_input(struct conn *conn)
+{
+	SSL		   *tls = lws_get_ssl(conn->wsi);
+
+	lws_rx_flow_control(conn->wsi, 0);
+	lws_rx_flow_control(conn->wsi, 1);
+	if (tls && SSL_pending(tls) > 0)
+		conn_doom(conn);
+}
+
 static void
 conn_on_input(struct ev_loop *loop, ev_io *io, int revents)
 {
 	struct conn *conn = io->data;
 
 	(void) loop;
-	(void) revents;
+	if (revents == EV_CUSTOM)
+	{
+		conn_probe_input(conn);
+		return;
+	}
 	log_debug("conn", "ended by its client stage=%d", conn->stage);
 	conn_unwatch_input(conn);
 	conn_doom(conn);
@@ -300,6 +322,9 @@ conn_watch_input(struct conn *conn)
 	ev_io_init(io, conn_on_input, lws_get_socket_fd(conn->wsi), EV_READ);
 	io->data = conn;
 	ev_io_start(loop_ev(conn->conns->bridge->loop), io);
+
+	/* Not now: the rest of what was read is put away only after our callback. */
+	ev_feed_event(loop_ev(conn->conns->bridge->loop), io, EV_CUSTOM);
 }
 
 /* Before the socket is closed. */

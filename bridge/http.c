@@ -238,6 +238,9 @@ write_on(struct conn *conn)
 			return reply_more(conn);
 		case CONN_STREAM:
 			return sse_writeable(conn);
+		case CONN_WAIT:
+			/* Nobody writes yet: see conn_watch_input(). */
+			return -1;
 		default:
 			return 0;
 	}

@@ -26,6 +26,7 @@ struct metric_row
 static const struct metric_row rows[METRICS] = {
 	[METRIC_CONNECTIONS] = {"connections", NULL, "Connections now."},
 	[METRIC_CABLES] = {"cable_clients", NULL, "WebSocket clients now."},
+	[METRIC_STREAMS] = {"stream_clients", NULL, "Clients of event streams now."},
 	[METRIC_SUBSCRIPTIONS] = {"subscriptions", NULL, "Subscriptions that watch a stream now."},
 	[METRIC_ACCEPTED] = {"accepted_total", NULL, "Connections accepted."},
 	[METRIC_FRAMES_IN] = {"frames_received_total", NULL, "WebSocket frames received."},

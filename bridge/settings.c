@@ -65,6 +65,11 @@ const struct setting settings[] = {
 	86400000, "N", "a client that takes nothing for so long is given up"},
 	{"send_buffer_bytes", KIND_INT, AT(send_buffer_bytes), "16384", NULL, 2048,
 	16777216, "N", "kernel's send buffer of a connection"},
+	{"heartbeat_seconds", KIND_INT, AT(heartbeat_seconds), "30", NULL, 1, 3600,
+	"N", "seconds between the heartbeats of an event stream"},
+	{"stream_lifetime_seconds", KIND_INT, AT(stream_lifetime_seconds), "3600", NULL, 0,
+		2000000, "N", "an event stream's client is made to come again after so long, 10 % "
+	"more or less; 0: never"},
 };
 
 #define SETTINGS_COUNT	(sizeof(settings) / sizeof(settings[0]))

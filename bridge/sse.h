@@ -5,13 +5,18 @@
 #ifndef SSE_H
 #define SSE_H
 
+struct bridge;
 struct conn;
 struct request;
 
-/* Serves /events/<channel>/<id> and /events/owner (whose id is NULL). */
+/* Serves /events/<channel>/<id>, and /events/owner whose channel is NULL. */
 int			sse_serve(struct request *request);
 
 /* Callback of libwebsockets: the stream can be written to. */
 int			sse_writeable(struct conn *conn);
+
+/* For all of them. */
+void		sses_lose_database(struct bridge *bridge);
+void		sses_restart(struct bridge *bridge);
 
 #endif							/* SSE_H */

@@ -24,9 +24,8 @@
 #include "request.h"
 #include "route.h"
 #include "sse.h"
+#include "who.h"
 #include "www.h"
-
-#define HTTP_BODY_MS		10000
 
 /* ---- small ones ---- */
 
@@ -162,15 +161,21 @@ static int
 begin(struct conn *conn)
 {
 	const char *why;
-	struct request *request = request_create(conn, conn->wsi, &why);
+	struct request *request;
 	size_t		body_max;
 	int			result;
 
+	if (!who_asks(conn, conn->wsi))
+	{
+		reply_refuse(conn, conn->wsi, 429, 5, "Too many connections from this address\n");
+		return -1;
+	}
+	request = request_create(conn, conn->wsi, &why);
 	conn->stage = CONN_BODY;
-	conn_set_deadline(conn, HTTP_BODY_MS);
+	conn_set_deadline(conn, conns_bridge(conn->conns)->config->handshake_timeout_ms);
 	if (request == NULL)
 	{
-		reply_refuse(conn, conn->wsi, 404, "Page not found\n");
+		reply_refuse(conn, conn->wsi, 404, 0, "Page not found\n");
 		return -1;
 	}
 	if (request->body_kind == BODY_NONE ||
@@ -270,13 +275,13 @@ check_upgrade(struct conn *conn, struct lws *wsi)
 		 * HTTP clients that try HTTP/2 ask for h2c, some without being told
 		 * to.
 		 */
-		reply_refuse(conn, wsi, 400, "Ask over HTTP/1.1, without Upgrade\n");
+		reply_refuse(conn, wsi, 400, 0, "Ask over HTTP/1.1, without Upgrade\n");
 		return -1;
 	}
 	refusal = handshake_check(conn, wsi);
 	if (refusal == NULL)
 		return 0;
-	reply_refuse(conn, wsi, refusal->status, refusal->text);
+	reply_refuse(conn, wsi, refusal->status, refusal->retry_after_s, refusal->text);
 	return -1;
 }
 

@@ -43,7 +43,8 @@ void		reply_begin(struct buf *out, const struct request *request, int status,
 						const char *type);
 
 /* An answer where there is no request, after which the caller hangs up. */
-void		reply_refuse(struct conn *conn, struct lws *wsi, int status, const char *text);
+void		reply_refuse(struct conn *conn, struct lws *wsi, int status,
+						 int retry_after_s, const char *text);
 
 /* For the callback of libwebsockets. */
 int			reply_more(struct conn *conn);

@@ -23,6 +23,7 @@
 #include "origin.h"
 #include "parts.h"
 #include "reply.h"
+#include "who.h"
 
 #define REQUEST_PATH_MAX	1024
 #define REQUEST_HEADER_MAX	4096
@@ -129,6 +130,18 @@ copy_headers(struct request *request, struct lws *wsi)
 		request->headers[i] = copy_header(wsi, headers[i].token, headers[i].custom);
 }
 
+static void
+take_forwarded_host(struct request *request, struct lws *wsi)
+{
+	char		host[256] = "";
+
+	who_is_asked(request->conn, wsi, host, sizeof(host));
+	if (host[0] == '\0')
+		return;
+	free(request->headers[REQUEST_HOST]);
+	request->headers[REQUEST_HOST] = mem_strdup(host);
+}
+
 /*
  * How long is the body?  libwebsockets knows no chunks, reads the first number
  * of several as the length, and takes a POST without any for endless.  So what
@@ -197,6 +210,7 @@ request_create(struct conn *conn, struct lws *wsi, const char **why)
 	conn_set_client(conn, &request_client_ops, request);
 	copy_args(request, wsi);
 	copy_headers(request, wsi);
+	take_forwarded_host(request, wsi);
 	*why = measure_body(request, wsi);
 	if (!bearer_find(wsi, request_bridge(request)->config->cookie, &request->bearer) &&
 		*why == NULL)

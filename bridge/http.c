@@ -17,12 +17,14 @@
 #include "cable.h"
 #include "conn.h"
 #include "handshake.h"
+#include "http_calls.h"
 #include "metrics.h"
 #include "parts.h"
 #include "ready.h"
 #include "reply.h"
 #include "request.h"
 #include "route.h"
+#include "snapshot.h"
 #include "sse.h"
 #include "who.h"
 #include "www.h"
@@ -72,7 +74,7 @@ serve_file(struct request *request)
 	reply.type = file.type;
 	reply.etag = file.etag;
 	reply.is_html = file.is_html;
-	if (known && strcmp(known, file.etag) == 0)
+	if (known && reply_has_etag(known, file.etag))
 	{
 		msg_drop(file.body);
 		reply.status = 304;
@@ -90,6 +92,11 @@ static const struct route table[] = {
 	{METHOD_GET, "/metrics", serve_metrics, GUARD_NONE, DOOR_ADMIN},
 	{METHOD_GET, "/events/owner", sse_serve, GUARD_CLAIMS, DOOR_PUBLIC},
 	{METHOD_GET, "/events/:channel/:id", sse_serve, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_GET, "/snapshots/:channel/:id", serve_snapshot, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_GET, "/sessions", serve_sessions, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_GET, "/sessions/:channel/:id", serve_sessions_of, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_POST, "/sessions/:channel/:id/:action", serve_action, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_POST, "/callbacks/progress", serve_report, GUARD_CALLBACK, DOOR_PUBLIC},
 };
 
 /* What no row of the table takes. */

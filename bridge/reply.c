@@ -264,6 +264,36 @@ reply_error(struct request *request, int status, const char *error, const char *
 	return reply_busy(request, status, 0, error, hint);
 }
 
+/* Unknown and forbidden are not told apart. */
+int
+reply_not_found(struct request *request)
+{
+	return reply_error(request, 404, "not found",
+					   "There is no such session, or the token does not allow to see it.");
+}
+
+/* Weak and strong ones are compared alike, as RFC 9110 has it for this header. */
+bool
+reply_has_etag(const char *known, const char *etag)
+{
+	size_t		len = strlen(etag);
+
+	while (*known)
+	{
+		size_t		item_len;
+
+		known += strspn(known, ", \t");
+		if (strncmp(known, "W/", 2) == 0)
+			known += 2;
+		item_len = strcspn(known, ", \t");
+		if ((item_len == len && strncmp(known, etag, len) == 0) ||
+			(item_len == 1 && *known == '*'))
+			return true;
+		known += item_len;
+	}
+	return false;
+}
+
 void
 reply_refuse(struct conn *conn, struct lws *wsi, int status, int retry_after_s,
 			 const char *text)

@@ -35,8 +35,12 @@ int			reply_text(struct request *request, int status, const char *text);
 int			reply_json(struct request *request, int status, const struct buf *json);
 int			reply_error(struct request *request, int status, const char *error,
 						const char *hint);
+int			reply_not_found(struct request *request);
 int			reply_busy(struct request *request, int status, int retry_after_s,
 					   const char *error, const char *hint);
+
+/* Is this ETag among those of If-None-Match? */
+bool		reply_has_etag(const char *known, const char *etag);
 
 /* The head of an answer without an end, up to the empty line. */
 void		reply_begin(struct buf *out, const struct request *request, int status,

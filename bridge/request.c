@@ -15,10 +15,12 @@
  */
 #include "request.h"
 
+#include <jansson.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "conn.h"
 #include "origin.h"
 #include "parts.h"
@@ -338,4 +340,34 @@ request_arg(const struct request *request, const char *name)
 		if (strncmp(request->args[i], name, len) == 0 && request->args[i][len] == '=')
 			return request->args[i] + len + 1;
 	return NULL;
+}
+
+/* UTF-8, as JSON and the database demand it? */
+bool
+request_is_text(const char *value)
+{
+	json_t	   *text = json_string(value);
+
+	json_decref(text);
+	return text !=NULL;
+}
+
+/*
+ * The identifier that the path stands for, as a client of the cable would write
+ * it.  False: it is no text, or too long for one.
+ */
+bool
+request_identifier(const struct request *request, struct buf *out)
+{
+	const char *channel = request->params[ROUTE_CHANNEL];
+	const char *id = request->params[ROUTE_ID];
+
+	if (!request_is_text(channel) || !request_is_text(id))
+		return false;
+	buf_add_text(out, "{\"channel\":");
+	buf_add_json_string(out, channel, strlen(channel));
+	buf_add_text(out, ",\"id\":");
+	buf_add_json_string(out, id, strlen(id));
+	buf_add_text(out, "}");
+	return out->len <= COMMAND_IDENTIFIER_MAX;
 }

@@ -103,6 +103,17 @@ cable_pump(struct cable *cable)
 			break;
 		conn_send(cable->conn, out);
 	}
+
+	/*
+	 * The end of a subscription goes before the start of the next of its
+	 * name.
+	 */
+	for (struct cable_sub *item = cable->subs, *next; item; item = next)
+	{
+		next = item->next;
+		if (item->sub.owes_reject)
+			cable_pump_sub(cable, item);
+	}
 	for (struct cable_sub *item = cable->subs, *next; item; item = next)
 	{
 		next = item->next;

@@ -34,8 +34,8 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge unit demo demo-clean check check-conformance bench bench-bridge bench-eta \
-	lint format
+OWN_GOALS = help bridge unit units demo demo-clean check check-conformance check-sanitize check-valgrind \
+	fuzz bench bench-bridge bench-eta lint format
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -77,6 +77,9 @@ help:
 	@echo 'make demo-clean    remove what it made'
 	@echo 'make check         install what is missing, build, and run every test'
 	@echo 'make check-conformance  install a real Action Cable server, and compare the bridge with it, frame by frame'
+	@echo 'make check-sanitize  the tests of the bridge and the units, under AddressSanitizer and UBSan'
+	@echo 'make check-valgrind  the same under valgrind (some 40 minutes)'
+	@echo 'make fuzz          what comes from outside, with random input (FUZZ_SECONDS=60 each, FUZZ_ONLY="event http")'
 	@echo 'make bench         what an increment costs, next to what else could count'
 	@echo 'make bench-bridge  what the bridge does with 10,000 connections, next to a bare loop of send()'
 	@echo '                   (ONLY="fanout memory handshakes sessions storm slow", CONNECTIONS)'
@@ -91,16 +94,19 @@ bridge:
 # linked with extension/x.c and what that stands on, and with no PostgreSQL at
 # all.
 ETA_NEEDS = extension/tempo.c extension/forecast.c
-build/unit/test_eta: UNIT_NEEDS = $(ETA_NEEDS)
-build/unit/test_tempo: UNIT_NEEDS = extension/forecast.c
-build/unit/test_eta build/unit/test_tempo: $(ETA_NEEDS)
-UNITS = $(patsubst test/unit/extension/%.c,build/unit/%,$(wildcard test/unit/extension/test_*.c))
+# UNIT_BUILD says where, so that those built for a tool can lie beside.
+UNIT_BUILD = build/unit
+UNITS = $(patsubst test/unit/extension/%.c,$(UNIT_BUILD)/%,$(wildcard test/unit/extension/test_*.c))
+$(UNIT_BUILD)/test_eta: UNIT_NEEDS = $(ETA_NEEDS)
+$(UNIT_BUILD)/test_tempo: UNIT_NEEDS = extension/forecast.c
+$(UNIT_BUILD)/test_eta $(UNIT_BUILD)/test_tempo: $(ETA_NEEDS)
 
-unit: $(UNITS) build/judge-eta
-	@mkdir -p build/unit
+units: $(UNITS)
 
-build/unit/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h) test/unit/unit.h
-	@mkdir -p build/unit
+unit: units build/judge-eta
+
+$(UNIT_BUILD)/test_%: test/unit/extension/test_%.c extension/%.c $(wildcard extension/*.h) test/unit/unit.h
+	@mkdir -p $(UNIT_BUILD)
 	$(CC) $(CFLAGS) -g $(WARNINGS) -Iextension -Itest/unit -o $@ $< extension/$*.c $(UNIT_NEEDS) -lcmocka -lm
 
 # The scripts call make again, once what it needs is installed.
@@ -118,6 +124,15 @@ endif
 
 check-conformance:
 	@test/conformance/conformance.sh
+
+check-sanitize:
+	@CHECK_TOOL=sanitize scripts/check.sh
+
+check-valgrind:
+	@CHECK_TOOL=valgrind scripts/check.sh
+
+fuzz:
+	@test/fuzz/fuzz.sh
 
 bench:
 	@test/bench/bench.sh
@@ -149,5 +164,5 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help clean-programs bridge unit demo demo-clean check check-conformance bench bench-bridge \
-	bench-eta lint format installcheck-prepare
+.PHONY: FORCE help clean-programs bridge unit units demo demo-clean check check-conformance check-sanitize \
+	check-valgrind fuzz bench bench-bridge bench-eta lint format installcheck-prepare

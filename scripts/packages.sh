@@ -2,7 +2,7 @@
 # Install the Debian packages that are missing here, after saying what each is
 # for.
 #
-#   scripts/packages.sh build|demo|bench|load|check|conformance|lint
+#   scripts/packages.sh build|demo|bench|load|check|conformance|lint|fuzz|sanitize|valgrind
 #
 # All but "lint" include "build".  Needs root or sudo only if something is
 # missing.  No cluster is created and no service is left running: a server
@@ -38,6 +38,16 @@ has_package() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+has_clang_runtime() {
+  runtime=$(clang -print-runtime-dir) && dir=$(clang -print-resource-dir) || return 1
+  [ -n "$(find "$runtime" "$dir/lib" -name 'libclang_rt.fuzzer*.a' -print -quit 2>/dev/null)" ]
+}
+
+# clang's major version, by what the distribution calls it.
+clang_major() {
+  apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/\1/p' | head -n 1
+}
+
 # PostgreSQL's major version: of the one in use, else the distribution's.
 pg_major() {
   if has_pgxs; then
@@ -48,7 +58,7 @@ pg_major() {
   fi
 }
 
-# What is needed: test | package | what it is for.  PGMAJOR is filled in later.
+# What is needed: test | package | what it is for.  PGMAJOR and CLANGMAJOR are filled in later.
 needs() {
   cat <<'LIST'
 has_package gcc|gcc|compiles the extension and the bridge
@@ -106,6 +116,18 @@ LIST
 has_node|nodejs|drives the load client
 LIST
   esac
+  case $1 in fuzz | sanitize)
+    cat <<'LIST'
+command -v clang|clang|the compiler that the sanitizers and the fuzzer are part of
+has_clang_runtime|libclang-rt-CLANGMAJOR-dev|these, as libraries
+LIST
+  esac
+  case $1 in valgrind)
+    cat <<'LIST'
+command -v valgrind|valgrind|watches every access to memory
+has_package libc6-dbg|libc6-dbg|without which it cannot tell what the C library does
+LIST
+  esac
   case $1 in lint)
     cat <<'LIST'
 command -v pg_bsd_indent|pg-bsd-indent|checks the layout of the C code
@@ -153,15 +175,15 @@ forbid_services() {
 }
 
 case ${1:-} in
-build | demo | bench | load | check | conformance | lint) set=$1 ;;
-*) die "usage: scripts/packages.sh build|demo|bench|load|check|conformance|lint" ;;
+build | demo | bench | load | check | conformance | lint | fuzz | sanitize | valgrind) set=$1 ;;
+*) die "usage: scripts/packages.sh build|demo|bench|load|check|conformance|lint|fuzz|sanitize|valgrind" ;;
 esac
 
 list=$(missing "$set")
 [ -n "$list" ] || exit 0
 
 command -v apt-get >/dev/null || die "this needs apt-get, which is not here. Install by hand:
-$(printf '%s\n' "$list" | sed 's/PGMAJOR/<version>/; s/|/: /')"
+$(printf '%s\n' "$list" | sed 's/[A-Z]*MAJOR/<version>/; s/|/: /')"
 
 sudo=
 if ! is_root; then
@@ -182,7 +204,7 @@ if [ -z "$major" ]; then
   major=$(pg_major)
   [ -n "$major" ] || die "no package postgresql in the package lists"
 fi
-list=$(printf '%s\n' "$list" | sed "s/PGMAJOR/$major/")
+list=$(printf '%s\n' "$list" | sed "s/PGMAJOR/$major/; s/CLANGMAJOR/$(clang_major)/")
 names=$(printf '%s\n' "$list" | cut -d'|' -f1)
 
 say "Installing with apt-get, because they are missing here${sudo:+ (asks for your password where sudo does)}:"

@@ -7,8 +7,6 @@
 
 #include <libwebsockets.h>
 #include <stdbool.h>
-
-#include "mem.h"
 #include <stdint.h>
 
 struct bridge;
@@ -23,7 +21,7 @@ int			cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reas
 									   void *user, void *in, size_t len);
 
 /* Decided at the handshake: who this is, or why nobody is let in. */
-int			cable_create(struct conn *conn, const char *token) must_check;
+void		cable_create(struct conn *conn, const char *token);
 struct cable *cable_of(const struct conn *conn);
 
 /* For all of them. */

@@ -3,6 +3,7 @@
 # run each suite against a PostgreSQL of its own.  "make check" runs this.
 #
 #   CHECK_ONLY="sql unit"  only these suites (see below for their names)
+#   CHECK_TOOL=sanitize    (or valgrind) the C code's suites under that (tool.sh)
 #   CHECK_KEEP=1           keep the working directory, logs and all
 #
 # The tests work in a copy, below /tmp: the checkout stays as it is, and under
@@ -14,6 +15,10 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 scripts/packages.sh check
+case ${CHECK_TOOL:=} in
+sanitize | valgrind) scripts/packages.sh "$CHECK_TOOL" ;;
+?*) die "CHECK_TOOL is sanitize or valgrind" ;;
+esac
 
 work=$(mktemp -d /tmp/sync-progress-check.XXXXXX)
 runner=

@@ -8,10 +8,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
+# shellcheck source=scripts/tool.sh
+. scripts/tool.sh
+
 [ -d "${WORK:-}" ] || die "run by scripts/check.sh"
 suites='unit sql isolation cluster installcheck bridge jose browser demo'
 tree=$PWD
 logs=$WORK/logs
+unit_programs=(bridge/build build/unit)
+unit_exec=
 summary=
 total_passed=0
 total_failed=0
@@ -29,16 +34,20 @@ sql() {
   psql -X -q -A -t -P pager=off -v ON_ERROR_STOP=1 "$@"
 }
 
+# All in one chain: within a condition nothing else ends it.
+build() {
+  make -j2 WERROR=1 &&
+    make -C bridge -j2 WERROR=1 &&
+    make -C bridge unit WERROR=1 &&
+    make -C demo WERROR=1 &&
+    make unit WERROR=1 &&
+    if [ -n "${CHECK_TOOL:-}" ]; then tool_prepare; fi
+}
+
 prepare() {
   mkdir -p "$logs" "$WORK/screenshots"
   say "Building"
-  {
-    make -j2 WERROR=1
-    make -C bridge -j2 WERROR=1
-    make -C bridge unit WERROR=1
-    make -C demo WERROR=1
-    make unit WERROR=1
-  } >"$logs/build.log" 2>&1 || { tail -n 30 "$logs/build.log" >&2; die "the build failed"; }
+  build >"$logs/build.log" 2>&1 || { tail -n 30 "$logs/build.log" >&2; die "the build failed"; }
   pgxs=$(dirname "$("$(pg_config_path)" --pgxs)")/../test
   bin=$(scripts/pgroot.sh "$WORK/root")
   export PATH="$bin:$PATH" PG_CONFIG="$bin/pg_config" SCREENSHOT_DIR="$WORK/screenshots"
@@ -59,8 +68,9 @@ prepare() {
 
 suite_unit() {
   local programs
-  mapfile -t programs < <(find bridge/build build/unit -type f -executable -name 'test_*' | sort)
-  prove --exec '' "${programs[@]}" test/bench/eta/traces.t
+  mapfile -t programs < <(find "${unit_programs[@]}" -type f -executable -name 'test_*' | sort)
+  [ -n "${CHECK_TOOL:-}" ] || programs+=(test/bench/eta/traces.t)
+  prove --exec "$unit_exec" "${programs[@]}"
 }
 
 suite_sql() {
@@ -155,12 +165,17 @@ run_suite() {
     [ "$failed" -ne 0 ] || failed=1
     grep -vE '^(ok|    ok|# Subtest|    ---|    duration_ms|    \.\.\.|  ---|  duration_ms|  \.\.\.)' "$log" | tail -n 60 >&2
   fi
+  if [ -n "${CHECK_TOOL:-}" ] && tool_found >&2; then
+    verdict=FAILED
+    failed=$((failed + 1))
+  fi
   total_passed=$((total_passed + passed))
   total_failed=$((total_failed + failed))
   summary+=$(printf '%-13s %5s passed %4s failed %4s s  %s' "$name" "$passed" "$failed" $((SECONDS - started)) "$verdict")$'\n'
 }
 
 prepare
+if [ -n "${CHECK_TOOL:-}" ]; then suites=$tool_suites; fi
 for suite in ${CHECK_ONLY:-$suites}; do
   run_suite "$suite"
 done

@@ -1,7 +1,7 @@
 /*
  * recorder.js: everything that has happened, and waiting for what has not yet.
  */
-import { within } from '../../browser/lib/wait.js'
+import { patience, within } from '../../browser/lib/wait.js'
 
 export class Recorder {
   all = []
@@ -38,11 +38,12 @@ export class Recorder {
 
 /** Asks again and again until the answer passes; returns it. */
 export async function until(ask, passes, what, ms = 15_000) {
-  const end = performance.now() + ms
+  const limit = patience(ms)
+  const end = performance.now() + limit
   for (;;) {
     const answer = await ask()
     if (passes(answer)) return answer
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}; it is ${JSON.stringify(answer)}`)
+    if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what}; it is ${JSON.stringify(answer)}`)
     await new Promise(resolve => setTimeout(resolve, 25))
   }
 }

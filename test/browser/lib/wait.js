@@ -2,11 +2,18 @@
  * wait.js: waiting for something to become true, and saying so if it does not.
  */
 
+/** How many times as long as usual everything may take, under a tool that slows programs down. */
+const FACTOR = Number(process.env.TEST_TIMEOUT_FACTOR ?? 1)
+
+/** The time in which something has to happen here. */
+export const patience = ms => ms * FACTOR
+
 /** The promise's value, or an error naming what did not happen in time. */
 export async function within(promise, what, ms = 10_000) {
+  const limit = patience(ms)
   let timer
   const timeout = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms)
+    timer = setTimeout(() => reject(new Error(`not within ${limit} ms: ${what}`)), limit)
   })
   try {
     return await Promise.race([promise, timeout])

@@ -105,7 +105,11 @@ on_event(void *arg, const struct event *event, bool is_trusted)
 	if (event->type != EVENT_DISCONNECT)
 		hub_take(bridge->hub, event, is_trusted);
 	else if (is_trusted)
+	{
+		/* What came before is still theirs. */
+		hub_flush(bridge->hub);
 		clients_disconnect(bridge, event_owner(event), event->reconnect);
+	}
 }
 
 static const struct listen_ops listen_ops = {.live = on_live, .event = on_event};
@@ -141,14 +145,16 @@ on_keys_read(void *arg)
 /* ---- the loop ---- */
 
 /*
- * The end of a turn: everything that came in has been handled.  End what must
- * be ended, and ask what is to be asked in one go.
+ * The end of a turn: everything that came in has been taken.  Tell what is new,
+ * end what must be ended, and ask what is to be asked in one go.
  */
 static void
 on_turn(void *arg)
 {
 	struct bridge *bridge = arg;
 	struct running *running = arg;
+
+	hub_flush(bridge->hub);
 
 	/* A worker that was merely replaced is no loss of the database. */
 	if (running->was_live && !ask_is_live(bridge->ask))

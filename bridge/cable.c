@@ -26,6 +26,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "parts.h"
+#include "who.h"
 
 #define CABLE_PING_MS		3000
 #define CABLE_HOLD_MS		30000
@@ -56,12 +57,14 @@ cable_of(const struct conn *conn)
 
 /*
  * Called at the handshake, when the path and the origin are known to be right.
- * "token" may be empty.
+ * "token" may be empty.  Returns 0, or in how many seconds the client may try
+ * again: it has no good token, and there were too many like it.
  */
-void
+int
 cable_create(struct conn *conn, const char *token)
 {
 	struct cable *cable = mem_zalloc(sizeof(*cable));
+	int			wait_s = who_waits_s(conn, NULL);
 
 	cable->conn = conn;
 	cable->bridge = conns_bridge(conn->conns);
@@ -70,7 +73,12 @@ cable_create(struct conn *conn, const char *token)
 		cable->claims.payload = intern_get(cable->bridge->intern, CABLE_ADMIN_CLAIMS,
 										   strlen(CABLE_ADMIN_CLAIMS));
 	else
-		cable_identify(cable, token);
+	{
+		cable->is_over_limit = wait_s > 0;
+		if (!cable_identify(cable, token))
+			return wait_s;
+	}
+	return 0;
 }
 
 /*

@@ -7,6 +7,8 @@
 
 #include <libwebsockets.h>
 #include <stdbool.h>
+
+#include "mem.h"
 #include <stdint.h>
 
 struct bridge;
@@ -21,7 +23,7 @@ int			cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reas
 									   void *user, void *in, size_t len);
 
 /* Decided at the handshake: who this is, or why nobody is let in. */
-void		cable_create(struct conn *conn, const char *token);
+int			cable_create(struct conn *conn, const char *token) must_check;
 struct cable *cable_of(const struct conn *conn);
 
 /* For all of them. */

@@ -19,6 +19,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "parts.h"
+#include "who.h"
 
 static struct log_rate cable_rate;
 
@@ -49,20 +50,14 @@ cable_reject_now(struct cable *cable, const struct command *command, const char 
 	conn_send(cable->conn, out);
 }
 
-/* The subject of this client was refused something. */
-static void
-cable_count_refusal(struct cable *cable, const char *identifier, size_t len)
-{
-	struct admission_who who = cable_who(cable);
-
-	admission_refused(cable->bridge->admission, &who, identifier, len, loop_clock_ms());
-}
-
 /* As the hub tells it. */
 void
 cable_refused(void *client, const struct hub_sub *sub)
 {
-	cable_count_refusal(client, sub->identifier->bytes, sub->identifier->len);
+	struct cable *cable = client;
+
+	who_was_refused(cable->conn, &cable->claims, sub->identifier->bytes,
+					sub->identifier->len);
 }
 
 /*
@@ -72,10 +67,7 @@ cable_refused(void *client, const struct hub_sub *sub)
 static bool
 cable_is_over_limit(struct cable *cable)
 {
-	struct admission_who who = cable_who(cable);
-
-	if (!cable->is_open ||
-		admission_wait_ms(cable->bridge->admission, &who, loop_clock_ms()) == 0)
+	if (!cable->is_open || who_waits_s(cable->conn, &cable->claims) == 0)
 		return false;
 	metric_count(METRIC_REFUSED_RATE);
 	return true;
@@ -87,7 +79,8 @@ cable_subscribe(struct cable *cable, const struct command *command)
 	if (command->identifier_len > COMMAND_IDENTIFIER_MAX)
 	{
 		metric_count(METRIC_REFUSED_IDENTIFIER);
-		cable_count_refusal(cable, command->identifier, command->identifier_len);
+		who_was_refused(cable->conn, &cable->claims, command->identifier,
+						command->identifier_len);
 		cable_reject_now(cable, command, "identifier too long");
 		return;
 	}

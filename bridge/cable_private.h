@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "admission.h"
 #include "auth.h"
 #include "buf.h"
 #include "hub.h"
@@ -41,6 +40,7 @@ struct cable
 	int64_t		held_ms;
 	struct cable_sub *subs;
 	int			subs_count;
+	bool		is_over_limit;	/* refused too often where it is */
 	bool		is_open;		/* welcomed, or about to be */
 	bool		owes_welcome;
 	bool		owes_ping;
@@ -75,8 +75,7 @@ void		cable_refused(void *client, const struct hub_sub *sub);
 void		cable_take_frame(struct cable *cable, const char *text, size_t len);
 
 /* cable_token.c */
-struct admission_who cable_who(const struct cable *cable);
-void		cable_identify(struct cable *cable, const char *token);
+bool		cable_identify(struct cable *cable, const char *token);
 void		cable_refresh(struct cable *cable, const char *token);
 void		cable_disconnect(void *client, const struct istr *subject, bool reconnect);
 void		cable_forget_token(struct cable *cable);

@@ -26,6 +26,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "parts.h"
+#include "who.h"
 
 static struct log_rate cable_rate;
 
@@ -49,16 +50,6 @@ cable_hold_token(struct cable *cable, const char *token)
 	keys_want(cable->bridge->keys);
 }
 
-/* Whom to count what this client is refused for. */
-struct admission_who
-cable_who(const struct cable *cable)
-{
-	return (struct admission_who)
-	{
-		cable->claims.subject, cable->conn->place
-	};
-}
-
 /*
  * A token that has expired: the client can get a new one and come again.  One
  * that comes again and again with such a token cannot, and is told so.
@@ -66,7 +57,7 @@ cable_who(const struct cable *cable)
 static void
 cable_send_for_new_token(struct cable *cable)
 {
-	struct admission_who who = cable_who(cable);
+	struct admission_who who = who_of(cable->conn, &cable->claims);
 
 	if (admission_expired(cable->bridge->admission, &who, loop_clock_ms()))
 		cable_want_close(cable, CODE_TOKEN_EXPIRED, true);
@@ -78,34 +69,45 @@ cable_send_for_new_token(struct cable *cable)
 	auth_claims_drop(&cable->claims);
 }
 
+/* Nothing is counted once there were too many: the handshake is refused then. */
+static void
+cable_count_bad_token(struct cable *cable)
+{
+	if (!cable->is_over_limit)
+		who_was_refused(cable->conn, NULL, NULL, 0);
+}
+
 /*
- * Decide about a handshake's token, or about one that was held until now.
+ * Decide about a handshake's token, or about one that was held until now.  False:
+ * it is none of ours, or not yet.
  */
-void
+bool
 cable_identify(struct cable *cable, const char *token)
 {
-	struct admission_who who = cable_who(cable);
 	const char *why;
+	bool		is_ours = false;
 
 	switch (auth_check(cable->bridge->auth, token, strlen(token), time(NULL),
 					   &cable->claims, &why))
 	{
 		case AUTH_OK:
-			return;
+			return true;
 		case AUTH_UNKNOWN_KEY:
 			cable_hold_token(cable, token);
-			return;
+			return false;
 		case AUTH_EXPIRED:
+			is_ours = true;
 			cable_send_for_new_token(cable);
 			break;
 		case AUTH_BAD:
-			admission_refused(cable->bridge->admission, &who, NULL, 0, loop_clock_ms());
+			cable_count_bad_token(cable);
 			cable_want_close(cable, CODE_UNAUTHORIZED, false);
 			break;
 	}
 	metric_count(METRIC_REFUSED_TOKEN);
 	if (log_rate_allows(&cable_rate, "cable"))
 		log_info("cable", "not let in: %s", why);
+	return is_ours;
 }
 
 /*
@@ -187,7 +189,7 @@ cable_keys_read(struct conn *conn, void *arg)
 	if (cable->is_open)
 		cable_refresh(cable, token);
 	else
-		cable_identify(cable, token);
+		(void) cable_identify(cable, token);
 	if (cable->held_token && held_ms < keys_asked_ms(bridge->keys))
 	{
 		cable_forget_token(cable);
@@ -195,10 +197,8 @@ cable_keys_read(struct conn *conn, void *arg)
 			log_info("cable", "not taken: the token's key is not known");
 		if (!cable->is_open)
 		{
-			struct admission_who who = cable_who(cable);
-
 			metric_count(METRIC_REFUSED_TOKEN);
-			admission_refused(bridge->admission, &who, NULL, 0, loop_clock_ms());
+			cable_count_bad_token(cable);
 			cable_want_close(cable, CODE_UNAUTHORIZED, false);
 		}
 	}

@@ -44,6 +44,8 @@ struct config
 	int			frame_bytes;
 	int			header_pool;
 	int			handshake_timeout_ms;
+	int			reply_timeout_ms;
+	int			keepalive_timeout_ms;
 	int			stalled_timeout_ms;
 	int			action_connections;
 	int			send_buffer_bytes;

@@ -369,6 +369,23 @@ conn_set_deadline(struct conn *conn, int64_t after_ms)
 	conn_rearm(conn);
 }
 
+static enum metric
+conn_timed_out_as(const struct conn *conn)
+{
+	static const enum metric by_stage[] = {
+		[CONN_REQUEST] = METRIC_TIMED_OUT_REQUEST,
+		[CONN_BODY] = METRIC_TIMED_OUT_BODY,
+		[CONN_WAIT] = METRIC_TIMED_OUT_REPLY,
+		[CONN_REPLY] = METRIC_TIMED_OUT_REPLY,
+		[CONN_LINGER] = METRIC_TIMED_OUT_CLOSE,
+		[CONN_CABLE] = METRIC_TIMED_OUT_CLOSE,
+		[CONN_STREAM] = METRIC_TIMED_OUT_CLOSE
+	};
+
+	return conn->stage == CONN_REQUEST && conn->is_kept ? METRIC_TIMED_OUT_KEPT :
+		by_stage[conn->stage];
+}
+
 static void
 conn_on_timer(struct wheel_timer *timer, void *arg)
 {
@@ -381,7 +398,7 @@ conn_on_timer(struct wheel_timer *timer, void *arg)
 		conn->deadline_ms = 0;
 		if (conn->ops == NULL || !conn->ops->on_deadline(conn->client))
 		{
-			metric_count(METRIC_TIMED_OUT);
+			metric_count(conn_timed_out_as(conn));
 			log_debug("conn", "ended, took too long stage=%d", conn->stage);
 			conn_doom(conn);
 			return;

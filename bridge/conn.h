@@ -51,6 +51,7 @@ struct conn
 	bool		is_doomed;		/* to be ended in this turn of the loop */
 	bool		is_pending;		/* libwebsockets holds a part of a frame */
 	bool		is_proxied;		/* by a trusted proxy */
+	bool		is_kept;		/* for further requests, after an answer */
 	struct istr *place;			/* where the client is, for admission.c */
 	int64_t		deadline_ms;	/* of the stage; 0: none */
 	struct wheel_timer timer;

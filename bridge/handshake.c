@@ -27,16 +27,23 @@
 #include "metrics.h"
 #include "origin.h"
 #include "parts.h"
+#include "who.h"
 
 #define HANDSHAKE_OFFER_MAX		127 /* libwebsockets' buffer */
 #define HANDSHAKE_ORIGIN_MAX	512
 
-static const struct handshake_refusal not_found = {404, "Page not found\n"};
+static const struct handshake_refusal not_found = {404, "Page not found\n", 0};
 static const struct handshake_refusal no_protocol = {
-	400, "Offer the WebSocket subprotocol " CODE_CABLE_PROTOCOL "\n"
+	400, "Offer the WebSocket subprotocol " CODE_CABLE_PROTOCOL "\n", 0
 };
 static const struct handshake_refusal token_too_long = {
-	400, "The token is too long\n"
+	400, "The token is too long\n", 0
+};
+static const struct handshake_refusal too_crowded = {
+	429, "Too many connections from this address\n", 5
+};
+static struct handshake_refusal too_often = {
+	429, "Too many tokens that are not good came from this address\n", 0
 };
 
 /* Copy a header; false if it is there and does not fit. */
@@ -71,8 +78,9 @@ offers_protocol(const char *offer)
 }
 
 static bool
-page_is_allowed(const struct config *config, struct lws *wsi, bool is_cookie)
+page_is_allowed(const struct conn *conn, struct lws *wsi, bool is_cookie)
 {
+	const struct config *config = conns_bridge(conn->conns)->config;
 	char		origin[HANDSHAKE_ORIGIN_MAX];
 	char		host[HANDSHAKE_ORIGIN_MAX];
 
@@ -81,6 +89,7 @@ page_is_allowed(const struct config *config, struct lws *wsi, bool is_cookie)
 		return false;
 	if (origin[0] == '\0')
 		return !is_cookie;
+	who_is_asked(conn, wsi, host, sizeof(host));
 	return origin_is_allowed(&config->allowed_origin, origin, host,
 							 config->auth == CONFIG_AUTH_NONE, is_cookie);
 }
@@ -99,6 +108,8 @@ handshake_check(struct conn *conn, struct lws *wsi)
 	char	   *uri;
 	int			uri_len;
 
+	if (!who_asks(conn, wsi))
+		return &too_crowded;
 	if (lws_http_get_uri_and_method(wsi, &uri, &uri_len) != LWSHUMETH_GET ||
 		(size_t) uri_len != strlen(CODE_CABLE_PATH) ||
 		strncmp(uri, CODE_CABLE_PATH, (size_t) uri_len) != 0)
@@ -108,7 +119,7 @@ handshake_check(struct conn *conn, struct lws *wsi)
 		return &no_protocol;
 	if (!bearer_find(wsi, config->cookie, &bearer))
 		refusal = &token_too_long;
-	else if (!page_is_allowed(config, wsi, bearer.is_cookie))
+	else if (!page_is_allowed(conn, wsi, bearer.is_cookie))
 	{
 		metric_count(METRIC_REFUSED_ORIGIN);
 		if (log_rate_allows(&rate, "handshake"))
@@ -116,7 +127,14 @@ handshake_check(struct conn *conn, struct lws *wsi)
 		refusal = &not_found;
 	}
 	else
-		cable_create(conn, bearer.token ? bearer.token : "");
+	{
+		too_often.retry_after_s = cable_create(conn, bearer.token ? bearer.token : "");
+		if (too_often.retry_after_s > 0)
+		{
+			metric_count(METRIC_REFUSED_RATE);
+			refusal = &too_often;
+		}
+	}
 	bearer_clear(&bearer);
 	return refusal;
 }

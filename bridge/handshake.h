@@ -12,6 +12,7 @@ struct handshake_refusal
 {
 	int			status;			/* of HTTP */
 	const char *text;
+	int			retry_after_s;	/* 0: not said */
 };
 
 /* NULL: the upgrade may go on, and the connection has its cable. */

@@ -17,16 +17,17 @@
 #include "cable.h"
 #include "conn.h"
 #include "handshake.h"
+#include "http_calls.h"
 #include "metrics.h"
 #include "parts.h"
 #include "ready.h"
 #include "reply.h"
 #include "request.h"
 #include "route.h"
+#include "snapshot.h"
 #include "sse.h"
+#include "who.h"
 #include "www.h"
-
-#define HTTP_BODY_MS		10000
 
 /* ---- small ones ---- */
 
@@ -73,7 +74,7 @@ serve_file(struct request *request)
 	reply.type = file.type;
 	reply.etag = file.etag;
 	reply.is_html = file.is_html;
-	if (known && strcmp(known, file.etag) == 0)
+	if (known && reply_has_etag(known, file.etag))
 	{
 		msg_drop(file.body);
 		reply.status = 304;
@@ -91,6 +92,11 @@ static const struct route table[] = {
 	{METHOD_GET, "/metrics", serve_metrics, GUARD_NONE, DOOR_ADMIN},
 	{METHOD_GET, "/events/owner", sse_serve, GUARD_CLAIMS, DOOR_PUBLIC},
 	{METHOD_GET, "/events/:channel/:id", sse_serve, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_GET, "/snapshots/:channel/:id", serve_snapshot, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_GET, "/sessions", serve_sessions, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_GET, "/sessions/:channel/:id", serve_sessions_of, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_POST, "/sessions/:channel/:id/:action", serve_action, GUARD_CLAIMS, DOOR_PUBLIC},
+	{METHOD_POST, "/callbacks/progress", serve_report, GUARD_CALLBACK, DOOR_PUBLIC},
 };
 
 /* What no row of the table takes. */
@@ -162,15 +168,21 @@ static int
 begin(struct conn *conn)
 {
 	const char *why;
-	struct request *request = request_create(conn, conn->wsi, &why);
+	struct request *request;
 	size_t		body_max;
 	int			result;
 
+	if (!who_asks(conn, conn->wsi))
+	{
+		reply_refuse(conn, conn->wsi, 429, 5, "Too many connections from this address\n");
+		return -1;
+	}
+	request = request_create(conn, conn->wsi, &why);
 	conn->stage = CONN_BODY;
-	conn_set_deadline(conn, HTTP_BODY_MS);
+	conn_set_deadline(conn, conns_bridge(conn->conns)->config->handshake_timeout_ms);
 	if (request == NULL)
 	{
-		reply_refuse(conn, conn->wsi, 404, "Page not found\n");
+		reply_refuse(conn, conn->wsi, 404, 0, "Page not found\n");
 		return -1;
 	}
 	if (request->body_kind == BODY_NONE ||
@@ -270,13 +282,13 @@ check_upgrade(struct conn *conn, struct lws *wsi)
 		 * HTTP clients that try HTTP/2 ask for h2c, some without being told
 		 * to.
 		 */
-		reply_refuse(conn, wsi, 400, "Ask over HTTP/1.1, without Upgrade\n");
+		reply_refuse(conn, wsi, 400, 0, "Ask over HTTP/1.1, without Upgrade\n");
 		return -1;
 	}
 	refusal = handshake_check(conn, wsi);
 	if (refusal == NULL)
 		return 0;
-	reply_refuse(conn, wsi, refusal->status, refusal->text);
+	reply_refuse(conn, wsi, refusal->status, refusal->retry_after_s, refusal->text);
 	return -1;
 }
 

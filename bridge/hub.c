@@ -61,14 +61,16 @@ hub_news_of(const struct hub_stream *stream)
 /*
  * Tell everybody in the group who is behind and can be told.  Who could not be
  * told the version "before" either is spared it.  send() only marks a client
- * whose socket failed: nobody leaves a group while it is walked.
+ * whose socket failed: nobody leaves a group while it is walked.  Returns how many
+ * were told.
  */
-void
+int
 hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before)
 {
 	const struct hub_transport *transport = group->transport;
 	struct hub_news news = hub_news_of(group->stream);
 	bool		is_built = false;
+	int			told = 0;
 
 	for (struct hub_sub *sub = group->subs; sub; sub = sub->next)
 	{
@@ -88,11 +90,15 @@ hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before)
 		}
 		sub->sent_version = news.version;
 		sub->owes_state = false;
-		metric_count(METRIC_STATES_OUT);
 		transport->send(sub->client, &hub->frame);
+		told++;
 	}
-	if (is_built)
+	if (told > 0)
+	{
+		metric_add(METRIC_STATES_OUT, told);
 		hub_interval_begin(hub, group);
+	}
+	return told;
 }
 
 /* Put an event into the stream, and tell it to everybody who can be told. */
@@ -199,30 +205,6 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 /* ---- what comes in ---- */
 
 /*
- * This is the state of the stream, from a source that is to be believed.
- * Whatever is not newer than what is known changes nothing.
- */
-void
-hub_state(struct hub *hub, const char *name, int64_t version, bool final,
-		  struct msg *payload)
-{
-	struct hub_stream *stream = hub_find(hub, name);
-	int64_t		before;
-
-	if (stream == NULL || payload == NULL ||
-		(stream->payload && version <= stream->version))
-		return;
-	before = stream->payload ? stream->version : 0;
-	msg_drop(stream->payload);
-	stream->payload = msg_hold(payload);
-	stream->version = version;
-	stream->final = final;
-	for (struct hub_group *group = stream->groups; group; group = group->next)
-		if (!hub_hold(hub, group))
-			hub_tell_group(hub, group, before);
-}
-
-/*
  * Notifications were not received for a while: if the stream has events, some
  * may have been missed.  One that has no state has nothing else.
  */
@@ -252,7 +234,11 @@ hub_take_revoked(struct hub *hub, struct hub_stream *stream, const struct event 
 {
 	kept_note(hub->kept, KEPT_REVOKED, event->stream, 0, false, NULL);
 	if (stream && is_trusted)
+	{
+		/* What came before is still theirs. */
+		hub_tell_news(hub, stream);
 		hub_doubt(stream);
+	}
 	if (stream)
 		hub_want_stream(hub, stream, !is_trusted, HUB_WANTS_RIGHTS);
 }
@@ -273,7 +259,7 @@ hub_take_state(struct hub *hub, struct hub_stream *stream, const struct event *e
 	if (stream == NULL || event->version <= stream->version)
 		return;
 	if (event->payload)
-		hub_state(hub, event->stream, event->version, event->final, event->payload);
+		hub_put_news(hub, stream, event);
 	else
 		hub_want_stream(hub, stream, false, HUB_WANTS_STATE);
 }

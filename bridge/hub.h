@@ -103,6 +103,7 @@ struct hub *hub_create(size_t kept_max) must_check;
 void		hub_free(struct hub *hub);
 struct kept *hub_kept(struct hub *hub);
 void		hub_take(struct hub *hub, const struct event *event, bool is_trusted);
+void		hub_flush(struct hub *hub);
 void		hub_state(struct hub *hub, const char *stream, int64_t version,
 					  bool final, struct msg *payload);
 bool		hub_attach(struct hub *hub, struct hub_sub *sub, const char *stream);

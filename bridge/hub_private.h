@@ -41,6 +41,12 @@ struct hub_stream
 	bool		wants_state;
 	bool		wants_rights;
 	bool		wants_reload;
+
+	bool		has_news;		/* its state has not been told yet */
+	struct hub_stream *news_prev;
+	struct hub_stream *news_next;
+	int			replaced;		/* states that have made way for it untold */
+	int64_t		told_version;	/* the last that was told */
 };
 
 struct hub_wants
@@ -55,6 +61,8 @@ struct hub
 	struct kept *kept;
 	struct hub_wants wanted;
 	struct hub_wants hinted;
+	struct hub_stream *news_first;
+	struct hub_stream *news_last;
 	struct hub_group *held;
 	int64_t		now_ms;			/* of the last tick */
 	struct buf	frame;
@@ -81,8 +89,14 @@ void		hub_interval_begin(struct hub *hub, struct hub_group *group);
 bool		hub_hold(struct hub *hub, struct hub_group *group);
 void		hub_release(struct hub *hub, struct hub_group *group);
 
+/* hub_news.c */
+void		hub_put_news(struct hub *hub, struct hub_stream *stream,
+						 const struct event *event);
+void		hub_tell_news(struct hub *hub, struct hub_stream *stream);
+void		hub_forget_news(struct hub_stream *stream);
+
 /* hub.c */
-void		hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before);
+int			hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before);
 void		hub_tell_event(struct hub *hub, struct hub_stream *stream, const char *type,
 						   struct msg *data);
 

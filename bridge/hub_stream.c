@@ -90,6 +90,7 @@ static void
 hub_stream_drop(struct hub *hub, struct hub_stream *stream)
 {
 	hub_unwant(stream);
+	hub_forget_news(stream);
 	tdelete(stream, &hub->streams, hub_compare_streams);
 	msg_drop(stream->payload);
 	ring_free(stream->ring);

@@ -27,6 +27,7 @@
 #include "origin.h"
 #include "parts.h"
 #include "reply.h"
+#include "who.h"
 
 #define IDENTIFY_WAIT_MS		8000
 #define IDENTIFY_ADMIN_CLAIMS	"{\"scope\":[\"admin\"]}"
@@ -51,8 +52,37 @@ refuse_page(struct request *request)
 }
 
 static int
-refuse_token(struct request *request, const char *why)
+refuse_as_too_often(struct request *request, int wait_s)
 {
+	metric_count(METRIC_REFUSED_RATE);
+	return reply_busy(request, 429, wait_s, "refused too often", "Wait as Retry-After says; "
+					  "refused_per_minute says how often one may be.");
+}
+
+/*
+ * It is known who asks: let it be served, unless they were refused too often.
+ */
+static int
+serve(struct request *request)
+{
+	int			wait_s = who_waits_s(request->conn, &request->claims);
+
+	return wait_s > 0 ? refuse_as_too_often(request, wait_s) :
+		request->route->serve(request);
+}
+
+/*
+ * No good token.  "is_ours": it was one, until it expired, and is no guess.
+ */
+static int
+refuse_token(struct request *request, const char *why, bool is_ours)
+{
+	int			wait_s = is_ours ? 0 : who_waits_s(request->conn, NULL);
+
+	if (wait_s > 0)
+		return refuse_as_too_often(request, wait_s);
+	if (!is_ours)
+		who_was_refused(request->conn, NULL, NULL, 0);
 	metric_count(METRIC_REFUSED_TOKEN);
 	if (log_rate_allows(&identify_rate, "http"))
 		log_info("http", "refused: %s", why);
@@ -75,7 +105,7 @@ identify_open(struct request *request)
 		request->claims.payload = intern_get(request_bridge(request)->intern,
 											 IDENTIFY_ADMIN_CLAIMS,
 											 strlen(IDENTIFY_ADMIN_CLAIMS));
-	return request->route->serve(request);
+	return serve(request);
 }
 
 static int
@@ -112,15 +142,17 @@ identify(struct request *request)
 	{
 		case AUTH_OK:
 			bearer_clear(&request->bearer);
-			return request->route->serve(request);
+			return serve(request);
 		case AUTH_UNKNOWN_KEY:
 			if (request->held_ms == 0 || request->held_ms >= keys_asked_ms(bridge->keys))
 				return wait_for_keys(request);
-			break;
+			return refuse_token(request, why, false);
+		case AUTH_EXPIRED:
+			auth_claims_drop(&request->claims);
+			return refuse_token(request, why, true);
 		default:
-			break;
+			return refuse_token(request, why, false);
 	}
-	return refuse_token(request, why);
 }
 
 static void

@@ -55,7 +55,12 @@ static const struct metric_row rows[METRICS] = {
 	[METRIC_REFUSED_ORIGIN] = {"refused_total", "reason=\"origin\"", NULL},
 	[METRIC_REFUSED_TOKEN] = {"refused_total", "reason=\"token\"", NULL},
 	[METRIC_REFUSED_SUBSCRIBE] = {"refused_total", "reason=\"subscribe\"", NULL},
-	[METRIC_TIMED_OUT] = {"refused_total", "reason=\"timeout\"", NULL},
+	[METRIC_TIMED_OUT_REQUEST] = {"timed_out_total", "stage=\"request\"",
+	"Connections ended since a stage took too long."},
+	[METRIC_TIMED_OUT_BODY] = {"timed_out_total", "stage=\"body\"", NULL},
+	[METRIC_TIMED_OUT_REPLY] = {"timed_out_total", "stage=\"reply\"", NULL},
+	[METRIC_TIMED_OUT_KEPT] = {"timed_out_total", "stage=\"keepalive\"", NULL},
+	[METRIC_TIMED_OUT_CLOSE] = {"timed_out_total", "stage=\"close\"", NULL},
 };
 
 static int64_t values[METRICS];

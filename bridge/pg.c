@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "backoff.h"
 #include "codes.h"
@@ -32,6 +33,7 @@
 #include "pgerr.h"
 #include "resolve.h"
 
+#define PG_READS_MAX		64	/* of libpq, before others get their turn */
 #define PG_RETRY_FIRST_S		0.2
 #define PG_RETRY_MAX_S			5.0
 #define PG_STABLE_AFTER_S		10.0
@@ -433,10 +435,25 @@ pg_look(struct pg *pg)
 
 /* ---- connected ---- */
 
+/*
+ * Is there more to be read at once?  libpq leaves what its buffer does not hold;
+ * and what OpenSSL holds already does not make the socket readable.
+ */
+static bool
+pg_has_input(struct pg *pg)
+{
+	SSL		   *ssl = PQsslStruct(pg->conn, "OpenSSL");
+	int			bytes = 0;
+
+	return (ssl && SSL_pending(ssl) > 0) ||
+		(ioctl(PQsocket(pg->conn), FIONREAD, &bytes) == 0 && bytes > 0);
+}
+
+/* Take what has come, all of it but for a bound: of states only the newest is told. */
 static void
 pg_input(struct pg *pg)
 {
-	SSL		   *ssl;
+	int			reads = 0;
 
 	do
 	{
@@ -445,9 +462,7 @@ pg_input(struct pg *pg)
 			pg_fail(pg, PQerrorMessage(pg->conn));
 			return;
 		}
-		/* What OpenSSL holds already does not make the socket readable. */
-		ssl = PQsslStruct(pg->conn, "OpenSSL");
-	} while (ssl && SSL_pending(ssl) > 0);
+	} while (pg_has_input(pg) && ++reads < PG_READS_MAX);
 
 	if (pg->state == PG_LOOKING)
 		pg_look(pg);

@@ -22,12 +22,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "config.h"
 #include "conn.h"
+#include "parts.h"
 #include "request.h"
+#include "who.h"
 
 #define REPLY_PIECE_BYTES	16384
-#define REPLY_SEND_MS		30000
-#define REPLY_KEEPALIVE_MS	30000
+#define REPLY_SLOWEST_BYTES	64	/* a millisecond, that a large body may take */
 #define REPLY_LINGER_MS		2000
 
 static const char *
@@ -120,7 +122,8 @@ finish(struct conn *conn)
 		return 0;
 	}
 	conn->stage = CONN_REQUEST;
-	conn_set_deadline(conn, REPLY_KEEPALIVE_MS);
+	conn->is_kept = true;
+	conn_set_deadline(conn, conns_bridge(conn->conns)->config->keepalive_timeout_ms);
 	return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
 }
 
@@ -163,12 +166,26 @@ reply_more(struct conn *conn)
 	return 0;
 }
 
+/*
+ * What the database says that this client must not see, or that there is none:
+ * both are alike, and both are guesses if there are many.
+ */
+static void
+count_refusal(const struct request *request, int status)
+{
+	if ((status == 403 || status == 404) && request->claims.payload)
+		who_was_refused(request->conn, &request->claims, request->path,
+						strlen(request->path));
+}
+
 int
 reply_send(struct request *request, const struct reply *reply)
 {
 	struct conn *conn = request->conn;
 	struct reply whole = *reply;
 	struct buf	head = {0};
+
+	count_refusal(request, reply->status);
 
 	/* What libwebsockets takes for a body has no end that it would know. */
 	conn->is_body_owed = conn->stage == CONN_BODY;
@@ -186,7 +203,8 @@ reply_send(struct request *request, const struct reply *reply)
 	conn->closes = whole.closes;
 	conn->stage = CONN_REPLY;
 	request_free(request);
-	conn_set_deadline(conn, REPLY_SEND_MS);
+	conn_set_deadline(conn, conns_bridge(conn->conns)->config->reply_timeout_ms +
+					  (conn->body ? (int64_t) conn->body->len / REPLY_SLOWEST_BYTES : 0));
 	if (conn->is_inside)
 		return reply_more(conn);
 	conn_want_write(conn);
@@ -246,12 +264,45 @@ reply_error(struct request *request, int status, const char *error, const char *
 	return reply_busy(request, status, 0, error, hint);
 }
 
+/* Unknown and forbidden are not told apart. */
+int
+reply_not_found(struct request *request)
+{
+	return reply_error(request, 404, "not found",
+					   "There is no such session, or the token does not allow to see it.");
+}
+
+/* Weak and strong ones are compared alike, as RFC 9110 has it for this header. */
+bool
+reply_has_etag(const char *known, const char *etag)
+{
+	size_t		len = strlen(etag);
+
+	while (*known)
+	{
+		size_t		item_len;
+
+		known += strspn(known, ", \t");
+		if (strncmp(known, "W/", 2) == 0)
+			known += 2;
+		item_len = strcspn(known, ", \t");
+		if ((item_len == len && strncmp(known, etag, len) == 0) ||
+			(item_len == 1 && *known == '*'))
+			return true;
+		known += item_len;
+	}
+	return false;
+}
+
 void
-reply_refuse(struct conn *conn, struct lws *wsi, int status, const char *text)
+reply_refuse(struct conn *conn, struct lws *wsi, int status, int retry_after_s,
+			 const char *text)
 {
 	struct buf *out = conns_scratch(conn->conns);
 
 	begin(out, status);
+	if (retry_after_s)
+		buf_printf(out, "Retry-After: %d\r\n", retry_after_s);
 	buf_printf(out, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
 			   "Cache-Control: no-cache\r\nConnection: close\r\n\r\n%s", strlen(text), text);
 	if (lws_write(wsi, (unsigned char *) out->data, out->len, LWS_WRITE_HTTP) < 0)

@@ -35,15 +35,20 @@ int			reply_text(struct request *request, int status, const char *text);
 int			reply_json(struct request *request, int status, const struct buf *json);
 int			reply_error(struct request *request, int status, const char *error,
 						const char *hint);
+int			reply_not_found(struct request *request);
 int			reply_busy(struct request *request, int status, int retry_after_s,
 					   const char *error, const char *hint);
+
+/* Is this ETag among those of If-None-Match? */
+bool		reply_has_etag(const char *known, const char *etag);
 
 /* The head of an answer without an end, up to the empty line. */
 void		reply_begin(struct buf *out, const struct request *request, int status,
 						const char *type);
 
 /* An answer where there is no request, after which the caller hangs up. */
-void		reply_refuse(struct conn *conn, struct lws *wsi, int status, const char *text);
+void		reply_refuse(struct conn *conn, struct lws *wsi, int status,
+						 int retry_after_s, const char *text);
 
 /* For the callback of libwebsockets. */
 int			reply_more(struct conn *conn);

@@ -15,14 +15,17 @@
  */
 #include "request.h"
 
+#include <jansson.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "conn.h"
 #include "origin.h"
 #include "parts.h"
 #include "reply.h"
+#include "who.h"
 
 #define REQUEST_PATH_MAX	1024
 #define REQUEST_HEADER_MAX	4096
@@ -129,6 +132,18 @@ copy_headers(struct request *request, struct lws *wsi)
 		request->headers[i] = copy_header(wsi, headers[i].token, headers[i].custom);
 }
 
+static void
+take_forwarded_host(struct request *request, struct lws *wsi)
+{
+	char		host[256] = "";
+
+	who_is_asked(request->conn, wsi, host, sizeof(host));
+	if (host[0] == '\0')
+		return;
+	free(request->headers[REQUEST_HOST]);
+	request->headers[REQUEST_HOST] = mem_strdup(host);
+}
+
 /*
  * How long is the body?  libwebsockets knows no chunks, reads the first number
  * of several as the length, and takes a POST without any for endless.  So what
@@ -197,6 +212,7 @@ request_create(struct conn *conn, struct lws *wsi, const char **why)
 	conn_set_client(conn, &request_client_ops, request);
 	copy_args(request, wsi);
 	copy_headers(request, wsi);
+	take_forwarded_host(request, wsi);
 	*why = measure_body(request, wsi);
 	if (!bearer_find(wsi, request_bridge(request)->config->cookie, &request->bearer) &&
 		*why == NULL)
@@ -324,4 +340,34 @@ request_arg(const struct request *request, const char *name)
 		if (strncmp(request->args[i], name, len) == 0 && request->args[i][len] == '=')
 			return request->args[i] + len + 1;
 	return NULL;
+}
+
+/* UTF-8, as JSON and the database demand it? */
+bool
+request_is_text(const char *value)
+{
+	json_t	   *text = json_string(value);
+
+	json_decref(text);
+	return text !=NULL;
+}
+
+/*
+ * The identifier that the path stands for, as a client of the cable would write
+ * it.  False: it is no text, or too long for one.
+ */
+bool
+request_identifier(const struct request *request, struct buf *out)
+{
+	const char *channel = request->params[ROUTE_CHANNEL];
+	const char *id = request->params[ROUTE_ID];
+
+	if (!request_is_text(channel) || !request_is_text(id))
+		return false;
+	buf_add_text(out, "{\"channel\":");
+	buf_add_json_string(out, channel, strlen(channel));
+	buf_add_text(out, ",\"id\":");
+	buf_add_json_string(out, id, strlen(id));
+	buf_add_text(out, "}");
+	return out->len <= COMMAND_IDENTIFIER_MAX;
 }

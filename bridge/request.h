@@ -70,6 +70,9 @@ struct request *request_create(struct conn *conn, struct lws *wsi, const char **
 void		request_free(struct request *request);
 struct request *request_of(const struct conn *conn);
 const char *request_arg(const struct request *request, const char *name);
+bool		request_is_text(const char *value);
+bool		request_identifier(const struct request *request, struct buf *out)
+			must_check;
 struct bridge *request_bridge(const struct request *request);
 void		request_wait(struct request *request, int64_t at_most_ms, void *work,
 						 void (*work_free) (void *work));

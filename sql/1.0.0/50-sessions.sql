@@ -3,9 +3,12 @@
 -- For applications: a run's life
 -- ---------------------------------------------------------------------------
 
+-- plpgsql, since it keeps its plan: a storm of subscriptions calls this for each
 CREATE FUNCTION sync_session_of(kind text, source_id text)
-RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS $$
-	SELECT id FROM @extschema@.sync_sessions AS s WHERE s.kind = sync_session_of.kind AND s.source_id = sync_session_of.source_id ORDER BY id DESC LIMIT 1
+RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	RETURN (SELECT s.id FROM @extschema@.sync_sessions AS s WHERE s.kind = sync_session_of.kind AND s.source_id = sync_session_of.source_id ORDER BY s.id DESC LIMIT 1);
+END
 $$;
 COMMENT ON FUNCTION sync_session_of IS 'Internal: the newest run of a source';
 

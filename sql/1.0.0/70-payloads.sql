@@ -104,14 +104,17 @@ RETURNS TABLE (session_id bigint, payload json) LANGUAGE sql STABLE PARALLEL SAF
 $$;
 COMMENT ON FUNCTION sync_connection_payload IS 'What watchers of kind connection are sent: named counters, without a percentage';
 
+-- plpgsql, since it keeps its plan: a storm of subscriptions calls this for each
 CREATE FUNCTION sync_may_watch(session_id bigint, claims jsonb)
-RETURNS boolean LANGUAGE sql STABLE AS $$
-	SELECT EXISTS (SELECT FROM @extschema@.sync_sessions AS s WHERE s.id = session_id
+RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM @extschema@.sync_sessions AS s WHERE s.id = session_id
 		AND (jsonb_typeof(claims -> 'scope') IN ('array', 'string') AND claims -> 'scope' ? 'admin'
 			-- a tracked table may have rows without an owner
 			OR s.owner_id = nullif(claims ->> 'sub', '')
 			AND jsonb_typeof(claims -> 'sub') = 'string'
 			AND (claims -> 'scope' IS NULL OR jsonb_typeof(claims -> 'scope') IN ('array', 'string') AND claims -> 'scope' ?| '{read,control}')
-			AND (claims -> 'sessions' IS NULL OR jsonb_typeof(claims -> 'sessions') = 'array' AND claims -> 'sessions' @> to_jsonb(s.id))))
+			AND (claims -> 'sessions' IS NULL OR jsonb_typeof(claims -> 'sessions') = 'array' AND claims -> 'sessions' @> to_jsonb(s.id))));
+END
 $$;
 COMMENT ON FUNCTION sync_may_watch IS 'Who may watch, unless a kind says otherwise: the owner, for the sessions that the token names if it names any, and scope admin';

@@ -8,6 +8,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { within } from '../browser/lib/wait.js'
 import { Bridge } from './lib/bridge.js'
+import { Bystander } from './lib/bystander.js'
 import { Database } from './lib/database.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { Recorder, until } from './lib/recorder.js'
@@ -21,8 +22,6 @@ let bridge
 let token
 let pid
 let bystander
-let bystanders
-let counted = 0
 
 before(async () => {
   database = await Database.start()
@@ -30,9 +29,7 @@ before(async () => {
   await bridge.ready()
   token = await database.token()
   pid = bridge.pid
-  bystanders = await database.session('total_count => 1000000')
-  bystander = await RawClient.welcomed(bridge.cable(token))
-  await bystander.watch(identifierOf(bystanders))
+  bystander = await Bystander.of(database, bridge, token)
 })
 after(async () => {
   bystander?.close()
@@ -42,9 +39,7 @@ after(async () => {
 
 // Whatever a client did, another one's messages still come.
 afterEach(async () => {
-  counted += 1
-  await database.increment(bystanders, 1)
-  await bystander.message(identifierOf(bystanders), ({ processed_count: count }) => count === counted)
+  await bystander.isServed()
   assert.equal(bridge.pid, pid)
 })
 
@@ -98,7 +93,7 @@ for (const [what, text] of Object.entries(NOT_UNDERSTOOD)) {
 test('binary frames are not answered, not even commands', async t => {
   const client = await open(t)
   const from = client.frames.all.length
-  const command = JSON.stringify({ command: 'subscribe', identifier: identifierOf(bystanders) })
+  const command = JSON.stringify({ command: 'subscribe', identifier: identifierOf(bystander.session) })
   client.sendText(Buffer.from([0, 1, 2, 255]), { binary: true })
   client.sendText(Buffer.from(command), { binary: true })
   client.sendText(Buffer.from(command.slice(0, 9)), { binary: true, fin: false })
@@ -275,7 +270,7 @@ test('no protocol at all: actioncable-v1-json is spoken, as Rails does', async t
 
 test('actioncable-unsupported is agreed to, and closed without a word', async () => {
   const client = await RawClient.open(bridge.cable(token), { protocols: ['actioncable-unsupported', 'actioncable-v1-json'] })
-  client.subscribe(identifierOf(bystanders))
+  client.subscribe(identifierOf(bystander.session))
   assert.equal((await client.end()).code, 1000)
   assert.deepEqual(client.frames.all, [])
 })

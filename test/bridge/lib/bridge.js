@@ -63,6 +63,14 @@ export class Bridge {
     return `ws://127.0.0.1:${this.port}/cable${token === undefined ? '' : `?token=${token}`}`
   }
 
+  /** What it has counted: metric('refused_total{reason="token"}'). */
+  async metric(name) {
+    const text = await (await fetch(`${this.origin}/metrics`, { headers: { connection: 'close' } })).text()
+    const line = text.split('\n').find(line => line.startsWith(`sync_progress_bridge_${name} `))
+    if (!line) throw new Error(`there is no metric ${name} in\n${text}`)
+    return Number(line.split(' ').at(-1))
+  }
+
   /** Waits until it says that watchers can be served, or that they cannot. */
   ready(status = 200) {
     return until(async () => (await fetch(`${this.origin}/readyz`)).status, answer => answer === status, `/readyz answers ${status}`)

@@ -31,7 +31,7 @@ int
 getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event)
 {
 	int			(*real) (int, struct gaicb **, int, struct sigevent *) =
-		dlsym(RTLD_NEXT, "getaddrinfo_a");
+	dlsym(RTLD_NEXT, "getaddrinfo_a");
 	struct gaicb *rest[count];
 	int			rest_count = 0;
 

@@ -88,7 +88,7 @@ export class Site {
 
   /** A bridge; its limits are out of the way, by settings that everybody has. */
   bridge(args = []) {
-    return Bridge.start(this.#database.conninfo(), ['--max-connections', '19000', ...args])
+    return Bridge.start(this.#database.conninfo(), ['--max-connections', '19000', '--max-connections-per-address', '0', '--accepts-per-second', '0', ...args])
   }
 
   /** How many queries bridges have sent since the last call of forgetQueries(). */

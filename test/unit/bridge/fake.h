@@ -114,9 +114,10 @@ fake_done(struct client *client)
 	intern_drop(client->sub.claims);
 }
 
+/* A notification that is read together with what comes after it. */
 static inline void
-notify(enum event_type type, const char *stream, int64_t version, const char *payload,
-	   bool is_trusted)
+notify_early(enum event_type type, const char *stream, int64_t version, const char *payload,
+			 bool is_trusted)
 {
 	struct event event = {
 		.type = type,
@@ -127,6 +128,14 @@ notify(enum event_type type, const char *stream, int64_t version, const char *pa
 
 	hub_take(hub, &event, is_trusted);
 	msg_drop(event.payload);
+}
+
+static inline void
+notify(enum event_type type, const char *stream, int64_t version, const char *payload,
+	   bool is_trusted)
+{
+	notify_early(type, stream, version, payload, is_trusted);
+	hub_flush(hub);
 }
 
 /* An event of a list; "data" may be NULL. */

@@ -1,18 +1,19 @@
 /*
- * forwarded.c
- *		What a trusted proxy says of the client that it asks for.
+ * who.c
+ *		Whom a client is counted as.
  *
- * A proxy may use one connection for many clients, so each request says anew
- * whose it is.  From anybody but a trusted proxy none of these headers is
- * looked at.
+ * By its token if it has a good one, else by where it is.  Where that is, a
+ * trusted proxy says: it may use one connection for many clients, so each
+ * request says anew whose it is.  From anybody else the proxies' headers are
+ * not looked at.
  */
-#include "forwarded.h"
+#include "who.h"
 
 #include <libwebsockets.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "admission.h"
+#include "auth.h"
 #include "conn.h"
 #include "intern.h"
 #include "log.h"
@@ -34,7 +35,7 @@ copy_list(struct lws *wsi, char *out, size_t size)
  * place than may be.
  */
 bool
-forwarded_take(struct conn *conn, struct lws *wsi)
+who_asks(struct conn *conn, struct lws *wsi)
 {
 	static struct log_rate rate;
 	struct admission *admission = conns_bridge(conn->conns)->admission;
@@ -58,10 +59,10 @@ forwarded_take(struct conn *conn, struct lws *wsi)
 	if (admission_is_proxy(admission, &address) || !admission_is_crowded(admission, place))
 		return true;
 	metric_count(METRIC_REFUSED_PLACE);
-	if (log_rate_allows(&rate, "forwarded"))
+	if (log_rate_allows(&rate, "who"))
 	{
 		address_format(&address, text, sizeof(text));
-		log_warn("forwarded", "request refused, max_connections_per_address is reached "
+		log_warn("who", "request refused, max_connections_per_address is reached "
 				 "address=%s", text);
 	}
 	return false;
@@ -72,7 +73,7 @@ forwarded_take(struct conn *conn, struct lws *wsi)
  * Of several the first is what the page itself wrote.
  */
 void
-forwarded_host(const struct conn *conn, struct lws *wsi, char *host, size_t size)
+who_is_asked(const struct conn *conn, struct lws *wsi, char *host, size_t size)
 {
 	static const char name[] = "x-forwarded-host:";
 	char		said[256];
@@ -86,4 +87,42 @@ forwarded_host(const struct conn *conn, struct lws *wsi, char *host, size_t size
 	said[strcspn(said, ", \t")] = '\0';
 	if (said[0] && strlen(said) < size)
 		memcpy(host, said, strlen(said) + 1);
+}
+
+/*
+ * A worker's token has no subject, but names its job.  Without tokens all have
+ * the same claims, so that each is counted by where it is.
+ */
+struct admission_who
+who_of(const struct conn *conn, const struct auth_claims *claims)
+{
+	const struct config *config = conns_bridge(conn->conns)->config;
+	struct admission_who who = {.place = conn->place};
+
+	if (claims)
+		who.subject = claims->subject;
+	if (claims && who.subject == NULL && config->auth != CONFIG_AUTH_NONE)
+		who.subject = claims->payload;
+	return who;
+}
+
+/* 0, or in how many seconds it may ask again: it was refused too often. */
+int
+who_waits_s(const struct conn *conn, const struct auth_claims *claims)
+{
+	struct admission_who who = who_of(conn, claims);
+	int64_t		wait_ms = admission_wait_ms(conns_bridge(conn->conns)->admission, &who,
+											loop_clock_ms());
+
+	return (int) ((wait_ms + 999) / 1000);
+}
+
+void
+who_was_refused(const struct conn *conn, const struct auth_claims *claims,
+				const char *what, size_t len)
+{
+	struct admission_who who = who_of(conn, claims);
+
+	admission_refused(conns_bridge(conn->conns)->admission, &who, what, len,
+					  loop_clock_ms());
 }

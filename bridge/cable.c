@@ -130,6 +130,7 @@ cable_free(void *client)
 		metric_add(METRIC_CABLES, -1);
 	while (cable->subs)
 		cable_sub_drop(cable, cable->subs);
+	cable_calls_forget(cable);
 	cable_forget_token(cable);
 	auth_claims_drop(&cable->claims);
 	buf_free(&cable->rx);

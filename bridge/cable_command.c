@@ -23,7 +23,8 @@
 
 static struct log_rate cable_rate;
 
-static struct cable_sub *
+/* The subscription of that name, unless it is over. */
+struct cable_sub *
 cable_find(struct cable *cable, const char *identifier, size_t len)
 {
 	struct istr *key = intern_find(cable->bridge->intern, identifier, len);
@@ -110,20 +111,20 @@ cable_perform(struct cable *cable, const struct command *command)
 
 	if (strcmp(action, "refresh") == 0 && command->token)
 		cable_refresh(cable, command->token);
-	else if (item && strcmp(action, "request_update") == 0)
-	{
-		if (!cable->is_open)
-			return;
-		item->sub.ask_resend = true;
-		ask_sub(cable->bridge->ask, &item->sub);
-	}
-	else
+	else if (item == NULL || !cable->is_open || action[0] == '\0')
 	{
 		metric_count(METRIC_UNKNOWN_COMMANDS);
 		if (log_rate_allows(&cable_rate, "cable"))
 			log_debug("cable", "message ignored action=%.64s subscribed=%s", action,
 					  item ? "yes" : "no");
 	}
+	else if (strcmp(action, "request_update") == 0)
+	{
+		item->sub.ask_resend = true;
+		ask_sub(cable->bridge->ask, &item->sub);
+	}
+	else
+		cable_act(cable, item->sub.identifier, command, cable_is_over_limit(cable));
 }
 
 /*

@@ -14,6 +14,8 @@
 #include "hub.h"
 
 struct bridge;
+struct cable_call;
+struct command;
 struct conn;
 
 enum cable_close
@@ -41,6 +43,8 @@ struct cable
 	struct cable_sub *subs;
 	int			subs_count;
 	bool		is_over_limit;	/* refused too often where it is */
+	int			calls_count;
+	struct cable_call *calls;	/* actions under way, or refused */
 	bool		is_open;		/* welcomed, or about to be */
 	bool		owes_welcome;
 	bool		owes_ping;
@@ -71,8 +75,15 @@ void		cable_want_close(struct cable *cable, const char *reason, bool reconnect);
 int			cable_take_leave(struct cable *cable);
 
 /* cable_command.c */
+struct cable_sub *cable_find(struct cable *cable, const char *identifier, size_t len);
 void		cable_refused(void *client, const struct hub_sub *sub);
 void		cable_take_frame(struct cable *cable, const char *text, size_t len);
+
+/* cable_perform.c */
+void		cable_act(struct cable *cable, struct istr *identifier,
+					  const struct command *command, bool is_over);
+bool		cable_calls_next(struct cable *cable, struct buf *out);
+void		cable_calls_forget(struct cable *cable);
 
 /* cable_token.c */
 bool		cable_identify(struct cable *cable, const char *token);

@@ -99,7 +99,7 @@ cable_pump(struct cable *cable)
 			cable->owes_ping = false;
 			frame_ping(out, time(NULL));
 		}
-		else
+		else if (!cable_calls_next(cable, out))
 			break;
 		conn_send(cable->conn, out);
 	}

@@ -16,6 +16,7 @@
 
 #include "buf.h"
 #include "log.h"
+#include "metrics.h"
 #include "pgerr.h"
 #include "pool.h"
 
@@ -183,6 +184,7 @@ calls_perform(struct pool *pool, const char *identifier, const char *action,
 {
 	const char *values[] = {identifier, action, data, claims};
 
+	metric_count(METRIC_ACTIONS);
 	return send_call(pool, &perform_kind, identifier, 4, values, done, arg);
 }
 

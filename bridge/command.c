@@ -155,14 +155,21 @@ frame_reject(struct buf *out, const struct istr *identifier)
 }
 
 void
-frame_message(struct buf *out, const struct istr *identifier, const struct msg *payload)
+frame_message_text(struct buf *out, const struct istr *identifier,
+				   const char *message, size_t len)
 {
 	buf_reset(out);
 	buf_add_text(out, "{\"identifier\":");
 	buf_add_json_string(out, identifier->bytes, identifier->len);
 	buf_add_text(out, ",\"message\":");
-	buf_add(out, payload->bytes, payload->len);
+	buf_add(out, message, len);
 	buf_add_text(out, "}");
+}
+
+void
+frame_message(struct buf *out, const struct istr *identifier, const struct msg *payload)
+{
+	frame_message_text(out, identifier, payload->bytes, payload->len);
 }
 
 void

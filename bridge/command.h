@@ -50,6 +50,8 @@ void		frame_reject(struct buf *out, const struct istr *identifier);
 void		frame_reject_text(struct buf *out, const char *identifier, size_t len);
 void		frame_message(struct buf *out, const struct istr *identifier,
 						  const struct msg *payload);
+void		frame_message_text(struct buf *out, const struct istr *identifier,
+							   const char *message, size_t len);
 void		frame_event(struct buf *out, const struct istr *identifier,
 						const char *type, const struct msg *data);
 

@@ -202,6 +202,27 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 	return HUB_FRAME;
 }
 
+/*
+ * This state is for this subscription, whatever the others may see: tell it at
+ * once.  If its client takes nothing now it is left out, for what follows by way
+ * of the stream is not older.
+ */
+void
+hub_sub_offer(struct hub_sub *sub, const char *stream, const struct hub_news *news)
+{
+	struct hub *hub;
+
+	if (sub->group == NULL || !hub_may_be_told(sub) || sub->sent_version >= news->version ||
+		strcmp(sub->group->stream->name, stream) != 0 || !sub->transport->is_idle(sub->client))
+		return;
+	hub = sub->group->stream->hub;
+	buf_reset(&hub->frame);
+	sub->transport->state(&hub->frame, sub->identifier, news);
+	sub->sent_version = news->version;
+	metric_count(METRIC_STATES_OUT);
+	sub->transport->send(sub->client, &hub->frame);
+}
+
 /* ---- what comes in ---- */
 
 /*

@@ -112,6 +112,8 @@ void		hub_sub_missed(struct hub_sub *sub);
 enum hub_next hub_sub_next(struct hub_sub *sub, struct buf *out);
 void		hub_tick(struct hub *hub, int64_t now_ms);
 void		hub_want(struct hub *hub, const char *stream, bool is_hint);
+void		hub_sub_offer(struct hub_sub *sub, const char *stream,
+						  const struct hub_news *news);
 bool		hub_next_wanted(struct hub *hub, bool is_hint, const char **stream,
 							hub_visit ask_again, void *arg);
 void		hub_each(struct hub *hub, hub_visit visit, void *arg);

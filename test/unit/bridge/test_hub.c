@@ -274,6 +274,52 @@ a_rejection_is_the_last_frame(void **state)
 	assert_string_equal(b.log, "R:id1 ");
 }
 
+static void
+offer(struct client *client, const char *stream, int64_t version, const char *payload)
+{
+	struct msg *msg = msg_create(payload, strlen(payload));
+	struct hub_news news = {.version = version, .payload = msg};
+
+	hub_sub_offer(&client->sub, stream, &news);
+	msg_drop(msg);
+}
+
+static void
+a_state_for_one_subscription_is_told_to_that_one_alone(void **state)
+{
+	offer(&a, "s", 11, "eleven");
+	assert_string_equal(a.log, "id1=eleven ");
+	assert_string_equal(b.log, "");
+	tell("s", 11, "eleven");
+	tell("s", 12, "twelve");
+	assert_string_equal(a.log, "id1=eleven id1=twelve ");
+	assert_string_equal(b.log, "id1=eleven id1=twelve ");
+}
+
+static void
+a_state_for_one_subscription_is_newer_and_of_its_stream_or_not_told(void **state)
+{
+	offer(&a, "s", 10, "ten");
+	offer(&a, "other", 99, "other");
+	assert_string_equal(a.log, "");
+}
+
+static void
+a_state_for_one_subscription_that_cannot_be_told_now_is_left_out(void **state)
+{
+	a.is_busy = true;
+	offer(&a, "s", 11, "eleven");
+	a.is_busy = false;
+	fake_owed(&a, &a.sub);
+	assert_string_equal(a.log, "");
+	a.sub.is_doubted = true;
+	offer(&a, "s", 11, "eleven");
+	hub_detach(hub, &b.sub);
+	offer(&b, "s", 11, "eleven");
+	assert_string_equal(a.log, "");
+	assert_string_equal(b.log, "");
+}
+
 int
 main(void)
 {
@@ -301,6 +347,9 @@ main(void)
 		watched_test(versions_of_another_stream_are_its_own),
 		watched_test(who_is_allowed_the_same_stream_again_keeps_its_place),
 		watched_test(a_rejection_is_the_last_frame),
+		watched_test(a_state_for_one_subscription_is_told_to_that_one_alone),
+		watched_test(a_state_for_one_subscription_is_newer_and_of_its_stream_or_not_told),
+		watched_test(a_state_for_one_subscription_that_cannot_be_told_now_is_left_out),
 	};
 
 	return run_units(tests);

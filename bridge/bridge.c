@@ -180,6 +180,8 @@ on_tick(void *arg, int64_t now_ms)
 	hub_tick(bridge->hub, now_ms);
 	ask_tick(bridge->ask, now_ms);
 	pool_tick(bridge->pool, now_ms);
+	if (listen_is_live(bridge->listen))
+		pool_keep_to(bridge->pool, listen_server(bridge->listen));
 	if (needs_keys(bridge))
 		keys_tick(bridge->keys, now_ms);
 	if (bridge->is_stopping && now_ms >= running->stop_due_ms)

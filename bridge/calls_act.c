@@ -195,6 +195,11 @@ read_sessions(const PGresult *rows, struct call_answer *answer, struct buf *text
 {
 	int			count = PQntuples(rows);
 
+	if (PQnfields(rows) != 2)
+	{
+		read_nonsense(answer);
+		return;
+	}
 	buf_add_text(text, "{\"sessions\":[");
 	for (int i = 0; i < count; i++)
 	{

@@ -12,6 +12,10 @@
  * that follow each other are done in that order, and one locked row occupies one
  * connection, however many people press its button.
  *
+ * One that has nothing to do is asked for a sign of life, so that who presses a
+ * button is not the one to find out that it is dead; and all go to the server
+ * that is listened to, which after a failover is another.
+ *
  * Whoever asked may be gone before the answer: pool_forget() takes a call out of
  * the queue, or lets the answer of one under way go unheard.
  */
@@ -28,6 +32,8 @@
 #define POOL_WAITING_MAX	256
 #define POOL_WAIT_MS		10000
 #define POOL_ANSWER_MS		10000
+#define POOL_PROBE_AFTER_MS	5000
+#define POOL_PROBE_MS		8000
 #define POOL_VALUES_MAX		8
 
 struct pool_call
@@ -51,6 +57,7 @@ struct pool_worker
 	struct pool *pool;
 	struct pg  *pg;
 	struct pool_call *call;		/* NULL: free */
+	int64_t		heard_ms;
 };
 
 struct pool
@@ -218,6 +225,7 @@ worker_up(void *arg)
 {
 	struct pool_worker *worker = arg;
 
+	worker->heard_ms = loop_clock_ms();
 	pool_pump(worker->pool);
 }
 
@@ -249,6 +257,7 @@ worker_readable(void *arg)
 		if (result == NULL)
 		{
 			worker->call = NULL;
+			worker->heard_ms = loop_clock_ms();
 			if (!call->is_reported)
 				call_report(call, POOL_LOST, NULL);
 			call_free(call);
@@ -334,6 +343,47 @@ pool_turn(struct pool *pool)
 		pool_pump(pool);
 }
 
+/* A call of nobody's, for the sake of its answer. */
+static void
+worker_probe(struct pool_worker *worker, int64_t now_ms)
+{
+	struct pool_call *call = mem_zalloc(sizeof(*call));
+
+	call->pool = worker->pool;
+	call->sql = "SELECT 1";
+	call->is_under_way = call->is_reported = true;
+	call->due_ms = now_ms + POOL_PROBE_MS;
+	worker->call = call;
+	if (worker_send(worker, call))
+		pg_flush(worker->pg);
+	else
+		pg_fail(worker->pg, PQerrorMessage(pg_conn(worker->pg)));
+}
+
+static void
+worker_watch(struct pool_worker *worker, int64_t now_ms)
+{
+	if (!pg_is_up(worker->pg))
+		return;
+	if (worker->call && now_ms >= worker->call->due_ms)
+		pg_fail(worker->pg, "the database does not answer on an open connection");
+	else if (worker->call == NULL && now_ms - worker->heard_ms >= POOL_PROBE_AFTER_MS)
+		worker_probe(worker, now_ms);
+}
+
+/* No connection is to stay with another server than this. */
+void
+pool_keep_to(struct pool *pool, const char *server)
+{
+	for (int i = 0; i < pool->count; i++)
+	{
+		struct pg  *pg = pool->workers[i].pg;
+
+		if (pg_is_up(pg) && strcmp(pg_server(pg), server) != 0)
+			pg_fail(pg, "it is to another server than is listened to");
+	}
+}
+
 /*
  * What was sent and not answered means, in spite of the server's own time limit,
  * that the connection is dead.
@@ -342,8 +392,7 @@ void
 pool_tick(struct pool *pool, int64_t now_ms)
 {
 	for (int i = 0; i < pool->count; i++)
-		if (pool->workers[i].call && now_ms >= pool->workers[i].call->due_ms)
-			pg_fail(pool->workers[i].pg, "the database does not answer on an open connection");
+		worker_watch(&pool->workers[i], now_ms);
 	while (pool->first && now_ms >= pool->first->due_ms)
 	{
 		struct pool_call *call = pool->first;

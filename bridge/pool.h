@@ -32,6 +32,7 @@ struct pool *pool_create(struct ev_loop *loop, const struct conninfo *info,
 void		pool_free(struct pool *pool);
 void		pool_start(struct pool *pool);
 void		pool_turn(struct pool *pool);
+void		pool_keep_to(struct pool *pool, const char *server);
 void		pool_tick(struct pool *pool, int64_t now_ms);
 bool		pool_is_up(const struct pool *pool);
 int			pool_waiting(const struct pool *pool);

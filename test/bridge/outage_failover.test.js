@@ -52,6 +52,13 @@ test('--db names a standby alone: the log and /readyz say so', async t => {
   assert.match(await answer.text(), /standby.*name the primary, or all hosts, in --db/)
 })
 
+test('--db names a standby first: the primary behind it is found', async t => {
+  const found = await Bridge.start(primary.conninfo().replace(primary.host, `${standby.host},${primary.host}`))
+  t.after(() => found.stop())
+  await found.ready()
+  assert.ok(!/no database/.test(found.log), found.log)
+})
+
 test('a primary is killed, a standby that lacks the last folds is promoted: watchers end with its truth', async t => {
   const [live, ended, quiet] = [await primary.session(), await primary.session('total_count => 10'), await primary.session()]
   const client = await RawClient.welcomed(bridge.cable(token))

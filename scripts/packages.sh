@@ -85,6 +85,7 @@ has_pgtap|postgresql-PGMAJOR-pgtap|tests written in SQL
 command -v pg_prove|libtap-parser-sourcehandler-pgtap-perl|runs the tests written in SQL
 command -v prove|perl|runs every test
 perl -MIPC::Run -e1|libipc-run-perl|tests that crash and restart servers
+command -v curl|curl|a client that everybody has, which the bridge must serve
 command -v openssl|openssl|makes the certificate that TLS is tested with
 command -v chromium|chromium|tests the page in a real browser
 has_package pgbouncer|pgbouncer|a pooler, which the bridge must not be behind

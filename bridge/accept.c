@@ -31,12 +31,14 @@
 #define ACCEPT_BACKLOG		4096
 #define ACCEPT_MAX			16
 #define ACCEPT_PAUSE_S		0.2
+#define ACCEPT_ADMIN_SPARE	32	/* so that it can be seen why it is full */
 #define ACCEPT_BREATH_S		0.01	/* how often a pace that is kept is looked
 									 * at */
 
 struct acceptor
 {
 	struct accepts *accepts;
+	bool		is_admin;
 	int			fd;
 	ev_io		io;
 	ev_timer	pause;
@@ -120,7 +122,20 @@ accepts_check(const struct config *config)
 	static char problem[512];
 	const char *error;
 
-	if (config->listen.count > ACCEPT_MAX)
+	for (int i = 0; i < config->admin_listen.count; i++)
+	{
+		struct addrinfo *info = parse_address(config->admin_listen.items[i], &error);
+
+		if (info)
+			freeaddrinfo(info);
+		else
+		{
+			snprintf(problem, sizeof(problem), "bad value for admin_listen: \"%s\": %s",
+					 config->admin_listen.items[i], error);
+			return problem;
+		}
+	}
+	if (config->listen.count + config->admin_listen.count > ACCEPT_MAX)
 		return "too many addresses to listen on";
 	for (int i = 0; i < config->listen.count; i++)
 	{
@@ -191,15 +206,16 @@ refuse(const struct accepts *accepts, int fd, const char *status)
  * Somebody has come.
  */
 static void
-admit(struct accepts *accepts, int fd, const struct sockaddr *peer)
+admit(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
 {
+	struct accepts *accepts = acceptor->accepts;
 	static struct log_rate rate;
 	struct address address;
 	struct istr *place;
 	char text[	ADDRESS_TEXT_MAX];
 	bool		is_proxied;
 
-	if (conns_are_full(accepts->conns))
+	if (conns_are_full(accepts->conns, acceptor->is_admin ? ACCEPT_ADMIN_SPARE : 0))
 	{
 		metric_count(METRIC_REFUSED_FULL);
 		if (log_rate_allows(&rate, "accept"))
@@ -210,9 +226,9 @@ admit(struct accepts *accepts, int fd, const struct sockaddr *peer)
 	address_of_socket(peer, &address);
 	is_proxied = admission_is_proxy(accepts->admission, &address);
 	place = admission_place(accepts->admission, &address);
-	if (is_proxied || !admission_is_crowded(accepts->admission, place))
+	if (is_proxied || acceptor->is_admin || !admission_is_crowded(accepts->admission, place))
 	{
-		conns_adopt(accepts->conns, fd, place, is_proxied);
+		conns_adopt(accepts->conns, fd, place, is_proxied, acceptor->is_admin);
 		return;
 	}
 	intern_drop(place);
@@ -273,7 +289,7 @@ on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 
 		if (fd >= 0)
 		{
-			admit(acceptor->accepts, fd, (struct sockaddr *) &peer);
+			admit(acceptor, fd, (struct sockaddr *) &peer);
 			continue;
 		}
 		acceptor->accepts->credit += 1.0;
@@ -310,6 +326,21 @@ open_socket(const char *text)
 	return fd;
 }
 
+static void
+open_acceptor(struct accepts *accepts, const char *address, bool is_admin)
+{
+	struct acceptor *acceptor = &accepts->items[accepts->count++];
+
+	acceptor->accepts = accepts;
+	acceptor->is_admin = is_admin;
+	acceptor->fd = open_socket(address);
+	ev_io_init(&acceptor->io, on_acceptable, acceptor->fd, EV_READ);
+	acceptor->io.data = acceptor;
+	ev_io_start(accepts->loop, &acceptor->io);
+	ev_timer_init(&acceptor->pause, on_pause_over, 0.0, 0.0);
+	acceptor->pause.data = acceptor;
+}
+
 /* Open all of them, at boot. */
 struct accepts *
 accepts_open(struct ev_loop *loop, const struct config *config, struct conns *conns,
@@ -324,18 +355,10 @@ accepts_open(struct ev_loop *loop, const struct config *config, struct conns *co
 	accepts->per_second = config->accepts_per_second;
 	accepts->credit = accepts->per_second;
 	accepts->credit_at = ev_now(loop);
-	for (int i = 0; i < config->listen.count && i < ACCEPT_MAX; i++)
-	{
-		struct acceptor *acceptor = &accepts->items[accepts->count++];
-
-		acceptor->accepts = accepts;
-		acceptor->fd = open_socket(config->listen.items[i]);
-		ev_io_init(&acceptor->io, on_acceptable, acceptor->fd, EV_READ);
-		acceptor->io.data = acceptor;
-		ev_io_start(loop, &acceptor->io);
-		ev_timer_init(&acceptor->pause, on_pause_over, 0.0, 0.0);
-		acceptor->pause.data = acceptor;
-	}
+	for (int i = 0; i < config->listen.count; i++)
+		open_acceptor(accepts, config->listen.items[i], false);
+	for (int i = 0; i < config->admin_listen.count; i++)
+		open_acceptor(accepts, config->admin_listen.items[i], true);
 	return accepts;
 }
 
@@ -368,7 +391,8 @@ accepts_announce(const struct accepts *accepts)
 						sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 			continue;
 		is_v6 = address.ss_family == AF_INET6;
-		log_info("main", "ready listen=%s%s%s:%s", is_v6 ? "[" : "", host,
+		log_info("main", "ready %s=%s%s%s:%s", accepts->items[i].is_admin ? "admin_listen" :
+				 "listen", is_v6 ? "[" : "", host,
 				 is_v6 ? "]" : "", port);
 	}
 }

@@ -240,10 +240,9 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 		if (bridge->www == NULL)
 			die(2, "main", "cannot serve www \"%s\": %s", config->www, error);
 	}
-	bridge->routes = http_routes_create();
-	for (int i = 0; i < config->route.count; i++)
-		if (!routes_add_alias(bridge->routes, config->route.items[i], problem, sizeof(problem)))
-			die(2, "main", "%s", problem);
+	bridge->routes = http_routes_create(config, problem, sizeof(problem));
+	if (bridge->routes == NULL)
+		die(2, "main", "%s", problem);
 	bridge->loop = loop_create(&loop_ops, bridge, protocols, config);
 	ev = loop_ev(bridge->loop);
 	bridge->conns = conns_create(bridge);

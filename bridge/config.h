@@ -24,6 +24,7 @@ struct config_list
 struct config
 {
 	struct config_list listen;
+	struct config_list admin_listen;
 	char	   *db;
 	int			auth;			/* enum config_auth */
 	char	   *audience;		/* empty: not checked */

@@ -75,9 +75,9 @@ conns_free(struct conns *conns)
 }
 
 bool
-conns_are_full(const struct conns *conns)
+conns_are_full(const struct conns *conns, int spare)
 {
-	return conns->count >= conns->bridge->config->max_connections;
+	return conns->count >= conns->bridge->config->max_connections + spare;
 }
 
 int
@@ -182,16 +182,18 @@ conn_create(struct conns *conns, struct istr *place, bool is_proxied)
  * Take over an accepted socket, and what is held of its place.
  */
 void
-conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied)
+conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied,
+			bool is_admin)
 {
 	struct conn *conn = conn_create(conns, place, is_proxied);
 	lws_adopt_desc_t info;
 	struct lws *wsi;
 
+	conn->is_admin = is_admin;
 	set_socket_options(conns, fd);
 	memset(&info, 0, sizeof(info));
 	info.vh = loop_vhost(conns->bridge->loop);
-	info.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL;
+	info.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (is_admin ? 0 : LWS_ADOPT_ALLOW_SSL);
 	info.fd.sockfd = fd;
 	info.opaque = conn;
 

@@ -70,6 +70,7 @@ struct conn
 	bool		closes;			/* the connection ends with it */
 	bool		is_body_owed;	/* the request's body was not read to its end */
 
+	bool		is_admin;		/* it came in by admin_listen */
 	bool		is_inside;		/* a callback of libwebsockets for it */
 	struct ev_io *input;		/* NULL: its input is not watched */
 };
@@ -78,9 +79,10 @@ typedef void (*conn_visit) (struct conn *conn, void *arg);
 
 struct conns *conns_create(struct bridge *bridge) must_check;
 void		conns_free(struct conns *conns);
-bool		conns_are_full(const struct conns *conns);
+bool		conns_are_full(const struct conns *conns, int spare);
 int			conns_count(const struct conns *conns);
-void		conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied);
+void		conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied,
+						bool is_admin);
 void		conns_turn(struct conns *conns, int64_t now_ms);
 void		conns_reap(struct conns *conns);
 void		conns_each(struct conns *conns, conn_visit visit, void *arg);

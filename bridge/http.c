@@ -16,6 +16,7 @@
 
 #include "cable.h"
 #include "conn.h"
+#include "gzip.h"
 #include "handshake.h"
 #include "http_calls.h"
 #include "metrics.h"
@@ -74,13 +75,13 @@ serve_file(struct request *request)
 	reply.type = file.type;
 	reply.etag = file.etag;
 	reply.is_html = file.is_html;
+	reply.is_packed = gzip_is_accepted(request->headers[REQUEST_ACCEPT_ENCODING]) && file.packed;
+	reply.may_pack = file.packed != NULL;
 	if (known && reply_has_etag(known, file.etag))
-	{
-		msg_drop(file.body);
 		reply.status = 304;
-	}
 	else
-		reply.body = file.body;
+		reply.body = msg_hold(reply.is_packed ? file.packed : file.body);
+	www_file_drop(&file);
 	return reply_send(request, &reply);
 }
 
@@ -102,27 +103,81 @@ static const struct route table[] = {
 /* What no row of the table takes. */
 static const struct route files = {METHOD_GET, "/", serve_file, GUARD_NONE, DOOR_PUBLIC};
 
+/* What is served, with the configuration's own paths; NULL: "error" says why. */
 struct routes *
-http_routes_create(void)
+http_routes_create(const struct config *config, char *error, size_t error_size)
 {
-	return routes_create(table, sizeof(table) / sizeof(table[0]));
+	struct routes *routes = routes_create(table, sizeof(table) / sizeof(table[0]));
+
+	for (int i = 0; i < config->route.count; i++)
+		if (!routes_add_alias(routes, config->route.items[i], error, error_size))
+		{
+			routes_free(routes);
+			return NULL;
+		}
+	return routes;
+}
+
+/* What is wrong with the paths of the configuration, or NULL. */
+const char *
+http_check(const struct config *config)
+{
+	static char problem[512];
+	struct routes *routes = http_routes_create(config, problem, sizeof(problem));
+
+	if (routes == NULL)
+		return problem;
+	routes_free(routes);
+	return NULL;
 }
 
 /* ---- the way of a request ---- */
 
-static int
-refuse_method(struct request *request, unsigned methods)
+static void
+write_methods(struct buf *out, const char *header, unsigned methods)
 {
-	char		more[128] = "Allow: ";
-	struct reply reply = {.status = 405, .more = more};
-
+	buf_printf(out, "%s: OPTIONS", header);
 	for (int i = 0; i < ROUTE_METHODS; i++)
 		if (methods & (1u << i))
-			snprintf(more + strlen(more), sizeof(more) - strlen(more), "%s%s%s",
-					 more[7] ? ", " : "", route_method_name(i), i == METHOD_GET ? ", HEAD" : "");
-	strcat(more, "\r\n");
-	reply.body = msg_create("Method not allowed\n", 19);
-	return reply_send(request, &reply);
+			buf_printf(out, ", %s%s", route_method_name(i), i == METHOD_GET ? ", HEAD" : "");
+	buf_add_text(out, "\r\n");
+}
+
+/*
+ * Which methods are there?  A browser asks so before a page of another origin may
+ * send more than a plain form could.
+ */
+static int
+answer_methods(struct request *request, unsigned methods)
+{
+	struct buf	more = {0};
+	struct reply reply = {.status = request->method == METHOD_OPTIONS ? 204 : 405};
+	int			result;
+
+	write_methods(&more, "Allow", methods);
+	if (reply.status == 405)
+		reply.body = msg_create("Method not allowed\n", 19);
+	else if (request->is_own_page)
+	{
+		write_methods(&more, "Access-Control-Allow-Methods", methods);
+		buf_add_text(&more, "Access-Control-Allow-Headers: Authorization, Content-Type, "
+					 "X-Callback-Token, If-None-Match, Last-Event-ID, X-CSRF-Token\r\n"
+					 "Access-Control-Max-Age: 600\r\n");
+	}
+	reply.more = more.data;
+	result = reply_send(request, &reply);
+	buf_free(&more);
+	return result;
+}
+
+/* What is for administrators is not served where everybody comes in, if it need not. */
+static bool
+is_right_door(const struct request *request, const struct route *route)
+{
+	if (request->conn->is_admin)
+		return route->door != DOOR_PUBLIC;
+	return route->door != DOOR_ADMIN ||
+		request_bridge(request)->config->admin_listen.count == 0;
 }
 
 /* Find the route.  False: it has been answered, with "result". */
@@ -135,21 +190,22 @@ find_route(struct request *request, int *result)
 
 	routes_match(bridge->routes, request->method, request->path, &match);
 	memcpy(request->params, match.params, sizeof(request->params));
-	request->route = match.route;
-	if (match.route)
+	if (match.route == NULL && match.methods == 0 && request->method == METHOD_GET)
+		match.route = &files;
+	if (match.route && !is_right_door(request, match.route))
+		match.methods = 0;
+	else if (match.route)
+	{
+		request->route = match.route;
 		return true;
+	}
 	if (match.methods == 0 && request->method != METHOD_GET && bridge->www &&
 		www_get(bridge->www, request->path, &file))
 	{
-		msg_drop(file.body);
+		www_file_drop(&file);
 		match.methods = 1u << METHOD_GET;
 	}
-	if (match.methods == 0 && request->method == METHOD_GET)
-	{
-		request->route = &files;
-		return true;
-	}
-	*result = match.methods ? refuse_method(request, match.methods) :
+	*result = match.methods ? answer_methods(request, match.methods) :
 		reply_text(request, 404, "Page not found\n");
 	return false;
 }
@@ -283,6 +339,11 @@ check_upgrade(struct conn *conn, struct lws *wsi)
 		 * to.
 		 */
 		reply_refuse(conn, wsi, 400, 0, "Ask over HTTP/1.1, without Upgrade\n");
+		return -1;
+	}
+	if (conn->is_admin)
+	{
+		reply_refuse(conn, wsi, 404, 0, "Page not found\n");
 		return -1;
 	}
 	refusal = handshake_check(conn, wsi);

@@ -9,9 +9,12 @@
 
 #include "mem.h"
 
+struct config;
 struct routes;
 
-struct routes *http_routes_create(void) must_check;
+struct routes *http_routes_create(const struct config *config, char *error,
+								  size_t error_size) must_check;
+const char *http_check(const struct config *config);
 int			http_callback(struct lws *wsi, enum lws_callback_reasons reason,
 						  void *user, void *in, size_t len);
 

@@ -18,6 +18,7 @@
 #include "codes.h"
 #include "config.h"
 #include "conninfo.h"
+#include "http.h"
 #include "log.h"
 #include "origin.h"
 #include "tls.h"
@@ -88,6 +89,8 @@ main(int argc, char **argv)
 		problem = tls_check(&config);
 	if (problem == NULL)
 		problem = admission_check(&config);
+	if (problem == NULL)
+		problem = http_check(&config);
 	if (problem)
 		die(2, "config", "%s", problem);
 	if (!conninfo_parse(&conninfo, config.db, error, sizeof(error)))

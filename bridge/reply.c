@@ -24,12 +24,14 @@
 
 #include "config.h"
 #include "conn.h"
+#include "gzip.h"
 #include "parts.h"
 #include "request.h"
 #include "who.h"
 
 #define REPLY_PIECE_BYTES	16384
 #define REPLY_SLOWEST_BYTES	64	/* a millisecond, that a large body may take */
+#define REPLY_PACK_MAX		(512 * 1024)
 #define REPLY_LINGER_MS		2000
 
 static const char *
@@ -65,27 +67,46 @@ begin(struct buf *out, int status)
 			   "X-Content-Type-Options: nosniff\r\n", status, reason_phrase(status));
 }
 
+/*
+ * To pages of other origins a browser gives an answer only if it says that they
+ * may have it.  Who is not allowed is told nothing.  Where one origin may and
+ * another may not, no cache may give the answer of one to the other.
+ */
+static void
+write_origin(struct buf *out, const struct request *request)
+{
+	if (!request->is_own_page)
+		return;
+	buf_printf(out, "Access-Control-Allow-Origin: %s\r\n"
+			   "Access-Control-Expose-Headers: ETag, Retry-After\r\n",
+			   request->headers[REQUEST_ORIGIN]);
+	if (request->is_named_page)
+		buf_add_text(out, "Access-Control-Allow-Credentials: true\r\n");
+}
+
 void
 reply_begin(struct buf *out, const struct request *request, int status, const char *type)
 {
-	(void) request;
 	begin(out, status);
-	buf_printf(out, "Content-Type: %s\r\n", type);
+	buf_printf(out, "Content-Type: %s\r\nVary: Origin\r\n", type);
+	write_origin(out, request);
 }
 
 static void
 write_head(struct buf *out, const struct request *request, const struct reply *reply)
 {
-	if (reply->status == 304 || reply->status == 204)
-		begin(out, reply->status);
-	else
-	{
-		reply_begin(out, request, reply->status,
-					reply->type ? reply->type : "text/plain; charset=utf-8");
-		buf_printf(out, "Content-Length: %zu\r\n", reply->body ? reply->body->len : 0);
-	}
+	begin(out, reply->status);
+	if (reply->status != 304 && reply->status != 204)
+		buf_printf(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", reply->type,
+				   reply->body ? reply->body->len : 0);
+	buf_printf(out, "Vary: Origin%s\r\n", reply->may_pack ? ", Accept-Encoding" : "");
+	if (reply->is_packed && reply->status != 304)
+		buf_add_text(out, "Content-Encoding: gzip\r\n");
+	write_origin(out, request);
+
+	/* The same content in other bytes: that is what a weak ETag is for. */
 	if (reply->etag)
-		buf_printf(out, "ETag: %s\r\n", reply->etag);
+		buf_printf(out, "ETag: %s%s\r\n", reply->is_packed ? "W/" : "", reply->etag);
 	if (reply->status == 401)
 		buf_add_text(out, "WWW-Authenticate: Bearer\r\n");
 	if (reply->retry_after_s)
@@ -178,6 +199,26 @@ count_refusal(const struct request *request, int status)
 						strlen(request->path));
 }
 
+/* Compress the body, if that is worth it and its reader can read it. */
+static void
+pack(const struct request *request, struct reply *reply)
+{
+	struct msg *packed;
+
+	if (reply->may_pack || reply->body == NULL || reply->body->len < GZIP_LEAST_BYTES ||
+		reply->body->len > REPLY_PACK_MAX || !gzip_fits(reply->type))
+		return;
+	reply->may_pack = true;
+	if (!gzip_is_accepted(request->headers[REQUEST_ACCEPT_ENCODING]))
+		return;
+	packed = gzip_pack(reply->body->bytes, reply->body->len);
+	if (packed == NULL)
+		return;
+	msg_drop(reply->body);
+	reply->body = packed;
+	reply->is_packed = true;
+}
+
 int
 reply_send(struct request *request, const struct reply *reply)
 {
@@ -189,6 +230,9 @@ reply_send(struct request *request, const struct reply *reply)
 
 	/* What libwebsockets takes for a body has no end that it would know. */
 	conn->is_body_owed = conn->stage == CONN_BODY;
+	if (whole.type == NULL)
+		whole.type = "text/plain; charset=utf-8";
+	pack(request, &whole);
 	whole.closes |= conn->is_body_owed || request->body_kind == BODY_ENDLESS;
 	write_head(&head, request, &whole);
 	conn->head = msg_create(head.data, head.len);

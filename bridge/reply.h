@@ -23,6 +23,8 @@ struct reply
 	const char *more;			/* further header lines, or NULL */
 	int			retry_after_s;	/* 0: not said */
 	bool		is_html;
+	bool		may_pack;		/* there is a compressed form of the body */
+	bool		is_packed;		/* and this is it */
 	bool		closes;			/* the connection ends with it */
 };
 

@@ -17,6 +17,8 @@
 const struct setting settings[] = {
 	{"listen", KIND_LIST, AT(listen), "127.0.0.1:8080", NULL, 0, 0, "ADDR",
 	"address and port to serve on; repeatable; port 0 takes a free one"},
+	{"admin_listen", KIND_LIST, AT(admin_listen), "", NULL, 0, 0, "ADDR",
+	"where /metrics, /readyz and /healthz are, without TLS; then only /healthz is on listen"},
 	{"db", KIND_TEXT, AT(db), "", NULL, 0, 0, "CONNINFO",
 	"the database, as a libpq connection string; PG* variables work too"},
 	{"auth", KIND_WORD, AT(auth), "jwt", "jwt none", 0, 0, "jwt|none",

@@ -4,7 +4,8 @@
  *
  * For a page and its modules: small files on a local disk, kept in memory and
  * looked at again (stat) with every request.  What is kept is bounded in number
- * and size; a file that is being sent is shared with what is kept.
+ * and size; a file that is being sent is shared with what is kept.  It is
+ * compressed once, when it is read.
  *
  * A path is opened relative to the directory, and no component of it may begin
  * with a dot, so there is no way up and no hidden file.
@@ -19,10 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gzip.h"
 #include "log.h"
 
 #define WWW_FILES		64
 #define WWW_FILE_MAX	(4 * 1024 * 1024)
+#define WWW_PACK_MAX	(512 * 1024)	/* more would hold up everybody */
 
 struct www_entry
 {
@@ -31,6 +34,7 @@ struct www_entry
 	ino_t		inode;
 	char		etag[64];
 	struct msg *body;
+	struct msg *packed;			/* compressed; NULL: not worth it */
 };
 
 struct www
@@ -61,6 +65,7 @@ entry_clear(struct www_entry *entry)
 {
 	free(entry->path);
 	msg_drop(entry->body);
+	msg_drop(entry->packed);
 	memset(entry, 0, sizeof(*entry));
 }
 
@@ -167,6 +172,8 @@ entry_for(struct www *www, const char *path, int fd, const struct stat *info)
 	entry->body = read_whole(fd, (size_t) info->st_size);
 	if (entry->body == NULL)
 		return NULL;
+	if (gzip_fits(type_of(path)) && entry->body->len <= WWW_PACK_MAX)
+		entry->packed = gzip_pack(entry->body->bytes, entry->body->len);
 	entry->path = mem_strdup(path);
 	entry->inode = info->st_ino;
 	entry->changed = info->st_mtim;
@@ -174,6 +181,14 @@ entry_for(struct www *www, const char *path, int fd, const struct stat *info)
 			 (unsigned long long) info->st_mtim.tv_sec, info->st_mtim.tv_nsec,
 			 (unsigned long long) info->st_size);
 	return entry;
+}
+
+void
+www_file_drop(struct www_file *file)
+{
+	msg_drop(file->body);
+	msg_drop(file->packed);
+	file->body = file->packed = NULL;
 }
 
 /*
@@ -205,6 +220,7 @@ www_get(struct www *www, const char *path, struct www_file *file)
 	file->type = type_of(name);
 	file->etag = entry->etag;
 	file->body = msg_hold(entry->body);
+	file->packed = entry->packed ? msg_hold(entry->packed) : NULL;
 	file->is_html = strncmp(file->type, "text/html", 9) == 0;
 	return true;
 }

@@ -66,6 +66,7 @@ has_package libc6-dev|libc6-dev|the C library's headers
 has_package make|make|runs the build
 command -v pkg-config|pkg-config|tells the build where the libraries are
 has_pgxs|postgresql-server-dev-PGMAJOR|PostgreSQL's headers and PGXS, for the extension
+has_package zlib1g-dev|zlib1g-dev|gzip, for the bridge
 has_package libpq-dev|libpq-dev|PostgreSQL's client library, for the bridge
 has_package libwebsockets-dev|libwebsockets-dev|WebSocket and HTTP, for the bridge
 has_package libev-dev|libev-dev|the bridge's event loop

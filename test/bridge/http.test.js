@@ -142,11 +142,12 @@ for (const path of ['/../secret.txt', '/client/../../secret.txt', '/%2e%2e/secre
   })
 }
 
-for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'FOO']) {
   test(`${method} is refused`, async () => {
     for (const path of ['/', '/cable', '/healthz']) {
       const { status, answer } = await raw(`${method} ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`)
-      assert.ok([404, 405].includes(status), `${path}: ${answer}`)
+      // what libwebsockets has never heard of it refuses by itself
+      assert.ok(method === 'FOO' ? status === 403 : [404, 405].includes(status), `${path}: ${answer}`)
     }
   })
 }

@@ -1,0 +1,121 @@
+/*
+ * Answers made smaller; and the addresses for administrators.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { Bridge } from './lib/bridge.js'
+import { Database } from './lib/database.js'
+import { RawClient } from './lib/raw_client.js'
+import { until } from './lib/recorder.js'
+
+let dir
+let database
+let bridge
+let alice
+let admin
+
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'sync-progress-gzip.'))
+  writeFileSync(join(dir, 'large.css'), '/* large */\n'.repeat(10_000))
+  writeFileSync(join(dir, 'small.css'), '/* small */\n')
+  writeFileSync(join(dir, 'image.png'), Buffer.alloc(5_000))
+  database = await Database.start()
+  bridge = await Bridge.start(database.conninfo(), ['--www', dir, '--admin-listen', '127.0.0.1:0'])
+  await bridge.line(/ready admin_listen=/)
+  admin = `http://${/ready admin_listen=(\S+)/.exec(bridge.log)[1]}`
+  await until(async () => (await fetch(`${admin}/readyz`)).status, status => status === 200, 'the bridge is ready')
+  alice = await database.token()
+})
+after(async () => {
+  await bridge?.stop()
+  await database?.destroy()
+  if (dir) rmSync(dir, { recursive: true })
+})
+
+/** fetch unpacks by itself; here is what was sent. */
+function get(path, headers = {}, method = 'GET') {
+  return new Promise((resolve, reject) => {
+    request(bridge.origin + path, { method, headers }, answer => {
+      const parts = []
+      answer.on('data', part => parts.push(part))
+      answer.on('end', () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }))
+    }).on('error', reject).end()
+  })
+}
+
+test('[000-31] a file over 1 KB is sent compressed to who can read it so', async () => {
+  const plain = await get('/large.css')
+  assert.equal(plain.headers['content-encoding'], undefined)
+  assert.equal(plain.body.length, 120_000)
+  for (const accept of ['gzip', 'deflate, gzip;q=0.5', '*', 'br;q=1, GZIP ; q=0.001', 'identity;q=0, *;q=1']) {
+    const { headers, body } = await get('/large.css', { 'Accept-Encoding': accept })
+    assert.equal(headers['content-encoding'], 'gzip', accept)
+    assert.match(headers.vary, /Accept-Encoding/)
+    assert.ok(body.length < 5_000)
+    assert.deepEqual(gunzipSync(body), plain.body)
+    // the same content in other bytes
+    assert.equal(headers.etag, `W/${plain.headers.etag}`)
+    assert.equal((await get('/large.css', { 'Accept-Encoding': accept, 'If-None-Match': headers.etag })).status, 304)
+  }
+  for (const accept of ['gzip;q=0', 'br', 'gzip;q=0.000, *', '*;q=0', '', 'gzipped']) {
+    const { headers, body } = await get('/large.css', { 'Accept-Encoding': accept })
+    assert.equal(headers['content-encoding'], undefined, accept)
+    assert.match(headers.vary, /Accept-Encoding/)
+    assert.equal(body.length, 120_000)
+  }
+  assert.equal((await get('/large.css', { 'If-None-Match': `W/${plain.headers.etag}` })).status, 304)
+})
+
+test('[000-31] what is small or compressed already is sent as it is', async () => {
+  for (const path of ['/small.css', '/image.png', '/healthz']) {
+    const { headers } = await get(path, { 'Accept-Encoding': 'gzip' })
+    assert.equal(headers['content-encoding'], undefined, path)
+  }
+})
+
+test('[000-31] a large state is sent compressed, with the version as a weak ETag', async () => {
+  const accounts = JSON.stringify(Array.from({ length: 30 }, (_, i) => ({ name: `Bank ${i}`, total_count: 10 })))
+  const session = await database.session(`total_count => 300, accounts => '${accounts}'`)
+  const path = `/snapshots/SyncStatusChannel/${session}`
+  const headers = { Authorization: `Bearer ${alice}`, 'Accept-Encoding': 'gzip' }
+  const { headers: { etag, 'content-encoding': encoding }, body } = await get(path, headers)
+  assert.equal(encoding, 'gzip')
+  const state = JSON.parse(gunzipSync(body))
+  assert.equal(state.accounts.length, 30)
+  assert.equal(etag, `W/"${state.version}"`)
+  const again = await get(path, { ...headers, 'If-None-Match': etag })
+  assert.ok(again.status === 304 || JSON.parse(gunzipSync(again.body)).version > state.version)
+})
+
+test('HEAD of what would be compressed: its headers', async () => {
+  const { headers, body } = await get('/large.css', { 'Accept-Encoding': 'gzip' }, 'HEAD')
+  assert.equal(headers['content-encoding'], 'gzip')
+  assert.ok(Number(headers['content-length']) < 5_000)
+  assert.equal(body.length, 0)
+})
+
+test('--admin-listen: metrics and readiness there, only health where clients come in', async () => {
+  const status = async url => (await fetch(url)).status
+  for (const path of ['/metrics', '/readyz']) {
+    assert.equal(await status(bridge.origin + path), 404)
+  }
+  assert.equal(await status(`${bridge.origin}/healthz`), 200)
+  assert.match(await (await fetch(`${admin}/metrics`)).text(), /^sync_progress_bridge_connections \d+$/m)
+  assert.equal(await status(`${admin}/healthz`), 200)
+  assert.equal(await status(`${admin}/readyz`), 200)
+  for (const path of ['/', '/large.css', '/sessions', `/snapshots/SyncStatusChannel/1?token=${alice}`, '/events/owner', '/cable']) {
+    assert.equal(await status(admin + path), 404, path)
+  }
+  await assert.rejects(RawClient.open(`${admin.replace('http', 'ws')}/cable?token=${alice}`), { status: 404 })
+})
+
+test('a bad address for administrators is found at the start', async () => {
+  const { status, log } = await Bridge.tries(['--db', 'host=/nonexistent', '--admin-listen', 'nonsense'])
+  assert.equal(status, 2)
+  assert.match(log, /bad value for admin_listen: "nonsense"/)
+})

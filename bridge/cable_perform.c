@@ -115,7 +115,7 @@ cable_call_refuse(struct cable_call *call, const struct call_answer *answer)
 	buf_add_text(out, "}");
 	if (answer->status != 429)
 		metric_count(METRIC_REFUSED_ACTIONS);
-	cable_pump(call->cable);
+	cable_pump_calls(call->cable);
 }
 
 /* It was done: this is how it is now, as far as whoever asked may see it. */
@@ -153,19 +153,39 @@ cable_call_done(void *arg, const struct call_answer *answer)
 	cable_call_refuse(call, answer);
 }
 
-/* Write the next refusal that is owed to "out".  False: there is none. */
-bool
+/*
+ * Write the next refusal that can be told to "out".  False: there is none.  Nobody
+ * is told anything of a subscription before it is confirmed, nor when it is over.
+ */
+static bool
 cable_calls_next(struct cable *cable, struct buf *out)
 {
-	struct cable_call *call = cable->calls;
+	for (struct cable_call *call = cable->calls, *next; call; call = next)
+	{
+		struct cable_sub *item = cable_find(cable, call->identifier->bytes,
+											call->identifier->len);
 
-	while (call && call->error.len == 0)
-		call = call->next;
-	if (call == NULL)
-		return false;
-	frame_message_text(out, call->identifier, call->error.data, call->error.len);
-	cable_call_free(call);
-	return true;
+		next = call->next;
+		if (call->error.len == 0 ||
+			(item && (!item->sub.is_confirmed || item->sub.owes_confirm)))
+			continue;
+		if (item)
+			frame_message_text(out, call->identifier, call->error.data, call->error.len);
+		cable_call_free(call);
+		if (item)
+			return true;
+	}
+	return false;
+}
+
+/* Write the refusals that are owed, as far as the connection takes them. */
+void
+cable_pump_calls(struct cable *cable)
+{
+	struct buf *out = conns_scratch(cable->conn->conns);
+
+	while (cable->calls && cable_is_idle(cable) && cable_calls_next(cable, out))
+		conn_send(cable->conn, out);
 }
 
 /*

@@ -82,7 +82,7 @@ void		cable_take_frame(struct cable *cable, const char *text, size_t len);
 /* cable_perform.c */
 void		cable_act(struct cable *cable, struct istr *identifier,
 					  const struct command *command, bool is_over);
-bool		cable_calls_next(struct cable *cable, struct buf *out);
+void		cable_pump_calls(struct cable *cable);
 void		cable_calls_forget(struct cable *cable);
 
 /* cable_token.c */

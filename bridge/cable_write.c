@@ -74,6 +74,7 @@ static void
 cable_owed(void *client, struct hub_sub *sub)
 {
 	cable_pump_sub(client, (struct cable_sub *) sub);
+	cable_pump_calls(client);
 }
 
 /* Write everything that is owed, as far as the connection takes it. */
@@ -99,7 +100,7 @@ cable_pump(struct cable *cable)
 			cable->owes_ping = false;
 			frame_ping(out, time(NULL));
 		}
-		else if (!cable_calls_next(cable, out))
+		else
 			break;
 		conn_send(cable->conn, out);
 	}
@@ -119,6 +120,7 @@ cable_pump(struct cable *cable)
 		next = item->next;
 		cable_pump_sub(cable, item);
 	}
+	cable_pump_calls(cable);
 }
 
 /*

@@ -97,7 +97,7 @@ test('[002-13] renamed, pinned and deleted: the list is told, and it is done', a
   perform(client, identifier, 'pin', { pinned: true, lock_version: 1 })
   perform(client, identifier, 'delete')
   await client.message(list, ({ type, data }) => type === 'session_deleted' && data.session_id === session)
-  assert.deepEqual(client.messages(list).map(({ type }) => type), ['session_renamed', 'session_pinned', 'session_deleted'])
+  assert.deepEqual(client.messages(list).map(({ type }) => type).slice(-3), ['session_renamed', 'session_pinned', 'session_deleted'])
   await client.rejected(identifier)
 })
 
@@ -176,6 +176,32 @@ test('[002-02] request_update asks for the right again, and sends the state', as
   await client.rejected(identifier)
 })
 
+test('performed in the same breath as subscribed: confirmed first', async t => {
+  const session = await database.session()
+  const identifier = identifierOf(session)
+  const client = await open(t, reader)
+  client.subscribe(identifier)
+  perform(client, identifier, 'pause')
+  await refusal(client, identifier, 'pause')
+  assert.equal(client.frames.all.find(frame => frame.identifier === identifier).type, 'confirm_subscription')
+})
+
+test('performed and given up, or never allowed: nothing more is said', async t => {
+  const { session, client, identifier } = await watched(t)
+  const release = await hold(t, session)
+  perform(client, identifier, 'pause')
+  await waiting(1)
+  client.unsubscribe(identifier)
+  await waiting(0)
+  release()
+  const theirs = identifierOf(await database.session(undefined, 'bob'))
+  client.subscribe(theirs)
+  perform(client, theirs, 'pause')
+  await client.rejected(theirs)
+  await client.barrier()
+  assert.ok(!client.frames.all.some(({ message }) => message?.type === 'error'))
+})
+
 test('performed on what is not subscribed, and without an action: ignored, and counted', async t => {
   const { client, identifier } = await watched(t)
   const session = await database.session()
@@ -206,12 +232,12 @@ test('a row that somebody holds: told to try again after a second, and it holds 
 test('more than a few at a time on one connection: 429; the others are done in their order', async t => {
   const { session, client, identifier } = await watched(t)
   const release = await hold(t, session)
-  for (const action of ['pause', 'resume', 'pause', 'resume', 'pause', 'resume', 'pause', 'resume']) perform(client, identifier, action)
+  for (let i = 1; i <= 8; i++) perform(client, identifier, i % 2 ? 'pause' : 'resume', { message: `the ${i}th` })
   perform(client, identifier, 'cancel')
   const refused = await refusal(client, identifier, 'cancel')
   assert.equal(refused.status, 429)
   release()
-  await until(() => database.row(session), row => row.status === 'processing', 'all of them are done')
+  await client.message(identifier, ({ status, message }) => status === 'processing' && message === 'the 8th')
   perform(client, identifier, 'cancel')
   await client.message(identifier, status('cancelled'))
 })

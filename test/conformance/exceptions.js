@@ -104,10 +104,17 @@ export const EXCEPTIONS = [
     change: unanswered(1)
   },
   {
-    name: 'only actions that are meant to be called',
-    reason: 'Rails lets clients call every public method of a channel, subscribed() too, as generators write it.',
-    cases: named('message', 'an action that is a method of the channel'),
-    change: unanswered(2)
+    name: 'an action that is refused says so',
+    reason: 'Rails logs what it cannot do, and calls every public method of a channel, subscribed() too, as generators write it. Whoever pressed a button learns nothing.',
+    cases: [...named('message', 'an unknown action', 'a blank action', 'an action that is a method of the channel', 'an action that is a method of every object',
+      'the action in capitals'), 'a message right after subscribing'],
+    change: trace => {
+      const [identifier] = Object.keys(trace[1].frames)
+      // the perform has a step of its own, or one with the subscribe
+      const step = trace.at(-2)
+      const before = step === trace[1] ? step.frames[identifier] : []
+      step.frames = { [identifier]: [...before, { identifier, message: { status: 422, members: 4 } }] }
+    }
   },
   {
     name: 'data may be an object',

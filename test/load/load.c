@@ -230,6 +230,12 @@ run_by_itself(struct load *load, bool is_ready)
 {
 	static double end_s;
 
+	if (is_ready && load->ready == 0)
+	{
+		fprintf(stderr, "load: none of %d connections was taken, or stayed until it was ready\n",
+				load->options.connections);
+		exit(1);
+	}
 	if (end_s == 0 && is_ready)
 	{
 		stats_begin(&load->stats, load->options.pid);

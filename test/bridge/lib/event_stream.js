@@ -26,6 +26,7 @@ export class EventStream {
   /** What a page gets: the JSON of each message. */
   messages = new Recorder()
   text = ''
+  #raw // the TCP handle below TLS
   #head = ''
   #rest = ''
 
@@ -39,6 +40,7 @@ export class EventStream {
     const request = `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${more}`
     const begin = () => stream.socket.write(request, 'latin1')
     stream.socket = tls ? connectTls({ host: '127.0.0.1', port, ...tls }, begin) : connect(port, '127.0.0.1', begin)
+    if (tls) stream.socket.once('secureConnect', () => { stream.#raw = stream.socket._handle._parent })
     stream.answered = new Promise(resolve => { stream.answer = resolve })
     /** 'end' when it was closed in order, else the error's code. */
     stream.closed = new Promise(resolve => {
@@ -104,5 +106,12 @@ export class EventStream {
 
   close() {
     this.socket.destroy()
+  }
+
+  /** Ends the connection with a reset, TLS or not. */
+  reset() {
+    if (!this.#raw) return this.socket.resetAndDestroy()
+    this.socket.on('error', () => {})
+    this.#raw.reset(() => this.socket.destroy())
   }
 }

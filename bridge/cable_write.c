@@ -24,6 +24,14 @@ cable_is_idle(void *client)
 }
 
 static void
+cable_ahead(void *client, int steps)
+{
+	struct cable *cable = client;
+
+	conn_ahead(cable->conn, steps);
+}
+
+static void
 cable_send(void *client, struct buf *frame)
 {
 	struct cable *cable = client;
@@ -171,6 +179,7 @@ cable_take_leave(struct cable *cable)
 const struct hub_transport cable_transport = {
 	.is_idle = cable_is_idle,
 	.send = cable_send,
+	.ahead = cable_ahead,
 	.owed = cable_owed,
 	.refused = cable_refused,
 	.state = cable_state,

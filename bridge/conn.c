@@ -38,6 +38,8 @@
 #include "parts.h"
 
 #define CONN_KEEPALIVE_S	20
+#define CONN_WSI_BYTES		832 /* of libwebsockets' side, that a write
+								 * touches */
 
 _Static_assert(LWS_PRE <= BUF_HEADROOM, "a frame needs room for its header");
 
@@ -418,6 +420,16 @@ conn_want_write(struct conn *conn)
 {
 	if (conn->wsi && !conn->is_doomed)
 		lws_callback_on_writable(conn->wsi);
+}
+
+/* A frame is going to be written in so many steps: have at hand what it needs. */
+void
+conn_ahead(struct conn *conn, int steps)
+{
+	if (steps == 2)
+		mem_fetch(conn, sizeof(*conn));
+	else if (conn->wsi)
+		mem_fetch(conn->wsi, CONN_WSI_BYTES);
 }
 
 /*

@@ -96,6 +96,7 @@ void		conn_set_client(struct conn *conn, const struct conn_client_ops *ops,
 void		conn_doom(struct conn *conn);
 void		conn_set_deadline(struct conn *conn, int64_t after_ms);
 void		conn_rearm(struct conn *conn);
+void		conn_ahead(struct conn *conn, int steps);
 bool		conn_is_idle(struct conn *conn);
 void		conn_send(struct conn *conn, struct buf *frame);
 void		conn_want_write(struct conn *conn);

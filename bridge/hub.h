@@ -40,6 +40,8 @@ struct hub_transport
 	bool		(*is_idle) (void *client);
 	/* Write the frame; called only right after is_idle() said yes. */
 	void		(*send) (void *client, struct buf *frame);
+	/* It will be in so many steps, 2 or 1: fetch what that needs; or NULL. */
+	void		(*ahead) (void *client, int steps);
 	/* Something is owed to this subscription: write it if possible. */
 	void		(*owed) (void *client, struct hub_sub *sub);
 	/* What it asked for, and was not watching before, was refused; or NULL. */

@@ -35,7 +35,7 @@
 
 #define PG_READS_MAX		64	/* of libpq, before others get their turn */
 #define PG_RETRY_FIRST_S		0.2
-#define PG_RETRY_MAX_S			5.0
+#define PG_RETRY_MAX_S			2.0
 #define PG_STABLE_AFTER_S		10.0
 #define PG_COMPLAIN_EVERY_S		60.0
 

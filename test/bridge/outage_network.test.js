@@ -52,6 +52,20 @@ async function moves(client) {
   await client.frames.find(({ message }) => message, 'a state', { from, ms: 20_000 })
 }
 
+function directory(t) {
+  const dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
+  t.after(() => rmSync(dir, { recursive: true }))
+  chmodSync(dir, 0o755)
+  return dir
+}
+
+/** A resolver to preload: see lib/hang.c. */
+async function resolver(dir) {
+  const library = join(dir, 'hang.so')
+  await run('cc', ['-shared', '-fPIC', '-o', library, fileURLToPath(new URL('lib/hang.c', import.meta.url)), '-ldl'])
+  return library
+}
+
 async function freePort() {
   const server = createServer()
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -109,11 +123,7 @@ describe('between the bridge and its database', { concurrency: true }, () => {
   })
 
   it('a name whose resolution hangs: the loop goes on, /readyz says why, and it hides no other host', { timeout: 60_000 }, async t => {
-    const dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
-    t.after(() => rmSync(dir, { recursive: true }))
-    const shim = join(dir, 'hang.so')
-    await run('cc', ['-shared', '-fPIC', '-o', shim, fileURLToPath(new URL('lib/hang.c', import.meta.url)), '-ldl'])
-    const env = { LD_PRELOAD: shim }
+    const env = { LD_PRELOAD: await resolver(directory(t)) }
     const alone = await Bridge.start('host=hangs.invalid user=bridge dbname=app', ['--auth', 'none'], { env })
     t.after(() => alone.stop())
     const behind = await Bridge.start(`host=hangs.invalid,${database.host} user=bridge dbname=app`, ['--auth', 'none'], { env })
@@ -132,11 +142,21 @@ describe('between the bridge and its database', { concurrency: true }, () => {
     assert.equal(await alone.stop(), 0, 'it ends even while it hangs')
   })
 
+  it('a name that leads elsewhere later is followed: it is resolved for each attempt', async t => {
+    const middle = await between(t)
+    const dir = directory(t)
+    const env = { LD_PRELOAD: await resolver(dir), MOVES_TO: join(dir, 'address') }
+    writeFileSync(env.MOVES_TO, '127.0.0.2')
+    const bridge = await Bridge.start(`host=moves.invalid port=${middle.port} user=bridge dbname=app`, ['--auth', 'none'], { env })
+    t.after(() => bridge.stop())
+    await bridge.line(/"127\.0\.0\.2", port \d+ failed: Connection refused/)
+    writeFileSync(env.MOVES_TO, '127.0.0.1')
+    await bridge.ready()
+  })
+
   for (const mode of ['session', 'transaction']) {
     it(`a pooler behind --db, in ${mode} mode: the log and /readyz name it`, async t => {
-      const dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
-      t.after(() => rmSync(dir, { recursive: true }))
-      chmodSync(dir, 0o755)
+      const dir = directory(t)
       const port = await freePort()
       writeFileSync(join(dir, 'pgbouncer.ini'), `
         [databases]

@@ -5,13 +5,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
-import { Middle } from './lib/middle.js'
+import { Middle, freePort } from './lib/middle.js'
 import { Program, run } from './lib/programs.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 
@@ -64,14 +63,6 @@ async function resolver(dir) {
   const library = join(dir, 'hang.so')
   await run('cc', ['-shared', '-fPIC', '-o', library, fileURLToPath(new URL('lib/hang.c', import.meta.url)), '-ldl'])
   return library
-}
-
-async function freePort() {
-  const server = createServer()
-  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 // Most of each is waiting.

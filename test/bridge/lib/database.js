@@ -36,10 +36,10 @@ export class Database {
   #socketDir
   #guard
 
-  /** throttled: tells as seldom as an installation does. */
-  static async start({ throttled = false } = {}) {
+  /** throttled: tells as seldom as an installation does. settings: PostgreSQL's, name=value. */
+  static async start({ throttled = false, settings = [] } = {}) {
     const database = await Database.#make()
-    await database.start()
+    await database.start(...settings)
     await database.sql('CREATE ROLE app LOGIN; CREATE ROLE bridge LOGIN', { database: 'postgres' })
     await database.sql('CREATE DATABASE app', { database: 'postgres' })
     await database.sql(SETUP)

@@ -4,6 +4,15 @@
  */
 import { createConnection, createServer } from 'node:net'
 
+/** A port that nobody uses now. */
+export async function freePort() {
+  const server = createServer()
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
 export class Middle {
   accepted = 0
   /** What is done with the next connections: plays a server; null passes them on. */

@@ -106,6 +106,7 @@ unqueue(struct pool_call *call)
 		pool->last = call->prev;
 	call->prev = call->next = NULL;
 	pool->waiting--;
+	metric_add(METRIC_ACTIONS_WAITING, -1);
 }
 
 /* Nobody wants to hear of it any more. */
@@ -146,6 +147,7 @@ pool_send(struct pool *pool, const char *key, const char *sql, int count,
 		pool->first = call;
 	pool->last = call;
 	pool->waiting++;
+	metric_count(METRIC_ACTIONS_WAITING);
 	return call;
 }
 

@@ -25,6 +25,7 @@
 #include "config.h"
 #include "conn.h"
 #include "gzip.h"
+#include "metrics.h"
 #include "parts.h"
 #include "request.h"
 #include "who.h"
@@ -233,7 +234,10 @@ reply_send(struct request *request, const struct reply *reply)
 	if (whole.type == NULL)
 		whole.type = "text/plain; charset=utf-8";
 	pack(request, &whole);
+	whole.closes |= request_bridge(request)->is_stopping;
 	whole.closes |= conn->is_body_owed || request->body_kind == BODY_ENDLESS;
+	metric_count(whole.status < 400 ? METRIC_REQUESTS_OK :
+				 whole.status < 500 ? METRIC_REQUESTS_REFUSED : METRIC_REQUESTS_FAILED);
 	write_head(&head, request, &whole);
 	conn->head = msg_create(head.data, head.len);
 	buf_free(&head);

@@ -78,7 +78,7 @@ help:
 	@echo 'make check         install what is missing, build, and run every test'
 	@echo 'make check-conformance  install a real Action Cable server, and compare the bridge with it, frame by frame'
 	@echo 'make check-sanitize  the tests of the bridge and the units, under AddressSanitizer and UBSan'
-	@echo 'make check-valgrind  the same under valgrind (some 40 minutes)'
+	@echo 'make check-valgrind  most of the same under valgrind'
 	@echo 'make fuzz          what comes from outside, with random input (FUZZ_SECONDS=60 each, FUZZ_ONLY="event http")'
 	@echo 'make bench         what an increment costs, next to what else could count'
 	@echo 'make bench-bridge  what the bridge does with 10,000 connections, next to a bare loop of send()'

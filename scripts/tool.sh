@@ -3,7 +3,8 @@
 #   CHECK_TOOL=sanitize   the bridge and the units, built by clang with
 #                         AddressSanitizer, LeakSanitizer and
 #                         UndefinedBehaviorSanitizer
-#   CHECK_TOOL=valgrind   the same programs as ever, under valgrind's memcheck
+#   CHECK_TOOL=valgrind   the same programs as ever, under valgrind's memcheck;
+#                         CHECK_NOT="outage|slow" says which tests not
 #
 # What a tool finds is written to a file for each process, and any such file
 # fails the suite: a test may well pass although the program it talks to has
@@ -30,7 +31,10 @@ tool_use_sanitize() {
   export UBSAN_OPTIONS="$common:print_stacktrace=1"
 }
 
+# Not those that are about time and crowds: twenty times as slow, they would test
+# nothing but that.
 tool_use_valgrind() {
+  not_these=${CHECK_NOT:-clients|hostile|limits|outage|slow|time}
   unit_exec="env -u MEMCHECK_PROGRAM $tree/test/tool/memcheck"
   export MEMCHECK_REPORTS="$reports" TEST_TIMEOUT_FACTOR=${TEST_TIMEOUT_FACTOR:-10}
   export MEMCHECK_PROGRAM="$tree/bridge/sync-progress-bridge" BRIDGE="$tree/test/tool/memcheck"

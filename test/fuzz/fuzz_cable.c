@@ -372,9 +372,10 @@ come(struct lws *wsi, uint8_t which)
 	if (wsi->is_there)
 		return;
 	adopting = wsi;
-	conns_adopt(bridge.conns, -1, admission_place(bridge.admission, &loopback), false);
-	cable_create(wsi->conn, token);
-	if (cable_callback(wsi, LWS_CALLBACK_ESTABLISHED, NULL, NULL, 0) != 0)
+	conns_adopt(bridge.conns, -1, admission_place(bridge.admission, &loopback), false, false);
+	if (cable_create(wsi->conn, token) > 0)
+		destroy(wsi);			/* it was refused too often */
+	else if (cable_callback(wsi, LWS_CALLBACK_ESTABLISHED, NULL, NULL, 0) != 0)
 		hang_up(wsi);
 }
 

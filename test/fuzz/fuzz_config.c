@@ -37,11 +37,23 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+/* What is found wrong before the start is all that is found wrong at it. */
+static void
+check_routes(const struct config *config)
+{
+	char		error[1024] = "";
+	struct routes *routes = http_routes_create(config, error, sizeof(error));
+
+	must_hold((routes == NULL) == (http_check(config) != NULL));
+	must_hold(routes || error[0]);
+	if (routes)
+		routes_free(routes);
+}
+
 static void
 check(const struct config *config)
 {
 	struct conninfo info;
-	struct routes *routes = http_routes_create();
 	char		error[1024] = "";
 
 	must_hold(config->db && config->cookie && config->www && config->listen.count >= 0);
@@ -51,10 +63,7 @@ check(const struct config *config)
 		must_hold(!origin_is_allowed(&config->allowed_origin, "http://localhost", "example.com", false, false));
 	if (admission_check(config) == NULL)
 		admission_free(admission_create(config));
-	for (int i = 0; i < config->route.count; i++)
-		must_hold(routes_add_alias(routes, config->route.items[i], error, sizeof(error)) || error[0]);
-	routes_free(routes);
-	error[0] = '\0';
+	check_routes(config);
 	if (!conninfo_parse(&info, config->db, error, sizeof(error)))
 		must_hold(error[0]);
 	else

@@ -8,6 +8,9 @@ import { until } from './recorder.js'
 
 const PROGRAM = process.env.BRIDGE ?? fileURLToPath(new URL('../../../bridge/sync-progress-bridge', import.meta.url))
 
+/** So many bytes it may use. Under a tool that watches memory it uses whatever that needs. */
+export const memoryMax = bytes => (process.env.CHECK_TOOL ? Infinity : bytes)
+
 export class Bridge {
   port = 0
   #args

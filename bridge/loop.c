@@ -27,6 +27,7 @@
 
 #include "config.h"
 #include "log.h"
+#include "metrics.h"
 #include "tls.h"
 #include "wheel.h"
 
@@ -76,6 +77,10 @@ loop_lws_log(int level, const char *line)
 
 	while (len > 0 && line[len - 1] == '\n')
 		len--;
+
+	/* It hangs up then, and says so nowhere else. */
+	if (strstr(line, "Ran out of header data space") || strstr(line, "more hdr frags"))
+		metric_count(METRIC_REFUSED_HEADER_SIZE);
 	if (log_is_on(as) && log_rate_allows(&rate, "lws"))
 		log_line(as, "lws", "%.*s", (int) len, line);
 }

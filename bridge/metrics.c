@@ -58,6 +58,7 @@ static const struct metric_row rows[METRICS] = {
 	[METRIC_REFUSED_SUBSCRIPTIONS] = {"refused_total", "reason=\"max_subscriptions\"", NULL},
 	[METRIC_REFUSED_IDENTIFIER] = {"refused_total", "reason=\"identifier_size\"", NULL},
 	[METRIC_REFUSED_FRAME_SIZE] = {"refused_total", "reason=\"frame_size\"", NULL},
+	[METRIC_REFUSED_HEADER_SIZE] = {"refused_total", "reason=\"header_size\"", NULL},
 	[METRIC_REFUSED_BODY_SIZE] = {"refused_total", "reason=\"body_size\"", NULL},
 	[METRIC_REFUSED_ORIGIN] = {"refused_total", "reason=\"origin\"", NULL},
 	[METRIC_REFUSED_TOKEN] = {"refused_total", "reason=\"token\"", NULL},

@@ -148,14 +148,25 @@ take_forwarded_host(struct request *request, struct lws *wsi)
  * How long is the body?  libwebsockets knows no chunks, reads the first number
  * of several as the length, and takes a POST without any for endless.  So what
  * is not one plain number is refused here, and no two readers of a request can
- * disagree on where it ends.
+ * disagree on where it ends.  Nor may they on what a header is called: with a
+ * blank before the colon it is nothing to libwebsockets, and may be something
+ * to a proxy.
  */
 static const char *
 measure_body(struct request *request, struct lws *wsi)
 {
 	char text[	REQUEST_LENGTH_DIGITS + 1];
+	static const char *const disguised[] = {
+		"content-length :", "content-length\t:", "transfer-encoding :", "transfer-encoding\t:"
+	};
 	bool		is_told = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
 
+	for (size_t i = 0; i < sizeof(disguised) / sizeof(disguised[0]); i++)
+		if (lws_hdr_custom_length(wsi, disguised[i], (int) strlen(disguised[i])) >= 0)
+		{
+			request->body_kind = BODY_ENDLESS;
+			return "a header's name and its colon belong together";
+		}
 	request->body_kind = request->method == METHOD_POST || request->method == METHOD_PUT ||
 		request->method == METHOD_PATCH ? BODY_ENDLESS : BODY_NONE;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)

@@ -1,0 +1,163 @@
+/*
+ * Every stage of a connection ends: whoever says nothing, reads nothing or does
+ * not take leave is given up in its time, and counted by stage.
+ */
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { Bridge } from './lib/bridge.js'
+import { Certificate } from './lib/certificate.js'
+import { Database } from './lib/database.js'
+import { Plain, request, upgrade } from './lib/plain.js'
+import { guardDirectory } from './lib/programs.js'
+import { RawClient, identifierOf } from './lib/raw_client.js'
+import { until } from './lib/recorder.js'
+
+/** Shorter than any default, and than what libwebsockets would take by itself. */
+const SHORT = 1000
+const LEEWAY = 3000
+
+let database
+let bridge
+let guard
+
+before(async () => {
+  const www = mkdtempSync(join(tmpdir(), 'sync-progress-www.'))
+  guard = guardDirectory(www)
+  writeFileSync(join(www, 'large.css'), '/* large */\n'.repeat(300_000))
+  database = await Database.start()
+  bridge = await Bridge.start(database.conninfo(), ['--www', www, '--send-buffer-bytes', '4096',
+    '--handshake-timeout-ms', String(SHORT), '--reply-timeout-ms', String(SHORT), '--keepalive-timeout-ms', String(SHORT), '--stalled-timeout-ms', String(SHORT)])
+  await bridge.ready()
+})
+after(async () => {
+  await bridge?.stop()
+  await database?.destroy()
+  await guard?.release()
+})
+
+const timedOut = stage => bridge.metric(`timed_out_total{stage="${stage}"}`)
+
+/** The stage that this connection is given up in, how soon, and what it was answered. */
+async function givenUp(t, stage, bytes, ms = SHORT) {
+  const before = await timedOut(stage)
+  const plain = await Plain.open(bridge)
+  t.after(() => plain.destroy())
+  const started = performance.now()
+  if (bytes) plain.send(bytes)
+  await plain.end()
+  const took = performance.now() - started
+  assert.ok(took > ms - 200 && took < ms + LEEWAY, `${took} ms`)
+  assert.ok(await timedOut(stage) > before, stage)
+  return plain
+}
+
+test('a connection that says nothing', t => givenUp(t, 'request', ''))
+
+test('half a request', t => givenUp(t, 'request', 'GET /healthz HTTP/1.1\r\nHost: x\r\n'))
+
+test('half a handshake', t => givenUp(t, 'request', upgrade('x').slice(0, -4)))
+
+test('half a body', t => givenUp(t, 'body', request('POST /callbacks/progress', ['Content-Length: 100'], '{')))
+
+test('a connection that is kept, and not used again', async t => {
+  const plain = await givenUp(t, 'keepalive', request('/healthz'))
+  assert.deepEqual(plain.statuses, [200])
+})
+
+test('a connection that is kept, and then used by half', async t => {
+  const plain = await givenUp(t, 'keepalive', request('/healthz') + 'GET /healthz HTT')
+  assert.deepEqual(plain.statuses, [200])
+})
+
+test('a reader that stops in the middle of an answer', async t => {
+  const plain = await Plain.open(bridge)
+  t.after(() => plain.destroy())
+  plain.socket.pause()
+  const [reply, connections] = [await timedOut('reply'), await bridge.metric('connections')]
+  plain.send(request('/large.css'))
+  // by the deadline, or by the kernel that has offered the rest in vain
+  await until(() => bridge.metric('connections'), count => count < connections, 'it is given up')
+  assert.ok(await timedOut('reply') >= reply)
+})
+
+test('a WebSocket whose reader stops is given up when it has taken nothing for so long', async t => {
+  const client = await RawClient.welcomed(bridge.cable(await database.token()))
+  t.after(() => client.close())
+  const session = await database.session("total_count => 100000, title => repeat('x', 400), accounts => (SELECT jsonb_agg(jsonb_build_object('name', repeat('y', 190))) FROM generate_series(1, 100))")
+  await client.watch(identifierOf(session))
+  const cables = await bridge.metric('cable_clients')
+  client.socket.pause()
+  let count = 0
+  await until(async () => {
+    if (count < 400) await database.increment(session, ++count)
+    return bridge.metric('cable_clients')
+  }, now => now < cables, 'the client is given up', 30_000)
+})
+
+test('a WebSocket that is told to go and does not', async t => {
+  const plain = await Plain.open(bridge)
+  t.after(() => plain.destroy())
+  plain.send(upgrade('bad'))
+  await plain.match(/"reason":"unauthorized"/)
+  await plain.end(10_000)
+})
+
+test('a cable that is idle stays, and keepalive asks whether its client lives', async t => {
+  const client = await RawClient.welcomed(bridge.cable(await database.token()))
+  t.after(() => client.close())
+  await client.type('ping', { from: client.frames.all.length })
+  await client.type('ping', { from: client.frames.all.length })
+  // a timer of kind 2 in the kernel's table of connections, due in 20 s at most
+  const port = bridge.port.toString(16).toUpperCase().padStart(4, '0')
+  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').map(line => line.trim().split(/\s+/))
+  const timers = rows.filter(row => row[1]?.endsWith(`:${port}`) && row[3] === '01').map(row => row[5].split(':'))
+  assert.ok(timers.length >= 1)
+  for (const [kind, due] of timers) {
+    assert.equal(kind, '02')
+    assert.ok(parseInt(due, 16) <= 2000, due)
+  }
+})
+
+test('TLS that is not begun, or begun by half', async t => {
+  const certificate = await Certificate.make()
+  t.after(() => certificate.destroy())
+  const secure = await Bridge.start(database.conninfo(), [...certificate.flags, '--handshake-timeout-ms', String(SHORT)])
+  t.after(() => secure.stop())
+  for (const bytes of ['', Buffer.from('16030100a5010000a10303', 'hex'), 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n']) {
+    const started = performance.now()
+    assert.ok(!(await Plain.exchange(secure, bytes)).includes('200'))
+    const took = performance.now() - started
+    assert.ok(took < SHORT + LEEWAY, `${took} ms`)
+  }
+})
+
+test('twenty thousand come and go, in every way: nothing of them is left', async () => {
+  const of = file => readFileSync(`/proc/${bridge.pid}/${file}`, 'utf8')
+  const rss = () => Number(/VmRSS:\s+(\d+) kB/.exec(of('status'))[1])
+  const token = await database.token()
+  const ways = [
+    async plain => plain.destroy(),
+    async plain => plain.reset(),
+    async plain => { plain.send('GET /heal'); plain.reset() },
+    async plain => { plain.send(upgrade(token)); plain.destroy() },
+    async plain => { plain.send(upgrade(token)); await plain.match(/welcome/); plain.reset() },
+    async plain => { plain.send(request('/large.css')); plain.reset() },
+    async plain => { plain.send(request('/healthz', ['Connection: close'])); await plain.end(); plain.destroy() }
+  ]
+  const rounds = async count => {
+    let next = 0
+    const one = async () => { while (next < count) await ways[next++ % ways.length](await Plain.open(bridge)) }
+    await Promise.all(Array.from({ length: 50 }, one))
+    await until(() => bridge.metric('connections'), left => left <= 1, 'all have gone', 30_000)
+  }
+  await rounds(4000)
+  const [before, accepted] = [rss(), await bridge.metric('accepted_total')]
+  await rounds(20_000)
+  assert.ok(await bridge.metric('accepted_total') - accepted >= 20_000)
+  assert.ok(rss() - before < 2048, `${before} kB grew to ${rss()} kB`)
+  assert.equal(await bridge.metric('cable_clients'), 0)
+  assert.equal(await bridge.metric('subscriptions'), 0)
+})

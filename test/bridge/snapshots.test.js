@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
+import { jwt, secondsFromNow } from './lib/jwt.js'
 import { call } from './lib/raw_http.js'
 import { until } from './lib/recorder.js'
 
@@ -83,6 +84,15 @@ test('[000-35] without a token, with a forged one, with an expired one: 401', as
     assert.equal(headers.get('www-authenticate'), 'Bearer')
     assert.equal(typeof json.error, 'string')
   }
+})
+
+test('a token of a key that is not known yet waits for it; a forged one is refused once the keys were read', async () => {
+  const session = await database.session()
+  await database.sql('SELECT sync.sync_progress_rotate_key()')
+  const forged = jwt({ alg: 'HS256', kid: 'nobody' }, { sub: 'alice', exp: secondsFromNow(60) }, 'c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U')
+  const [fresh, bad] = await Promise.all([snapshot(session, { token: await database.token() }), snapshot(session, { token: forged })])
+  assert.equal(fresh.status, 200)
+  assert.equal(bad.status, 401)
 })
 
 test('a token may come as ?token=, ?jid=, or a cookie', async () => {

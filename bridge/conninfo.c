@@ -120,6 +120,8 @@ conninfo_preset(struct conninfo *info, const char *keyword, const char *value)
  *
  * Writing needs the primary, so that is demanded of every host.  Keepalives
  * find a dead machine within the time in which a watcher should notice nothing.
+ * Kerberos is used for encryption only where it is required: where it is merely
+ * preferred, as by default, libpq would block while it asks for a ticket.
  */
 bool
 conninfo_parse(struct conninfo *info, const char *text, char *error,
@@ -163,6 +165,8 @@ conninfo_parse(struct conninfo *info, const char *text, char *error,
 	conninfo_preset(info, "keepalives_interval", "3");
 	conninfo_preset(info, "keepalives_count", "3");
 	conninfo_preset(info, "tcp_user_timeout", "10000");
+	if (conninfo_get(info, "gssencmode") && strcmp(conninfo_get(info, "gssencmode"), "prefer") == 0)
+		conninfo_set(info, "gssencmode", "disable");
 	if (conninfo_get(info, "connect_timeout") == NULL ||
 		atoi(conninfo_get(info, "connect_timeout")) < 1)
 		conninfo_set(info, "connect_timeout", CONNINFO_TIMEOUT_S);

@@ -63,6 +63,16 @@ each_host_has_a_time(void **state)
 }
 
 static void
+no_ticket_is_waited_for_unless_it_must_be(void **state)
+{
+	parse("host=a");
+	assert_info("gssencmode", "disable");
+	conninfo_free(&info);
+	parse("host=a gssencmode=require");
+	assert_info("gssencmode", "require");
+}
+
+static void
 hosts_are_turned_with_their_addresses_and_ports(void **state)
 {
 	conninfo_set(&info, "host", "a,b,c");
@@ -101,6 +111,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		info_test(writing_is_demanded_whatever_is_said),
 		info_test(each_host_has_a_time),
+		info_test(no_ticket_is_waited_for_unless_it_must_be),
 		info_test(hosts_are_turned_with_their_addresses_and_ports),
 		info_test(one_host_or_one_port_for_all_stays_as_it_is),
 	};

@@ -90,6 +90,17 @@ for (const [what, text] of Object.entries(NOT_UNDERSTOOD)) {
   })
 }
 
+test('what is not understood is counted', async t => {
+  const unknown = async () => Number(/unknown_commands_total (\d+)/.exec(await (await fetch(`${bridge.origin}/metrics`)).text())[1])
+  const client = await open(t)
+  const before = await unknown()
+  const sent = ['subscribe', '{"command":"explode","identifier":"x"}', '{"command":"message","identifier":"never","data":"{}"}', '{"type":"welcome"}']
+  for (const text of sent) client.sendText(text)
+  client.sendText(Buffer.from('{}'), { binary: true })
+  await client.barrier()
+  assert.equal(await unknown() - before, sent.length + 1)
+})
+
 test('binary frames are not answered, not even commands', async t => {
   const client = await open(t)
   const from = client.frames.all.length

@@ -21,8 +21,9 @@ import { Connection, Ours, Rails, request } from './sides.js'
 
 const AT_A_TIME = 4
 
-/** The parts of a state that do not depend on when it was asked for. */
+/** Of a state what does not depend on when it was asked for, of an error what is not prose. */
 function settled({ session_id, status, processed_count, total_count, ...rest }) {
+  if (rest.type === 'error') return { type: 'error', action: rest.action, status }
   return { session_id, status, processed_count, total_count, members: Object.keys(rest).length }
 }
 
@@ -139,7 +140,7 @@ async function playNamed(context, test) {
   }
 }
 
-/** Plays all cases; those that must come last, last. */
+/** Plays all cases, some at a time; those that must come last, last. */
 async function playAll(cases, contextOf) {
   const results = []
   const todo = cases.map((test, i) => ({ test, i }))
@@ -147,6 +148,7 @@ async function playAll(cases, contextOf) {
   await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
     for (let next = some.shift(); next; next = some.shift()) results[next.i] = await playNamed(contextOf(next.i), next.test)
   }))
+  await playAgain(cases, results, contextOf)
   for (const { test, i } of todo.filter(({ test }) => test.isLast)) results[i] = await playNamed(contextOf(i), test)
   return results
 }
@@ -181,14 +183,35 @@ function expectedOf(name, trace, used) {
   return trace
 }
 
+/** Is what Rails answered, exceptions applied, what ours did? Members in their order, as they are on the wire. */
+function isSame(name, [rails, ours]) {
+  return JSON.stringify(expectedOf(name, rails, new Map())) === JSON.stringify(ours)
+}
+
+/**
+ * A confirmation that Rails loses (before 8.0.3 it does, under load) is no
+ * difference: what differs is played once more.  What ours does must be the same
+ * both times.
+ */
+async function playAgain(cases, results, contextOf) {
+  for (const [i, test] of cases.entries()) {
+    if (test.isLast || isSame(test.name, results[i])) continue
+    const again = await playNamed(contextOf(cases.length + i), test)
+    const [first, second] = [[contextOf(i), results[i]], [contextOf(cases.length + i), again]]
+      .map(([{ ids }, [, ours]]) => JSON.stringify(ours).replaceAll(RegExp(`\\b(${ids.own}|${ids.none})\\b`, 'g'), 'ID'))
+    if (first !== second) continue
+    console.log(`Played again: ${test.name}`)
+    results[i] = again
+  }
+}
+
 function report(cases, results) {
   const used = new Map()
   let different = 0
   for (const [i, { name }] of cases.entries()) {
     const [rails, ours] = results[i]
     const expected = expectedOf(name, rails, used)
-    // members in their order, as they are on the wire
-    if (JSON.stringify(expected) === JSON.stringify(ours)) continue
+    if (isSame(name, results[i])) continue
     different += 1
     console.log(`\nDIFFERENT: ${name}\n${differences(expected, ours)}`)
   }
@@ -212,7 +235,7 @@ async function main(words) {
   try {
     // nothing is told because time has passed
     await database.sql(`UPDATE sync.sync_kinds SET stall_after = '1 hour'`)
-    const own = (await database.sql(`SELECT sync.sync_session_start('alice', total_count => 1000) FROM generate_series(1, ${cases.length})`)).split('\n').map(Number)
+    const own = (await database.sql(`SELECT sync.sync_session_start('alice', total_count => 1000) FROM generate_series(1, ${2 * cases.length})`)).split('\n').map(Number)
     const bobs = await database.session('total_count => 1', 'bob')
     const token = await database.token()
     sides.push(await Rails.start(database, { [token]: 'alice' }), await Ours.start(database))
@@ -221,7 +244,8 @@ async function main(words) {
     await first.open({ token, origin: `http://127.0.0.1:${sides[0].port}` })
     await first.barrier(0)
     const started = performance.now()
-    const results = await playAll(cases, i => ({ sides, database, ids: { own: own[i], bobs, none: 900_000_000 + i, token } }))
+    const contextOf = i => ({ sides, database, ids: { own: own[i], bobs, none: 900_000_000 + i, token } })
+    const results = await playAll(cases, contextOf)
     console.log(`Played in ${Math.round((performance.now() - started) / 1000)} s.`)
     first.terminate()
     return report(cases, results)

@@ -117,6 +117,15 @@ export const EXCEPTIONS = [
     }
   },
   {
+    name: 'who asks for what cannot be done is told',
+    reason: 'Rails logs it and answers nothing, and whoever has pressed a button waits. It is a message for the identifier, of "type":"error".',
+    cases: named('message', 'an unknown action', 'a blank action', 'the action in capitals', 'an action that is a method of the channel', 'an action that is a method of every object'),
+    change: trace => {
+      const { identifier, data } = JSON.parse(trace[2].step)
+      trace[2].frames = { [identifier]: [{ identifier, message: { type: 'error', action: JSON.parse(data).action, status: 422 } }] }
+    }
+  },
+  {
     name: 'data may be an object',
     reason: 'Rails demands JSON in a string. Clients written by hand often send the object itself, and mean the same.',
     cases: named('message', 'data an object'),
@@ -189,12 +198,6 @@ export const EXCEPTIONS = [
       trace[1] = { step: trace[1].step, closed: 1000, frames: {} }
       trace.at(-1).isOpen = false
     }
-  },
-  {
-    name: 'other methods',
-    reason: '405 says what is wrong; Rails says 404.',
-    cases: named('http', 'POST'),
-    change: () => ({ status: 405 })
   },
   {
     name: 'an upgrade to something else',

@@ -3,6 +3,7 @@
  */
 import { createServer } from 'node:net'
 import { get } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import WebSocket from 'ws'
 import { within } from '../browser/lib/wait.js'
@@ -14,6 +15,9 @@ const APP = fileURLToPath(new URL('rails.ru', import.meta.url))
 
 /** What is not closed by then stays open. */
 const END_MS = 4_000
+
+/** After so long another barrier is tried. */
+const BARRIER_MS = 3_000
 
 /** A port that was free a moment ago. */
 function freePort() {
@@ -165,26 +169,32 @@ export class Connection {
   /**
    * Waits until everything sent so far has been answered, as far as it is, or
    * the connection has been closed.  Confirmations of Rails come from several
-   * threads: what was asked before a second barrier has overtaken nothing.
+   * threads: only a second barrier is sure to come after what was asked before.
    */
   async settle() {
     await this.barrier(++barriers)
     await this.barrier(++barriers)
   }
 
+  /** Rails before 8.0.3 now and then loses a confirmation under load, so another barrier is tried then. */
   async barrier(n) {
-    const { identifier, type } = this.#side.barrierOf(n)
-    if (!this.isOpen) return
-    this.#socket.send(JSON.stringify({ command: 'subscribe', identifier }))
-    const passed = this.frames.find(text => {
-      const frame = JSON.parse(text)
-      return frame.identifier === identifier && frame.type === type
-    }, `barrier ${n} of ${this.#side.name}`)
     let isOver = false
-    const over = Promise.race([passed, this.closed]).finally(() => { isOver = true })
-    passed.catch(() => {}) // it was closed, and nobody waits for that any more
-    while (!isOver && this.#side.nudge) await Promise.race([over, this.#side.nudge()])
-    await over
+    const passed = new Set()
+    const over = Promise.race([this.closed, this.frames.find(text => {
+      const frame = JSON.parse(text)
+      return [...passed].some(({ identifier, type }) => frame.identifier === identifier && frame.type === type)
+    }, `barrier ${n} of ${this.#side.name}`, { ms: 30_000 })]).finally(() => { isOver = true })
+    over.catch(() => {}) // it is awaited below
+    for (let next = n, at = -Infinity; !isOver && this.isOpen;) {
+      if (performance.now() - at > BARRIER_MS) {
+        passed.add(this.#side.barrierOf(next))
+        this.#socket.send(JSON.stringify({ command: 'subscribe', identifier: this.#side.barrierOf(next).identifier }))
+        next = ++barriers
+        at = performance.now()
+      }
+      await Promise.race([over, this.#side.nudge?.() ?? sleep(BARRIER_MS, undefined, { ref: false })])
+    }
+    if (passed.size > 0) await over
   }
 
   /** The close code, once it is closed. */

@@ -321,6 +321,8 @@ request_on_deadline(void *client)
 
 	if (request->conn->stage != CONN_WAIT)
 		return false;
+	if (request->route->guard == GUARD_STREAM)
+		return request->route->serve(request) == 0;
 	reply_busy(request, 503, 2, "the database did not answer in time",
 			   "Try again in a moment.");
 	return true;

@@ -47,6 +47,8 @@ enum route_guard
 {
 	GUARD_NONE,
 	GUARD_CLAIMS,				/* whoever has a token of this service */
+	GUARD_STREAM,				/* likewise; served without claims if it
+								 * cannot be found out in time who asks */
 	GUARD_CALLBACK				/* a worker, with a token for its job */
 };
 

@@ -20,7 +20,6 @@
  */
 #include "sse.h"
 
-#include <jansson.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +27,6 @@
 
 #include "ask.h"
 #include "codes.h"
-#include "command.h"
 #include "config.h"
 #include "conn.h"
 #include "log.h"
@@ -72,25 +70,15 @@ sse_of(const struct conn *conn)
 /* ---- life ---- */
 
 /*
- * The identifier that the path stands for, as a client of the cable would write
- * it.  NULL: it is no text, or too long.  The caller frees it.
+ * The identifier that a client of the cable would write for this.
  */
-static char *
-identifier_of(const struct request *request)
+static bool
+identifier_of(const struct request *request, struct buf *out)
 {
-	const char *channel = request->params[ROUTE_CHANNEL];
-	json_t	   *json = channel ?
-	json_pack("{s:s, s:s}", "channel", channel, "id", request->params[ROUTE_ID]) :
-	json_pack("{s:s}", "channel", CODE_OWNER_CHANNEL);
-	char	   *identifier = json ? json_dumps(json, JSON_COMPACT) : NULL;
-
-	json_decref(json);
-	if (identifier && strlen(identifier) > COMMAND_IDENTIFIER_MAX)
-	{
-		free(identifier);
-		identifier = NULL;
-	}
-	return identifier;
+	if (request->params[ROUTE_CHANNEL])
+		return request_identifier(request, out);
+	buf_add_text(out, "{\"channel\":\"" CODE_OWNER_CHANNEL "\"}");
+	return true;
 }
 
 static bool
@@ -114,7 +102,7 @@ last_id_of(const struct request *request)
 
 /* Take over what the request says. */
 static struct sse *
-sse_create(struct request *request, const char *identifier)
+sse_create(struct request *request, const struct buf *identifier)
 {
 	struct sse *sse = mem_zalloc(sizeof(*sse));
 
@@ -129,33 +117,33 @@ sse_create(struct request *request, const char *identifier)
 	memset(&request->claims, 0, sizeof(request->claims));
 	sse->sub.transport = sse->is_named ? &sse_named_transport : &sse_transport;
 	sse->sub.client = sse;
-	sse->sub.identifier = intern_get(sse->bridge->intern, identifier, strlen(identifier));
-	sse->sub.claims = intern_hold(sse->claims.payload);
+	sse->sub.identifier = intern_get(sse->bridge->intern, identifier->data, identifier->len);
+	if (sse->claims.payload)
+		sse->sub.claims = intern_hold(sse->claims.payload);
 	return sse;
-}
-
-static int
-answer_not_found(struct request *request)
-{
-	return reply_error(request, 404, "not found",
-					   "There is no such session, or this token does not allow to watch it.");
 }
 
 /*
  * Serve a stream.  The connection is its own from here on, as is the request
  * until it is answered.
+ *
+ * Without claims it is not known who asks, because the keys could not be read:
+ * the client is asked to come again.
  */
 int
 sse_serve(struct request *request)
 {
 	struct conn *conn = request->conn;
-	char	   *identifier = identifier_of(request);
+	struct buf	identifier = {0};
 	struct sse *sse;
 
-	if (identifier == NULL)
-		return answer_not_found(request);
-	sse = sse_create(request, identifier);
-	free(identifier);
+	if (!identifier_of(request, &identifier))
+	{
+		buf_free(&identifier);
+		return reply_not_found(request);
+	}
+	sse = sse_create(request, &identifier);
+	buf_free(&identifier);
 	request_take(request);
 	conn_set_client(conn, &sse_client_ops, sse);
 	conn->stage = CONN_STREAM;
@@ -163,7 +151,7 @@ sse_serve(struct request *request)
 	lws_http_headers_detach(conn->wsi);
 	conn_watch_input(conn);
 	conn_set_deadline(conn, SSE_ASK_MS);
-	if (sse->bridge->is_stopping)
+	if (sse->bridge->is_stopping || sse->claims.payload == NULL)
 		sse_leave(sse, NULL, true, sse_jitter_ms(SSE_SPREAD_FROM_MS, SSE_SPREAD_TO_MS));
 	else
 		ask_sub(sse->bridge->ask, &sse->sub);
@@ -213,7 +201,7 @@ sse_refuse(struct sse *sse)
 	conn_set_client(sse->conn, NULL, NULL);
 	sse_free(sse);
 	request_give_back(request);
-	answer_not_found(request);
+	(void) reply_not_found(request);
 }
 
 /* ---- time ---- */

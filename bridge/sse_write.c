@@ -22,6 +22,7 @@
 #include "reply.h"
 #include "request.h"
 #include "sse_frame.h"
+#include "who.h"
 
 #define SSE_CLOSE_MS		5000
 #define SSE_PADDING_BYTES	2048
@@ -82,6 +83,14 @@ sse_owed(void *client, struct hub_sub *sub)
 		sse->owes_stale = false;
 	}
 	sse_pump(sse);
+}
+
+static void
+sse_refused(void *client, const struct hub_sub *sub)
+{
+	struct sse *sse = client;
+
+	who_was_refused(sse->conn, &sse->claims, sub->identifier->bytes, sub->identifier->len);
 }
 
 static void
@@ -330,6 +339,7 @@ const struct hub_transport sse_transport = {
 	.is_idle = sse_is_idle,
 	.send = sse_send,
 	.owed = sse_owed,
+	.refused = sse_refused,
 	.state = sse_state,
 	.event = sse_event,
 	.confirm = sse_confirm,
@@ -341,6 +351,7 @@ const struct hub_transport sse_named_transport = {
 	.is_idle = sse_is_idle,
 	.send = sse_send,
 	.owed = sse_owed,
+	.refused = sse_refused,
 	.state = sse_named_state,
 	.event = sse_named_event,
 	.confirm = sse_confirm,

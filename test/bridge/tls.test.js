@@ -10,6 +10,7 @@ import { within } from '../browser/lib/wait.js'
 import { Bridge } from './lib/bridge.js'
 import { Certificate } from './lib/certificate.js'
 import { Database } from './lib/database.js'
+import { EventStream } from './lib/event_stream.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { until } from './lib/recorder.js'
 
@@ -77,6 +78,18 @@ test('the cable over TLS: state, live updates, the end', async t => {
   await client.message(identifier, ({ processed_count: count }) => count === 7)
   await database.complete(session)
   await client.message(identifier, ({ status }) => status === 'completed')
+})
+
+test('event streams and snapshots over TLS', async t => {
+  const session = await database.session()
+  const stream = EventStream.open(bridge.port, `/events/SyncStatusChannel/${session}?token=${token}`, { tls: certificate.trust })
+  t.after(() => stream.close())
+  await stream.state()
+  await database.increment(session, 7)
+  await stream.state(({ processed_count: count }) => count === 7)
+  const { status, body } = await certificate.fetch(bridge, `/snapshots/SyncStatusChannel/${session}?token=${token}`)
+  assert.equal(status, 200)
+  assert.equal(JSON.parse(body).processed_count, 7)
 })
 
 test('many frames in one TLS record: all are read', async t => {

@@ -9,7 +9,7 @@ const SCRIPT = String.raw`
   use strict; use Socket; $| = 1;
   my ($port, $path, $bytes) = @ARGV;
   socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
-  setsockopt($s, SOL_SOCKET, SO_RCVBUF, $bytes) or die $!;
+  setsockopt($s, SOL_SOCKET, SO_RCVBUF, pack("i", $bytes)) or die $!;
   connect($s, sockaddr_in($port, inet_aton('127.0.0.1'))) or die $!;
   syswrite($s, "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
   my $all = '';

@@ -241,6 +241,24 @@ catch_up(struct load *load, struct client *client, int64_t seq, size_t bytes)
 	}
 }
 
+/*
+ * A state's way to the first client is the relay's reading of it, all but a
+ * fraction of a millisecond; how much later the others have it is the fan-out.
+ */
+static void
+sample_spread(struct load *load, const struct client *client, int64_t seq, double read_s)
+{
+	struct first *first = &load->firsts[client->id - load->options.first_id];
+
+	if (seq > first->seq)
+		*first = (struct first)
+	{
+		.seq = seq, .read_s = read_s
+	};
+	if (seq == first->seq)
+		samples_add(&load->stats.spread, (read_s - first->read_s) * 1000);
+}
+
 static void
 take_state(struct load *load, struct client *client, const struct wire_message *message,
 		   int64_t seq, double read_s)
@@ -259,6 +277,7 @@ take_state(struct load *load, struct client *client, const struct wire_message *
 		catch_up(load, client, seq, message->len);
 	else if (client->has_state && !client->is_slow)
 	{
+		sample_spread(load, client, seq, read_s);
 		if (seq > client->seq + 1)
 			stats->skipped += (uint64_t) (seq - client->seq - 1);
 		if (wire_find_decimal(message, load->options.sent_key, &sent_s))

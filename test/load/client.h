@@ -45,11 +45,19 @@ struct client
 	size_t		rest_len;
 };
 
+/* The newest state of an id, and when the first client had it. */
+struct first
+{
+	int64_t		seq;
+	double		read_s;
+};
+
 struct load
 {
 	struct options options;
 	struct stats stats;
 	struct client *clients;
+	struct first *firsts;		/* by id */
 	int			epoll;
 	int			waiting;
 	int			under_way;		/* handshakes */

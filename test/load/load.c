@@ -50,8 +50,9 @@ create_clients(struct load *load)
 	const struct options *options = &load->options;
 
 	load->clients = calloc((size_t) options->connections, sizeof(struct client));
+	load->firsts = calloc((size_t) options->ids, sizeof(struct first));
 	load->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (load->clients == NULL || load->epoll < 0)
+	if (load->clients == NULL || load->firsts == NULL || load->epoll < 0)
 	{
 		fprintf(stderr, "load: cannot begin: %s\n", strerror(errno));
 		exit(1);

@@ -28,11 +28,12 @@ void
 stats_begin(struct stats *stats, int server_pid)
 {
 	struct samples latency = {.ms = stats->latency.ms, .room = stats->latency.room};
+	struct samples spread = {.ms = stats->spread.ms, .room = stats->spread.room};
 	struct samples handshake = {.ms = stats->handshake.ms, .room = stats->handshake.room};
 
 	*stats = (struct stats)
 	{
-		.latency = latency, .handshake = handshake, .began_s = now_s(),
+		.latency = latency, .spread = spread, .handshake = handshake, .began_s = now_s(),
 			.server_cpu_s = server_pid ? proc_cpu_s(server_pid) : 0,
 			.own_cpu_s = proc_cpu_s(getpid())
 	};
@@ -94,6 +95,7 @@ stats_print(struct stats *stats, int server_pid)
 		   (unsigned long long) stats->repeated, (unsigned long long) stats->lost,
 		   (unsigned long long) stats->refused);
 	samples_print("latency", &stats->latency);
+	samples_print("spread", &stats->spread);
 	samples_print("handshake", &stats->handshake);
 	printf(",\"own_cpu_s\":%.4f", proc_cpu_s(getpid()) - stats->own_cpu_s);
 	if (server_pid)

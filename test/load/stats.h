@@ -27,6 +27,7 @@ struct stats
 	uint64_t	lost;			/* connections that ended */
 	uint64_t	refused;		/* that never opened */
 	struct samples latency;
+	struct samples spread;		/* since the first client had the same state */
 	struct samples handshake;
 	double		began_s;
 	double		server_cpu_s;

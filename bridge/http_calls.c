@@ -135,7 +135,7 @@ reply_refusal(struct request *request, const struct call_answer *answer)
 	struct buf	json = {0};
 	int			result;
 
-	if (answer->status == 404)
+	if (answer->status == 403 || answer->status == 404)
 		who_was_refused(request->conn, &request->claims, request->path,
 						strlen(request->path));
 	if (answer->status == 503)

@@ -28,7 +28,6 @@
 #include "metrics.h"
 #include "parts.h"
 #include "request.h"
-#include "who.h"
 
 #define REPLY_PIECE_BYTES	16384
 #define REPLY_SLOWEST_BYTES	64	/* a millisecond, that a large body may take */
@@ -188,18 +187,6 @@ reply_more(struct conn *conn)
 	return 0;
 }
 
-/*
- * What the database says that this client must not see, or that there is none:
- * both are alike, and both are guesses if there are many.
- */
-static void
-count_refusal(const struct request *request, int status)
-{
-	if ((status == 403 || status == 404) && request->claims.payload)
-		who_was_refused(request->conn, &request->claims, request->path,
-						strlen(request->path));
-}
-
 /* Compress the body, if that is worth it and its reader can read it. */
 static void
 pack(const struct request *request, struct reply *reply)
@@ -226,8 +213,6 @@ reply_send(struct request *request, const struct reply *reply)
 	struct conn *conn = request->conn;
 	struct reply whole = *reply;
 	struct buf	head = {0};
-
-	count_refusal(request, reply->status);
 
 	/* What libwebsockets takes for a body has no end that it would know. */
 	conn->is_body_owed = conn->stage == CONN_BODY;

@@ -169,6 +169,42 @@ test('[000-35] over HTTP: 401 ten times, then 429; a good token is still served'
   isTooOften(await handshake(bridge, 'bad'))
 })
 
+test('[000-35] snapshots, streams and actions are refused ten times, then 429, however they are asked for', async t => {
+  const bridge = await strict(t)
+  const token = await database.token('alice', "scope => '{read,control}'")
+  const session = await database.session()
+  const ask = (path, options) => fetch(bridge.origin + path, { ...options, headers: { authorization: `Bearer ${token}`, connection: 'close' } })
+  const snapshot = id => ask(`/snapshots/SyncStatusChannel/${id}`)
+  const stream = id => ask(`/events/SyncStatusChannel/${id}`)
+  const pause = id => ask(`/sessions/SyncStatusChannel/${id}/pause`, { method: 'POST' })
+  for (let i = 0; i < 4; i++) assert.equal((await snapshot(930_000 + i)).status, 404)
+  for (let i = 4; i < 7; i++) assert.equal((await stream(930_000 + i)).status, 404)
+  for (let i = 0; i < 20; i++) assert.equal((await [snapshot, stream][i % 2](930_000 + i % 7)).status, 404, 'the same again')
+  for (let i = 7; i < PER_MINUTE; i++) assert.equal((await pause(930_000 + i)).status, 404)
+  for (const what of [snapshot, stream, pause]) {
+    const refused = await what(session)
+    assert.equal(refused.status, 429)
+    assert.ok(Number(refused.headers.get('retry-after')) <= 6)
+  }
+  const client = await welcomed(t, bridge, token)
+  client.subscribe(identifierOf(session))
+  await client.rejected(identifierOf(session))
+  assert.equal((await database.row(session)).status, 'processing')
+})
+
+test('[000-35] callbacks with bad tokens: 401 ten times, then 429; a worker with a good one goes on', async t => {
+  const bridge = await strict(t)
+  const job = await database.sql(`SELECT job_id FROM sync.sync_sessions WHERE id = ${await database.session()}`)
+  const good = await database.sql(`SELECT sync.sync_progress_callback_token('${job}')`)
+  const report = (token, body = { job_id: job, processed_count: 5 }) => fetch(`${bridge.origin}/callbacks/progress`,
+    { method: 'POST', headers: { 'x-callback-token': token, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  for (let i = 0; i < PER_MINUTE; i++) assert.equal((await report('bad')).status, 401)
+  assert.equal((await report('bad')).status, 429)
+  for (let i = 0; i < 3 * PER_MINUTE; i++) assert.equal((await report(good)).status, 202)
+  assert.equal((await report(good, { job_id: job, message: 'x'.repeat(100_000) })).status, 413)
+  assert.equal(await bridge.metric('refused_total{reason="body_size"}'), 1)
+})
+
 // -- connections -------------------------------------------------------------------
 
 const anyOf = (bridge, from) => Plain.open(bridge, { from })

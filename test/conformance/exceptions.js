@@ -110,19 +110,10 @@ export const EXCEPTIONS = [
       'the action in capitals'), 'a message right after subscribing'],
     change: trace => {
       const [identifier] = Object.keys(trace[1].frames)
-      // the perform has a step of its own, or one with the subscribe
+      // the action has a step of its own, or one with the subscribe
       const step = trace.at(-2)
       const before = step === trace[1] ? step.frames[identifier] : []
-      step.frames = { [identifier]: [...before, { identifier, message: { status: 422, members: 4 } }] }
-    }
-  },
-  {
-    name: 'who asks for what cannot be done is told',
-    reason: 'Rails logs it and answers nothing, and whoever has pressed a button waits. It is a message for the identifier, of "type":"error".',
-    cases: named('message', 'an unknown action', 'a blank action', 'the action in capitals', 'an action that is a method of the channel', 'an action that is a method of every object'),
-    change: trace => {
-      const { identifier, data } = JSON.parse(trace[2].step)
-      trace[2].frames = { [identifier]: [{ identifier, message: { type: 'error', action: JSON.parse(data).action, status: 422 } }] }
+      step.frames = { [identifier]: [...before, { identifier, message: { type: 'error', status: 422 } }] }
     }
   },
   {

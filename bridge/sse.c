@@ -27,6 +27,7 @@
 
 #include "ask.h"
 #include "codes.h"
+#include "command.h"
 #include "config.h"
 #include "conn.h"
 #include "log.h"
@@ -39,6 +40,7 @@
 #include "sse_private.h"
 
 #define SSE_ASK_MS			1000
+#define SSE_INTERVAL_DIGITS	6
 #define SSE_WARN_S			30	/* before a token expires */
 
 /* When a client comes back that was sent away: soon if it can, else spread. */
@@ -75,10 +77,19 @@ sse_of(const struct conn *conn)
 static bool
 identifier_of(const struct request *request, struct buf *out)
 {
-	if (request->params[ROUTE_CHANNEL])
-		return request_identifier(request, out);
-	buf_add_text(out, "{\"channel\":\"" CODE_OWNER_CHANNEL "\"}");
-	return true;
+	const char *interval = request_arg(request, "min_interval_ms");
+	size_t		digits = interval ? strspn(interval, "0123456789") : 0;
+
+	if (request->params[ROUTE_CHANNEL] == NULL)
+		buf_add_text(out, "{\"channel\":\"" CODE_OWNER_CHANNEL "\"}");
+	else if (!request_identifier(request, out))
+		return false;
+	if (digits > 0 && digits <= SSE_INTERVAL_DIGITS && interval[digits] == '\0')
+	{
+		out->len--;				/* the last brace */
+		buf_printf(out, ",\"min_interval_ms\":%d}", atoi(interval));
+	}
+	return out->len <= COMMAND_IDENTIFIER_MAX;
 }
 
 static bool

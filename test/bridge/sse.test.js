@@ -135,6 +135,20 @@ test('?padding=1: two kilobytes that no page gets to see', async t => {
   assert.ok(plain.blocks.all.every(({ comments }) => comments.length === 0))
 })
 
+test('?min_interval_ms: who wants less is told less, and the last state at once', async t => {
+  const session = await database.session()
+  const [seldom, often, odd] = [open(t, session, { query: '&min_interval_ms=60000' }), open(t, session), open(t, session, { query: '&min_interval_ms=-1x' })]
+  await Promise.all([seldom, often, odd].map(stream => stream.state()))
+  for (let count = 1; count <= 5; count++) {
+    await database.increment(session)
+    await Promise.all([often, odd].map(stream => stream.state(counted(count))))
+  }
+  assert.ok(!seldom.states.some(({ processed_count: count }) => count === 3))
+  await database.complete(session)
+  await Promise.all([seldom, often].map(stream => stream.state(ended)))
+  assert.ok(seldom.states.length < often.states.length)
+})
+
 test('a stream and the cable say the same', async t => {
   const session = await database.session()
   const client = await RawClient.welcomed(bridge.cable(token))

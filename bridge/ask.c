@@ -37,7 +37,7 @@
 #define ASK_DELAY_MAX_MS	30000
 #define ASK_HINTS_EVERY_MS	500
 #define ASK_SMALL_MAX		4	/* batches that are not full, at once */
-#define ASK_SMALL_EVERY_MS	100	/* and one more in each such time */
+#define ASK_SMALL_EVERY_MS	100 /* and one more in each such time */
 
 struct ask_batch
 {

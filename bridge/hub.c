@@ -49,7 +49,9 @@ hub_is_behind(const struct hub_sub *sub)
 {
 	const struct hub_stream *stream = sub->group->stream;
 
-	return stream->payload && (sub->owes_state || sub->sent_version < stream->version);
+	/* It may have been shown a newer one already, as the answer to an action. */
+	return stream->payload && (sub->sent_version < stream->version ||
+							   (sub->owes_state && sub->sent_version == stream->version));
 }
 
 static struct hub_news

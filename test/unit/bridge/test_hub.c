@@ -305,6 +305,19 @@ a_state_for_one_subscription_is_newer_and_of_its_stream_or_not_told(void **state
 }
 
 static void
+who_was_shown_a_newer_state_and_asks_is_not_sent_the_older_one(void **state)
+{
+	offer(&a, "s", 12, "twelve");
+	a.sub.owes_state = true;
+	tell("s", 11, "eleven");
+	fake_owed(&a, &a.sub);
+	assert_string_equal(a.log, "id1=twelve ");
+	tell("s", 12, "twelve");
+	fake_owed(&a, &a.sub);
+	assert_string_equal(a.log, "id1=twelve id1=twelve ");
+}
+
+static void
 a_state_for_one_subscription_that_cannot_be_told_now_is_left_out(void **state)
 {
 	a.is_busy = true;
@@ -349,6 +362,7 @@ main(void)
 		watched_test(a_rejection_is_the_last_frame),
 		watched_test(a_state_for_one_subscription_is_told_to_that_one_alone),
 		watched_test(a_state_for_one_subscription_is_newer_and_of_its_stream_or_not_told),
+		watched_test(who_was_shown_a_newer_state_and_asks_is_not_sent_the_older_one),
 		watched_test(a_state_for_one_subscription_that_cannot_be_told_now_is_left_out),
 	};
 

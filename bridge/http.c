@@ -192,7 +192,7 @@ find_route(struct request *request, int *result)
 	memcpy(request->params, match.params, sizeof(request->params));
 	if (match.route == NULL && match.methods == 0 && request->method == METHOD_GET)
 		match.route = &files;
-	if (match.route && !is_right_door(request, match.route))
+	if (match.route ? !is_right_door(request, match.route) : request->conn->is_admin)
 		match.methods = 0;
 	else if (match.route)
 	{
@@ -200,6 +200,7 @@ find_route(struct request *request, int *result)
 		return true;
 	}
 	if (match.methods == 0 && request->method != METHOD_GET && bridge->www &&
+		!request->conn->is_admin &&
 		www_get(bridge->www, request->path, &file))
 	{
 		www_file_drop(&file);

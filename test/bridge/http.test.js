@@ -152,6 +152,19 @@ for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'FOO']) {
   })
 }
 
+for (const [what, target, statuses] of [
+  ['a long path', `/${'x'.repeat(2000)}`, [404]], ['a path longer than all headers may be', `/${'x'.repeat(20_000)}`, [400, 403, 404, 414, 431]],
+  ['an asterisk', '*', [400, 403]], ['a whole address', 'http://127.0.0.1/healthz', [200, 400, 403, 404]],
+  ['characters that divide arguments', '/a;b&c=d', [404]], ['many arguments', `/healthz?${'a=b&'.repeat(60)}`, [200]], ['arguments in vain', '/healthz?&&=&%3D=;', [200]],
+  ['half an escape', '/healthz?%4', [200, 400, 403]], ['NUL', '/healthz%00', [400, 403, 404]]
+]) {
+  test(`a target with ${what} is answered or hung up on`, async () => {
+    const { answer, status } = await rawGet(target)
+    assert.ok(answer === '' || statuses.includes(status), answer.slice(0, 300))
+    assert.equal((await get('/healthz')).status, 200)
+  })
+}
+
 test('several requests on one connection', async () => {
   const { answer } = await raw('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /nope HTTP/1.1\r\nHost: x\r\n\r\n' +
     'GET /client/index.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')

@@ -1,5 +1,5 @@
 /*
- * Answers made smaller; and the addresses for administrators.
+ * Answers made smaller, for who can read them so.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,14 +10,11 @@ import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
-import { RawClient } from './lib/raw_client.js'
-import { until } from './lib/recorder.js'
 
 let dir
 let database
 let bridge
 let alice
-let admin
 
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'sync-progress-gzip.'))
@@ -25,10 +22,8 @@ before(async () => {
   writeFileSync(join(dir, 'small.css'), '/* small */\n')
   writeFileSync(join(dir, 'image.png'), Buffer.alloc(5_000))
   database = await Database.start()
-  bridge = await Bridge.start(database.conninfo(), ['--www', dir, '--admin-listen', '127.0.0.1:0'])
-  await bridge.line(/ready admin_listen=/)
-  admin = `http://${/ready admin_listen=(\S+)/.exec(bridge.log)[1]}`
-  await until(async () => (await fetch(`${admin}/readyz`)).status, status => status === 200, 'the bridge is ready')
+  bridge = await Bridge.start(database.conninfo(), ['--www', dir])
+  await bridge.ready()
   alice = await database.token()
 })
 after(async () => {
@@ -97,25 +92,4 @@ test('HEAD of what would be compressed: its headers', async () => {
   assert.equal(headers['content-encoding'], 'gzip')
   assert.ok(Number(headers['content-length']) < 5_000)
   assert.equal(body.length, 0)
-})
-
-test('--admin-listen: metrics and readiness there, only health where clients come in', async () => {
-  const status = async url => (await fetch(url)).status
-  for (const path of ['/metrics', '/readyz']) {
-    assert.equal(await status(bridge.origin + path), 404)
-  }
-  assert.equal(await status(`${bridge.origin}/healthz`), 200)
-  assert.match(await (await fetch(`${admin}/metrics`)).text(), /^sync_progress_bridge_connections \d+$/m)
-  assert.equal(await status(`${admin}/healthz`), 200)
-  assert.equal(await status(`${admin}/readyz`), 200)
-  for (const path of ['/', '/large.css', '/sessions', `/snapshots/SyncStatusChannel/1?token=${alice}`, '/events/owner', '/cable']) {
-    assert.equal(await status(admin + path), 404, path)
-  }
-  await assert.rejects(RawClient.open(`${admin.replace('http', 'ws')}/cable?token=${alice}`), { status: 404 })
-})
-
-test('a bad address for administrators is found at the start', async () => {
-  const { status, log } = await Bridge.tries(['--db', 'host=/nonexistent', '--admin-listen', 'nonsense'])
-  assert.equal(status, 2)
-  assert.match(log, /bad value for admin_listen: "nonsense"/)
 })

@@ -186,17 +186,18 @@ on_pause_over(struct ev_loop *loop, ev_timer *timer, int revents)
  * Who speaks TLS would not understand it, and is only hung up on.
  */
 static void
-refuse(const struct accepts *accepts, int fd, const char *status)
+refuse(const struct acceptor *acceptor, int fd, const char *status)
 {
+	bool		is_tls = acceptor->accepts->is_tls && !acceptor->is_admin;
 	char		answer[160];
 	char		request[4096];
 	int			len = snprintf(answer, sizeof(answer), "HTTP/1.1 %s\r\nRetry-After: 5\r\n"
 							   "Connection: close\r\nContent-Length: 0\r\n\r\n", status);
 
-	for (int i = 0; i < 4 && !accepts->is_tls; i++)
+	for (int i = 0; i < 4 && !is_tls; i++)
 		if (recv(fd, request, sizeof(request), MSG_DONTWAIT) <= 0)
 			break;
-	if (!accepts->is_tls &&
+	if (!is_tls &&
 		send(fd, answer, (size_t) len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		shutdown(fd, SHUT_WR);
 	close(fd);
@@ -212,7 +213,7 @@ admit(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
 	static struct log_rate rate;
 	struct address address;
 	struct istr *place;
-	char text[	ADDRESS_TEXT_MAX];
+	char		shown[ADDRESS_TEXT_MAX];
 	bool		is_proxied;
 
 	if (conns_are_full(accepts->conns, acceptor->is_admin ? ACCEPT_ADMIN_SPARE : 0))
@@ -220,7 +221,7 @@ admit(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
 		metric_count(METRIC_REFUSED_FULL);
 		if (log_rate_allows(&rate, "accept"))
 			log_warn("accept", "connection refused, max_connections is reached");
-		refuse(accepts, fd, "503 Service Unavailable");
+		refuse(acceptor, fd, "503 Service Unavailable");
 		return;
 	}
 	address_of_socket(peer, &address);
@@ -235,11 +236,11 @@ admit(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
 	metric_count(METRIC_REFUSED_PLACE);
 	if (log_rate_allows(&rate, "accept"))
 	{
-		address_format(&address, text, sizeof(text));
+		address_format(&address, shown, sizeof(shown));
 		log_warn("accept", "connection refused, max_connections_per_address is reached; "
-				 "if this is a proxy of yours, name it as trusted_proxy address=%s", text);
+				 "if this is a proxy of yours, name it as trusted_proxy address=%s", shown);
 	}
-	refuse(accepts, fd, "429 Too Many Requests");
+	refuse(acceptor, fd, "429 Too Many Requests");
 }
 
 /*

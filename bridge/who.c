@@ -42,7 +42,7 @@ who_asks(struct conn *conn, struct lws *wsi)
 	struct sockaddr_storage peer = {0};
 	socklen_t	len = sizeof(peer);
 	char		list[LOOP_HEADER_BYTES];
-	char text[	ADDRESS_TEXT_MAX];
+	char		shown[ADDRESS_TEXT_MAX];
 	struct address address;
 	struct istr *place;
 
@@ -61,9 +61,9 @@ who_asks(struct conn *conn, struct lws *wsi)
 	metric_count(METRIC_REFUSED_PLACE);
 	if (log_rate_allows(&rate, "who"))
 	{
-		address_format(&address, text, sizeof(text));
+		address_format(&address, shown, sizeof(shown));
 		log_warn("who", "request refused, max_connections_per_address is reached "
-				 "address=%s", text);
+				 "address=%s", shown);
 	}
 	return false;
 }

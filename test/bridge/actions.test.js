@@ -171,6 +171,27 @@ test('the database goes in the middle of an action: 503 that says so, and it com
   await until(() => act(session, 'pause'), ({ status }) => status === 200, 'actions are done again')
 })
 
+test('told to stop while answers are awaited, it stops', async t => {
+  const stopping = await Bridge.start(database.conninfo())
+  t.after(() => stopping.stop())
+  await stopping.ready()
+  const session = await database.session()
+  const holder = database.psql('postgres')
+  t.after(() => holder.end())
+  holder.stdin.write('BEGIN; LOCK TABLE sync.sync_sessions;\n\\echo held\n')
+  await until(() => holder.stdout, text => text.includes('held'), 'the table is held')
+  const asked = Promise.allSettled([
+    ...Array.from({ length: 5 }, () => call(stopping, 'POST', `/sessions/SyncStatusChannel/${session}/pause`, { token: alice })),
+    ...Array.from({ length: 5 }, () => call(stopping, 'GET', '/sessions', { token: alice })),
+    ...Array.from({ length: 5 }, () => call(stopping, 'GET', `/snapshots/SyncStatusChannel/${session}`, { token: alice }))
+  ])
+  await until(() => database.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()"),
+    count => Number(count) >= 2, 'some are under way')
+  assert.equal(await stopping.stop(), 0)
+  await asked // answered or hung up on, each of them
+  holder.stdin.write('ROLLBACK;\n')
+})
+
 test('while the database is away: 503 with Retry-After', async () => {
   const session = await database.session()
   await database.stop()

@@ -299,8 +299,22 @@ judge_payload(const char *audience, const json_t *root, int64_t now,
 	return AUTH_OK;
 }
 
+/*
+ * Has the signature, in base64, the length that its algorithm demands?  Of a
+ * shared secret's libcjose compares as many bytes as there should be, however
+ * many there are.
+ */
+static bool
+is_whole_signature(const char *alg, size_t len)
+{
+	if (alg[0] != 'H')
+		return len > 0;
+	return len == (strcmp(alg, "HS256") == 0 ? 43 : strcmp(alg, "HS384") == 0 ? 64 : 86);
+}
+
 static enum auth_result
-check_jws(const struct auth *auth, const char *audience, cjose_jws_t *jws, int64_t now,
+check_jws(const struct auth *auth, const char *audience, cjose_jws_t *jws,
+		  size_t signature_len, int64_t now,
 		  struct auth_claims *claims, const char **why)
 {
 	const struct auth_key *key = NULL;
@@ -314,7 +328,8 @@ check_jws(const struct auth *auth, const char *audience, cjose_jws_t *jws, int64
 	if (result != AUTH_OK)
 		return result;
 	*why = "the token's signature is wrong";
-	if (!cjose_jws_verify(jws, key->jwk, &err) ||
+	if (!is_whole_signature(key->alg, signature_len) ||
+		!cjose_jws_verify(jws, key->jwk, &err) ||
 		!cjose_jws_get_plaintext(jws, &payload, &len, &err))
 		return AUTH_BAD;
 
@@ -364,7 +379,8 @@ auth_check_for(const struct auth *auth, const char *audience, const char *token,
 	jws = cjose_jws_import(token, len, &err);
 	if (jws == NULL)
 		return AUTH_BAD;
-	result = check_jws(auth, audience ? audience : auth->audience, jws, now, claims, why);
+	result = check_jws(auth, audience ? audience : auth->audience, jws,
+					   len - (size_t) ((char *) memrchr(token, '.', len) + 1 - token), now, claims, why);
 	cjose_jws_release(jws);
 	return result;
 }

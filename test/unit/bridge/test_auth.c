@@ -278,6 +278,31 @@ what_is_no_base64_is_refused(void **state)
 	}
 }
 
+/* libcjose looks at no more of it than it should have, and at no less. */
+static void
+a_signature_has_its_length(void **state)
+{
+	char		token[2048];
+
+	for (int cut = 0; cut <= 43; cut++)
+	{
+		char	   *sound = sign(secret, "HS256", "k1", good);
+
+		snprintf(token, sizeof(token), "%s", sound);
+		token[strlen(token) - (size_t) cut] = '\0';
+		free(sound);
+		assert_string_equal(verdict(strdup(token)), cut == 0 ? "ok" : "bad");
+	}
+	for (int more = 1; more < 8; more++)
+	{
+		char	   *sound = sign(secret, "HS256", "k1", good);
+
+		snprintf(token, sizeof(token), "%s%.*s", sound, more, "AAAAAAAA");
+		free(sound);
+		assert_string_equal(verdict(strdup(token)), "bad");
+	}
+}
+
 static void
 a_key_whose_numbers_are_no_base64_is_no_key(void **state)
 {
@@ -398,6 +423,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_token_of_another_algorithm_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(a_token_without_its_whole_signature_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_no_base64_is_refused, begin, end),
+		cmocka_unit_test_setup_teardown(a_signature_has_its_length, begin, end),
 		cmocka_unit_test_setup_teardown(a_key_whose_numbers_are_no_base64_is_no_key, begin_without_keys, end),
 		cmocka_unit_test_setup_teardown(a_token_beyond_the_bound_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(exp_must_be_a_time_to_come, begin, end),

@@ -13,7 +13,7 @@ import { Plain, request, upgrade } from './lib/plain.js'
 import { guardDirectory } from './lib/programs.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 
-const HANDSHAKE_MS = 1500
+const HANDSHAKE_MS = 800
 const CLOSE = 'Connection: close'
 
 let database
@@ -23,7 +23,6 @@ let pid
 let token
 let bystander
 let bystanders
-let counted = 0
 
 before(async () => {
   const www = mkdtempSync(join(tmpdir(), 'sync-progress-www.'))
@@ -46,11 +45,9 @@ after(async () => {
   await guard?.release()
 })
 
-// Whatever somebody sent, another one's messages still come.
+// Whatever somebody sent, another one is still served, and hears of everything in the end.
 afterEach(async () => {
-  counted += 1
-  await database.increment(bystanders, 1)
-  await bystander.message(identifierOf(bystanders), ({ processed_count: count }) => count === counted)
+  await bystander.barrier()
   assert.equal(bridge.pid, pid)
 })
 
@@ -260,4 +257,9 @@ test('two hundred slow ones hold up nobody', async () => {
   for (let i = 0; i < 20; i++) assert.equal((await fetch(`${bridge.origin}/healthz`)).status, 200)
   for (const plain of slow) await plain.end()
   assert.ok(await bridge.metric('timed_out_total{stage="request"}') >= 200)
+})
+
+test('who watched all the while is told what changes', async () => {
+  await database.increment(bystanders, 7)
+  await bystander.message(identifierOf(bystanders), ({ processed_count: count }) => count === 7)
 })

@@ -333,6 +333,7 @@ reply_refuse(struct conn *conn, struct lws *wsi, int status, int retry_after_s,
 {
 	struct buf *out = conns_scratch(conn->conns);
 
+	metric_count(METRIC_REQUESTS_REFUSED);
 	begin(out, status);
 	if (retry_after_s)
 		buf_printf(out, "Retry-After: %d\r\n", retry_after_s);

@@ -290,6 +290,20 @@ test('frames and subscriptions beyond their settings, counted', async t => {
   assert.equal(await bridge.metric('refused_total{reason="frame_size"}'), 1)
 })
 
+test('actions and handshakes that are refused are counted', async t => {
+  const bridge = await start(t)
+  const client = await welcomed(t, bridge, await database.token('alice', "scope => '{read}'"))
+  const identifier = identifierOf(await database.session())
+  await client.watch(identifier)
+  client.send({ command: 'message', identifier, data: '{"action":"pause"}' })
+  await client.message(identifier, ({ type, status }) => type === 'error' && status === 403)
+  assert.equal(await bridge.metric('refused_total{reason="action"}'), 1)
+  const refused = await bridge.metric('http_answers_total{class="refused"}')
+  await assert.rejects(RawClient.open(bridge.cable(), { protocols: 'graphql-ws' }), { status: 400 })
+  await assert.rejects(RawClient.open(bridge.cable().replace('/cable', '/cables')), { status: 404 })
+  assert.equal(await bridge.metric('http_answers_total{class="refused"}'), refused + 2)
+})
+
 // -- proxies -----------------------------------------------------------------------
 
 const from = (...addresses) => ({ headers: addresses.map(address => `X-Forwarded-For: ${address}`) })

@@ -39,6 +39,11 @@ sse_jitter_ms(int from_ms, int to_ms)
 
 /* ---- what the hub has to say ---- */
 
+/*
+ * May the hub write a state?  Not after the client was told that the stream is
+ * stale: until it was asked for again, nobody knows whether this client may see
+ * it, and whether it is the newest.
+ */
 static bool
 sse_is_idle(void *client)
 {
@@ -59,6 +64,9 @@ sse_send(void *client, struct buf *frame)
 
 /*
  * The database has answered about this subscription, or something came for it.
+ *
+ * Whoever was told that the stream is stale must hear that it no longer is,
+ * even if nothing has changed meanwhile: then a heartbeat says so.
  */
 static void
 sse_owed(void *client, struct hub_sub *sub)

@@ -11,6 +11,9 @@ const PROGRAM = process.env.BRIDGE ?? fileURLToPath(new URL('../../../bridge/syn
 /** So many bytes it may use. Under a tool that watches memory it uses whatever that needs. */
 export const memoryMax = bytes => (process.env.CHECK_TOOL ? Infinity : bytes)
 
+/** Nor has time; what is waited for still has to come. */
+export const timeMax = ms => (process.env.CHECK_TOOL ? Infinity : ms)
+
 export class Bridge {
   port = 0
   #args

@@ -23,6 +23,9 @@ static const struct route table[] = {
 	{METHOD_POST, "/sessions/:channel/:id/:action", serve, GUARD_CLAIMS, DOOR_PUBLIC},
 };
 
+#define LINES(...)	((const char *const[]) {__VA_ARGS__, NULL})
+#define NO_LINES	((const char *const[]) {NULL})
+
 static struct routes *
 routes_with(const char *const *lines)
 {
@@ -65,7 +68,7 @@ assert_match(struct routes *routes, enum route_method method, const char *path,
 static void
 test_table(void **state)
 {
-	struct routes *routes = routes_with((const char *const[]) {NULL});
+	struct routes *routes = routes_with(NO_LINES);
 
 	assert_match(routes, METHOD_GET, "/healthz", "/healthz", "");
 	assert_match(routes, METHOD_GET, "/events/owner", "/events/owner", "");
@@ -73,9 +76,9 @@ test_table(void **state)
 	assert_match(routes, METHOD_GET, "/events/A/:id", "/events/:channel/:id", "A,:id");
 	assert_match(routes, METHOD_POST, "/sessions/A/7/pause", "/sessions/:channel/:id/:action",
 				 "A,7,pause");
-	for (const char *const *path = (const char *const[])
-		 {"", "healthz", "/", "/healthz/", "//healthz", "/events", "/events/A", "/events/A/", "/events//7",
-		"/events/A/7/", "/a/b/c/d/e/f/g/h/i/j/k/l/m/n", NULL}; *path; path++)
+	for (const char *const *path = LINES("", "healthz", "/", "/healthz/", "//healthz", "/events", "/events/A",
+										 "/events/A/", "/events//7", "/events/A/7/", "/a/b/c/d/e/f/g/h/i/j/k/l/m/n");
+		 *path; path++)
 		assert_match(routes, METHOD_GET, *path, "", "");
 	routes_free(routes);
 }
@@ -83,10 +86,7 @@ test_table(void **state)
 static void
 test_methods_that_there_are(void **state)
 {
-	struct routes *routes = routes_with((const char *const[])
-										{
-											"POST /x/:id -> /sessions/A/:id/cancel", "GET /x/:id -> /events/A/:id", NULL
-										});
+	struct routes *routes = routes_with(LINES("POST /x/:id -> /sessions/A/:id/cancel", "GET /x/:id -> /events/A/:id"));
 	struct route_match match;
 
 	routes_match(routes, METHOD_DELETE, "/x/7", &match);
@@ -103,13 +103,10 @@ test_methods_that_there_are(void **state)
 static void
 test_aliases(void **state)
 {
-	struct routes *routes = routes_with((const char *const[])
-										{
-											"GET /connections/:id/jobs -> /sessions/ConnectionSyncChannel/:id",
-											"get\t/swap/:a/:b   ->  /events/:b/:a",
-											"POST /m/:mesh/cancel -> /sessions/Mesh/:mesh/cancel",
-											"GET / -> /healthz", "GET /events/owner -> /healthz", NULL
-										});
+	struct routes *routes = routes_with(LINES("GET /connections/:id/jobs -> /sessions/ConnectionSyncChannel/:id",
+											  "get\t/swap/:a/:b   ->  /events/:b/:a",
+											  "POST /m/:mesh/cancel -> /sessions/Mesh/:mesh/cancel",
+											  "GET / -> /healthz", "GET /events/owner -> /healthz"));
 
 	assert_match(routes, METHOD_GET, "/connections/7/jobs", "/sessions/:channel/:id",
 				 "ConnectionSyncChannel,7");
@@ -136,10 +133,7 @@ test_bad_aliases(void **state)
 		"GET /x?y -> /healthz", "GET /a/../b -> /healthz", "GET /%41 -> /healthz",
 		"GET /a/b/c/d/e/f/g/h/i/j/k/l/m -> /healthz", "GET /taken/:b -> /healthz"
 	};
-	struct routes *routes = routes_with((const char *const[])
-										{
-											"GET /taken/:a -> /events/A/:a", NULL
-										});
+	struct routes *routes = routes_with(LINES("GET /taken/:a -> /events/A/:a"));
 	char		error[512];
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

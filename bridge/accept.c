@@ -73,7 +73,8 @@ parse_address(const char *where, const char **error)
 	long		port;
 	int			code;
 
-	*error = "it must be of the form ADDRESS:PORT";
+	*error = "it must be of the form ADDRESS:PORT, such as 127.0.0.1:8080, [::1]:8080 or "
+		":8080 for all addresses, with a port of at most 65535";
 	if (colon == NULL || colon[1] == '\0' || (size_t) (colon - where) >= sizeof(host))
 		return NULL;
 	port = strtol(colon + 1, &end, 10);

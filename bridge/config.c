@@ -22,6 +22,7 @@
 #include "settings.h"
 
 #define CONFIG_ENV_PREFIX	"SYNC_PROGRESS_"
+#define HELP_FLAG_WIDTH		32	/* of the longest flag with its value */
 
 struct loader
 {
@@ -381,7 +382,7 @@ config_load(struct config *config, int argc, char **argv, char **envp,
 		return CONFIG_BAD;
 	if (config->listen.count == 0)
 	{
-		snprintf(error, (size_t) error_size, "no address to listen on");
+		snprintf(error, (size_t) error_size, "no address to listen on: set listen, such as 127.0.0.1:8080");
 		return CONFIG_BAD;
 	}
 	return action;
@@ -416,15 +417,15 @@ config_print_help(void)
 
 		flag_name(name, settings[i].key);
 		snprintf(flag, sizeof(flag), "--%s %s", name, settings[i].value_name);
-		printf("  %-28s %s", flag, settings[i].help);
+		printf("  %-*s %s", HELP_FLAG_WIDTH, flag, settings[i].help);
 		if (settings[i].preset[0])
 			printf(" (%s)", settings[i].preset);
 		putchar('\n');
 	}
-	printf("  %-28s %s\n", "--config FILE", "read settings from FILE: key = value, one a line");
-	printf("  %-28s %s\n", "--check-config", "check the settings and leave");
-	printf("  %-28s %s\n", "--version", "print the version and leave");
-	printf("  %-28s %s\n", "--help", "print this and leave");
+	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--config FILE", "read settings from FILE: key = value, one a line");
+	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--check-config", "check the settings and leave");
+	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--version", "print the version and leave");
+	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--help", "print this and leave");
 	printf("\nEvery flag is also a key of the file (max_connections) and a variable\n"
 		   "(SYNC_PROGRESS_MAX_CONNECTIONS; lists by commas).  Flags win over variables,\n"
 		   "those over the file.\n");

@@ -42,13 +42,12 @@ is_callback(const struct request *request)
 }
 
 static int
-refuse_page(struct request *request)
+refuse_page(struct request *request, const char *hint)
 {
 	metric_count(METRIC_REFUSED_ORIGIN);
 	if (log_rate_allows(&identify_rate, "http"))
 		log_info("http", "refused, the page's origin is not allowed");
-	return reply_error(request, 403, "this page may not do that",
-					   "Let allowed_origin name where the page comes from.");
+	return reply_error(request, 403, "this page may not do that", hint);
 }
 
 static int
@@ -100,7 +99,8 @@ identify_open(struct request *request)
 
 	if (request->headers[REQUEST_ORIGIN] ? !request->is_own_page :
 		host && !origin_is_loopback(host))
-		return refuse_page(request);
+		return refuse_page(request, "With auth = none only pages of this machine may, "
+						   "asked for as localhost or 127.0.0.1.");
 	if (request->claims.payload == NULL)
 		request->claims.payload = intern_get(request_bridge(request)->intern,
 											 IDENTIFY_ADMIN_CLAIMS,
@@ -136,7 +136,8 @@ identify(struct request *request)
 		return identify_open(request);
 	if (request->bearer.is_cookie && !request->is_own_page &&
 		(request->headers[REQUEST_ORIGIN] || request->method != METHOD_GET))
-		return refuse_page(request);
+		return refuse_page(request, "With a cookie alone it must come from a page that "
+						   "allowed_origin names. Or send the token as Authorization: Bearer.");
 	switch (auth_check_for(bridge->auth, is_callback(request) ? IDENTIFY_CALLBACK : NULL,
 						   token, strlen(token), time(NULL), &request->claims, &why))
 	{

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "origin.h"
 #include "tls.h"
+#include "www.h"
 
 #define MAIN_SPARE_FDS	256
 
@@ -91,6 +92,8 @@ main(int argc, char **argv)
 		problem = admission_check(&config);
 	if (problem == NULL)
 		problem = http_check(&config);
+	if (problem == NULL)
+		problem = www_check(config.www);
 	if (problem)
 		die(2, "config", "%s", problem);
 	if (!conninfo_parse(&conninfo, config.db, error, sizeof(error)))

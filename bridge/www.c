@@ -44,6 +44,28 @@ struct www
 	struct www_entry entries[WWW_FILES];
 };
 
+/*
+ * Can this be served?  NULL, or what is wrong; nothing is kept open.
+ */
+const char *
+www_check(const char *dir)
+{
+	static char problem[1024];
+	const char *error;
+	struct www *www;
+
+	if (dir[0] == '\0')
+		return NULL;
+	www = www_open(dir, &error);
+	if (www)
+	{
+		www_close(www);
+		return NULL;
+	}
+	snprintf(problem, sizeof(problem), "bad value for www: \"%s\": %s", dir, error);
+	return problem;
+}
+
 struct www *
 www_open(const char *dir, const char **error)
 {

@@ -20,6 +20,7 @@ struct www_file
 	bool		is_html;
 };
 
+const char *www_check(const char *dir);
 struct www *www_open(const char *dir, const char **error) must_check;
 void		www_close(struct www *www);
 void		www_file_drop(struct www_file *file);

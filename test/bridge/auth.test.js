@@ -219,7 +219,7 @@ describe('--auth none', () => {
     ['a bad address', ['--listen', 'nonsense'], /bad value for listen/],
     ['a bad number', ['--max-connections', 'many'], /bad value for max_connections/],
     ['a bad connection string', ['--db', 'nonsense=1'], /bad value for db/],
-    ['a directory that is not there', ['--listen', '127.0.0.1:0', '--www', '/no/such/directory'], /cannot serve www/]
+    ['a directory that is not there', ['--listen', '127.0.0.1:0', '--www', '/no/such/directory'], /bad value for www: "\/no\/such\/directory": No such/]
   ]) {
     test(`does not start with ${what}`, async () => {
       const { status, log } = await Bridge.tries(args)

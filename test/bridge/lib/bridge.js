@@ -33,8 +33,8 @@ export class Bridge {
   }
 
   /** Runs one that is expected to end by itself; its status and what it wrote. */
-  static async tries(args) {
-    const program = new Program(PROGRAM, args)
+  static async tries(args, options = {}) {
+    const program = new Program(PROGRAM, args, options)
     const status = await within(program.ended, `the bridge ends by itself with ${args.join(' ')}`)
     return { status, log: program.log, stdout: program.stdout }
   }

@@ -97,7 +97,7 @@ test('what a watcher is sent is what SQL says: each letter, and each number as i
   assert.deepEqual(numbers(text), numbers(payload))
 })
 
-test('a completed run that is opened late: its last state', async t => {
+test('[000-21] a completed run that is opened late: its last state', async t => {
   const session = await database.session('total_count => 7')
   await database.increment(session, 7)
   await database.complete(session)
@@ -138,7 +138,7 @@ for (const identifier of ['nonsense', '{', '[]', '"SyncStatusChannel"', '{"chann
   })
 }
 
-test('a token that names sessions allows these and no others', async t => {
+test('[000-23] [000-35] a token that names sessions allows these and no others', async t => {
   const named = await database.session()
   const other = await database.session()
   const client = clientOf(t, await database.token('alice', `ARRAY[${named}]`))
@@ -243,7 +243,7 @@ test('[002-02] request_update: the state once more', async t => {
   assert.deepEqual(await client.message(identifier, undefined, { from }), first)
 })
 
-test('three hundred watchers of one run, each on its own connection, all see its end', async t => {
+test('[000-07] three hundred watchers of one run, each on its own connection, all see its end', async t => {
   const session = await database.session('total_count => 100')
   const identifier = identifierOf(session)
   const clients = await Promise.all(Array.from({ length: 300 }, () => rawClient(t)))

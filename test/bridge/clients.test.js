@@ -55,7 +55,7 @@ const eachCable = (what, play) => describe(what, { concurrency: true }, () => {
   }
 })
 
-eachCable('[000-03] subscribes, is confirmed, and sees the state and what follows', async (t, open) => {
+eachCable('[000-03] [002-06] subscribes, is confirmed, and sees the state and what follows', async (t, open) => {
   const session = await database.session(`title => 'Mail', total_count => 100`)
   await database.increment(session, 40)
   const watcher = open().watch(session)
@@ -68,7 +68,7 @@ eachCable('[000-03] subscribes, is confirmed, and sees the state and what follow
   await watcher.states.find(({ status }) => status === 'completed', 'its end')
 })
 
-eachCable('[000-35] is rejected where it may not watch, and watches on elsewhere', async (t, open) => {
+eachCable('[000-35] [002-06] is rejected where it may not watch, and watches on elsewhere', async (t, open) => {
   const client = open()
   const own = client.watch(await database.session())
   await client.watch(await database.session('total_count => 1', 'bob')).event('rejected')
@@ -212,7 +212,7 @@ test('curl: an action by POST', async () => {
 
 // -- all of them -----------------------------------------------------------------
 
-test('[000-05] the bridge is restarted: each comes again by itself, and gets the newest state', async t => {
+test('[000-05] [003-13] the bridge is restarted: each comes again by itself, and gets the newest state', async t => {
   const session = await database.session('total_count => 1000')
   const watchers = Object.values(CABLES).map(open => {
     const client = open(token)

@@ -31,7 +31,7 @@ function clientOf(t, token = alice) {
 
 const start = (kind, args) => database.session(`kind => '${kind}', ${args}`)
 
-test('[002-01] [002-19] a mesh: confirmed, then progress 0, pending; at its end the result', async t => {
+test('[002-01] [002-19] [002-15] a mesh: confirmed, then progress 0, pending; at its end the result', async t => {
   const session = await start('mesh', `source_id => '42', status => 'pending'`)
   const watcher = clientOf(t).watch({ channel: 'MeshProgressChannel', mesh_id: 42 })
   await watcher.event('connected')
@@ -45,7 +45,7 @@ test('[002-01] [002-19] a mesh: confirmed, then progress 0, pending; at its end 
   assert.equal(last.result_url, '/m.glb')
 })
 
-test('[002-04] a batch: completed and failed', async t => {
+test('[002-04] [002-15] a batch: completed and failed', async t => {
   const session = await start('batch', `source_id => 'night', total_count => 4`)
   const watcher = clientOf(t).watch({ channel: 'BatchProgressChannel', batch_id: 'night' })
   await watcher.event('connected')
@@ -55,7 +55,7 @@ test('[002-04] a batch: completed and failed', async t => {
   assert.deepEqual([state.batch_id, state.total, state.progress, state.status], ['night', 4, 75, 'processing'])
 })
 
-test('[003-04] a connection: counts, and what was encountered', async t => {
+test('[003-04] [003-02] [003-05] a connection: counts, and what was encountered', async t => {
   const session = await start('connection', `source_id => 'c0ffee'`)
   const watcher = clientOf(t).watch({ channel: 'ConnectionSyncChannel', id: 'c0ffee' })
   await watcher.event('connected')

@@ -232,7 +232,7 @@ test('connections of one address: one more than allowed is answered 429, of anot
   for (const plain of held) plain.destroy()
 })
 
-test('connections in all: one more is answered 503, and counted', async t => {
+test('[000-22] connections in all: one more is answered 503, and counted', async t => {
   const bridge = await start(t, ['--max-connections', '3'])
   await until(() => bridge.metric('connections'), count => count === 1, 'the connections of the start are gone')
   const held = []

@@ -51,7 +51,7 @@ function assertGrowing(states) {
 }
 
 for (const mode of ['fast', 'immediate']) {
-  test(`[000-05] the database is restarted (${mode}): watchers keep their connection and get the newest state`, async t => {
+  test(`[000-05] [000-21] the database is restarted (${mode}): watchers keep their connection and get the newest state`, async t => {
     const [live, ended, quiet] = [await database.session(), await database.session('total_count => 10'), await database.session()]
     // Or that they are new might be told again, to who is watching by then.
     await database.sql('SELECT sync.sync_progress_flush()')

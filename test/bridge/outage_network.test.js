@@ -66,7 +66,7 @@ async function resolver(dir) {
 }
 
 // Most of each is waiting.
-describe('between the bridge and its database', { concurrency: true }, () => {
+describe('[000-33] between the bridge and its database', { concurrency: true }, () => {
   it('connections that are open but dead, of each kind: found within 15 s, clients keep their pings', async t => {
     const middle = await between(t)
     const bridge = await start(t, middle.conninfo())

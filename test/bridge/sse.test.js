@@ -163,7 +163,7 @@ test('a stream and the cable say the same', async t => {
   }
 })
 
-test('[004-12] /events/owner: what happens to the owner\'s list, and nobody else\'s', async t => {
+test('[004-12] [004-15] /events/owner: what happens to the owner\'s list, and nobody else\'s', async t => {
   const owner = `carla ${Date.now()}`
   const stream = openPath(t, `/events/owner?named=1&token=${await database.token(owner)}`)
   assert.deepEqual(await stream.type('connected'), { type: 'connected' })
@@ -303,7 +303,7 @@ test('the end of a run does not end the stream: a retry of it follows there', as
 })
 
 for (const named of ['', '&named=1']) {
-  test(`who loses the right to watch is told, and not let in again${named && ', with names'}`, async t => {
+  test(`[003-05] who loses the right to watch is told, and not let in again${named && ', with names'}`, async t => {
     const session = await database.session()
     const stream = open(t, session, { query: named })
     await stream.state()
@@ -340,7 +340,7 @@ test('an owner is disconnected by an administrator: only theirs, and whether to 
   await mine.state(counted(1))
 })
 
-test('the bridge stops: streams are closed in order, spread over time, and go on when it is back', async t => {
+test('[003-13] the bridge stops: streams are closed in order, spread over time, and go on when it is back', async t => {
   const other = await Bridge.start(database.conninfo())
   await other.ready()
   const session = await database.session()
@@ -358,7 +358,7 @@ test('the bridge stops: streams are closed in order, spread over time, and go on
   await open(t, session, { at: other, headers: { 'Last-Event-ID': streams[0].lastId } }).state(counted(2))
 })
 
-test('streams are counted while they are there', async t => {
+test('[000-36] streams are counted while they are there', async t => {
   const before = await metric('stream_clients')
   const stream = open(t, await database.session())
   await stream.state()

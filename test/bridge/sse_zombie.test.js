@@ -76,7 +76,7 @@ const ENDS = {
 
 for (const [kind, bridgeOf] of [['plain', () => plain], ['TLS', () => secure]]) {
   for (const [what, end] of Object.entries(ENDS)) {
-    test(`${kind}: ${what} is gone at once`, async t => {
+    test(`[003-12] ${kind}: ${what} is gone at once`, async t => {
       const bridge = bridgeOf()
       const others = await until(() => connections(bridge), count => count === 0, 'those before are gone')
       const streams = Array.from({ length: STREAMS }, () => open(t, bridge))

@@ -44,7 +44,7 @@ const notify = payload => database.sql(`SELECT pg_notify('sync_progress', $forge
 
 const MICROSECONDS_2100 = 4_102_444_800_000_000
 
-test('notifications that somebody else sends: their data is never sent on', async t => {
+test('[002-16] notifications that somebody else sends: their data is never sent on', async t => {
   const session = await database.session()
   const identifier = identifierOf(session)
   const client = await open(t)

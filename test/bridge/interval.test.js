@@ -48,7 +48,8 @@ test('min_interval_ms: fewer states, the newest each time, and the last one', as
   const frames = client.frames.all.filter(({ identifier, message }) => identifier === few && message)
   const seconds = (frames.at(-1).at - frames[0].at) / 1000
   t.diagnostic(`of ${client.messages(all).length} states, ${frames.length} in ${seconds.toFixed(1)} s`)
-  assert.ok(frames.length <= seconds / 0.5 + 2, `${frames.length} in ${seconds} s`)
+  // one more for each end, and some in case that this process was late to look at the first
+  assert.ok(frames.length <= seconds / 0.5 + 4, `${frames.length} in ${seconds} s`)
   assert.ok(frames.length >= 4 && frames.length < client.messages(all).length)
   for (let i = 1; i < frames.length; i++) assert.ok(frames[i].message.version > frames[i - 1].message.version)
 })

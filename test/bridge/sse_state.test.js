@@ -104,7 +104,7 @@ test('[003-12] the database goes away and comes back: stale once, then only what
 
   await database.stop('immediate')
   for (const stream of [named, ...Object.values(streams)]) await stream.type('stale')
-  assert.equal(named.blocks.all.at(-1).event, 'stale')
+  assert.equal(named.blocks.all.find(({ json }) => json?.type === 'stale').event, 'stale')
   // proxies are kept from cutting the line, without a message
   const said = streams.changed.messages.all.length
   await streams.changed.blocks.find(({ comments }) => comments.length > 0, 'a comment')
@@ -112,7 +112,7 @@ test('[003-12] the database goes away and comes back: stale once, then only what
   const asked = performance.now()
   const late = open(t, changed)
   assert.equal(await late.statusCode(), 200)
-  assert.ok(performance.now() - asked < 3_000)
+  assert.ok(performance.now() - asked < 5_000, 'it is not asked to wait for the database')
   assert.deepEqual(await late.type('stale'), late.messages.all[0])
   const never = open(t, 999_999)
   assert.equal(await never.statusCode(), 200)

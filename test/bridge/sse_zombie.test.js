@@ -15,6 +15,9 @@ import { until } from './lib/recorder.js'
 const STREAMS = 10
 const TICKS_PER_SECOND = 100
 
+/** Before anything else could have ended them: a heartbeat, keepalive, a timeout. */
+const AT_ONCE = 5_000
+
 let certificate
 let database
 let plain
@@ -59,10 +62,19 @@ function cpu(pid) {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-async function cpuDuring(bridge, ms) {
-  const before = cpu(bridge.pid)
-  await new Promise(resolve => setTimeout(resolve, ms))
-  return (cpu(bridge.pid) - before) / ms * 1_000
+/**
+ * The share of a processor that it uses while nothing happens.  What turns in
+ * vain never stops, so the least of three counts: on a machine that does other
+ * work, too, a wink may be booked to whom it does not belong.
+ */
+async function cpuAtRest(bridge, ms) {
+  let least = Infinity
+  for (let i = 0; i < 3 && least > 0.01; i++) {
+    const [before, began] = [cpu(bridge.pid), performance.now()]
+    await new Promise(resolve => setTimeout(resolve, ms))
+    least = Math.min(least, (cpu(bridge.pid) - before) * 1_000 / (performance.now() - began))
+  }
+  return least
 }
 
 const ENDS = {
@@ -83,7 +95,7 @@ for (const [kind, bridgeOf] of [['plain', () => plain], ['TLS', () => secure]]) 
       await Promise.all(streams.map(stream => stream.state()))
       assert.equal(await metrics(bridge, 'stream_clients'), STREAMS)
       for (const stream of streams) end(stream)
-      await until(() => connections(bridge), count => count === others, 'all are gone', 2_000)
+      await until(() => connections(bridge), count => count === others, 'all are gone', AT_ONCE)
       assert.equal(await metrics(bridge, 'stream_clients'), 0)
     })
   }
@@ -107,7 +119,7 @@ for (const [kind, bridgeOf] of [['plain', () => plain], ['TLS', () => secure]]) 
     const refused = open(t, bridge, { of: 999_999 })
     await until(() => connections(bridge), count => count >= STREAMS + 1, 'all have come')
     for (const stream of [...streams, refused]) stream.close()
-    await until(() => connections(bridge), count => count === 0, 'all are gone', 2_000)
+    await until(() => connections(bridge), count => count === 0, 'all are gone', AT_ONCE)
     blocker.stdin.end('ROLLBACK;\n')
     await blocker.ended
     await open(t, bridge).state()
@@ -117,11 +129,11 @@ for (const [kind, bridgeOf] of [['plain', () => plain], ['TLS', () => secure]]) 
   test(`${kind}: at most 1 % of a processor, with streams open and after all that has gone`, { skip }, async t => {
     const bridge = bridgeOf()
     await until(() => connections(bridge), count => count === 0, 'those before are gone')
-    assert.ok(await cpuDuring(bridge, 2_000) <= 0.01, 'after all have gone')
+    assert.ok(await cpuAtRest(bridge, 2_000) <= 0.01, 'after all have gone')
     const streams = Array.from({ length: 50 }, () => open(t, bridge))
     await Promise.all(streams.map(stream => stream.state()))
     await within(until(() => database.sql(`SELECT count(*) FROM pg_stat_activity WHERE usename = 'bridge' AND state = 'active'`), count => count === '0', 'the bridge rests'), 'it rests')
-    const share = await cpuDuring(bridge, 3_000)
+    const share = await cpuAtRest(bridge, 3_000)
     assert.ok(share <= 0.01, `${share * 100} %`)
     assert.ok(streams.every(stream => stream.messages.all.length >= 2))
   })

@@ -81,8 +81,7 @@ test('a hint leads to the table: what it says there is sent, though the worker h
   const identifier = identifierOf(session)
   const client = await open(t)
   await client.watch(identifier)
-  const worker = Number(await database.sql('SELECT worker_pid FROM sync.pg_stat_sync_progress'))
-  signalProcess(worker, 'SIGSTOP')
+  const worker = await database.freezeWorker()
   t.after(() => signalProcess(worker, 'SIGCONT'))
   await database.sql(`UPDATE sync.sync_sessions SET processed_count = 77 WHERE id = ${session}`)
   assert.ok(!client.messages(identifier).some(counted(77)))
@@ -281,7 +280,8 @@ test('a client that does not read holds up nobody, and wakes to the newest state
   }
   const sent = quick.messages(identifier).length
   const bytes = quick.frames.all.reduce((sum, { text }) => sum + text.length, 0)
-  assert.ok(slowest < 1_000, `the quick one waited ${slowest.toFixed(0)} ms`)
+  // if it had to wait for the slow one, it would wait for ever
+  assert.ok(slowest < 5_000, `the quick one waited ${slowest.toFixed(0)} ms`)
   slow.socket.resume()
   await slow.message(identifier, counted(told))
   const states = slow.messages(identifier)

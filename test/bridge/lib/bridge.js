@@ -79,7 +79,8 @@ export class Bridge {
 
   /** Waits until it says that watchers can be served, or that they cannot. */
   ready(status = 200) {
-    return until(async () => (await fetch(`${this.origin}/readyz`)).status, answer => answer === status, `/readyz answers ${status}`)
+    // a connection that is kept could be reused just when the bridge gives it up
+    return until(async () => (await fetch(`${this.origin}/readyz`, { headers: { connection: 'close' } })).status, answer => answer === status, `/readyz answers ${status}`)
   }
 
   /** Ends it; its exit status, or the signal's name. */

@@ -113,6 +113,23 @@ export class Database {
     }
   }
 
+  /**
+   * Stops the extension's worker while it holds nothing that others would wait
+   * for, as it does amid a fold; its process id: SIGCONT lets it go on.
+   */
+  freezeWorker() {
+    const rests = `SELECT pid FROM sync.pg_stat_sync_progress JOIN pg_stat_activity ON pid = worker_pid WHERE xact_start IS NULL`
+    return until(async () => {
+      await this.sql('SELECT sync.sync_progress_flush()')
+      const pid = Number(await this.sql(rests))
+      if (!pid) return null
+      signalProcess(pid, 'SIGSTOP')
+      if (Number(await this.sql(rests)) === pid) return pid
+      signalProcess(pid, 'SIGCONT')
+      return null
+    }, pid => pid !== null, 'the worker is stopped')
+  }
+
   conninfo(user = 'bridge', database = 'app') {
     return `host=${this.#socketDir} user=${user} dbname=${database}`
   }

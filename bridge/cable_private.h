@@ -58,8 +58,11 @@ struct cable
 };
 
 
-/* How long a client that was told to go may take. */
-#define CABLE_CLOSE_MS		5000
+/*
+ * How long a client that was told to go may take.  libwebsockets gives it five
+ * seconds by its own timer, and would count nobody.
+ */
+#define CABLE_CLOSE_MS		4000
 
 /* cable.c */
 void		cable_welcome(struct cable *cable);

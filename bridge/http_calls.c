@@ -123,7 +123,8 @@ check_body(struct request *request, bool optional, int *result)
 	is_object = json_is_object(root);
 	json_decref(root);
 	if (!is_object)
-		*result = reply_error(request, 422, "the body is not a JSON object", NULL);
+		*result = reply_error(request, 422, "the body is not a JSON object",
+							  "Send one, such as {\"message\":\"halfway\"}, in UTF-8.");
 	return is_object;
 }
 
@@ -203,7 +204,8 @@ ask_sessions(struct request *request, const char *channel, const char *id)
 	if (channel)
 	{
 		if (!request_is_text(channel) || !request_is_text(id))
-			return reply_error(request, 422, "channel and id are not UTF-8", NULL);
+			return reply_error(request, 422, "channel and id are not UTF-8",
+							   "Percent-encode them as UTF-8.");
 		buf_printf(&stream, "%s:%s", channel, id);
 	}
 	work = work_create(request, answer_sessions);

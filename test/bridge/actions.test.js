@@ -98,6 +98,7 @@ test('bad input: a refusal that says what to do', async () => {
     const answer = await act(session, action, body)
     assert.equal(answer.status, status, `${action} ${body}: ${answer.text}`)
     assert.match(answer.json.error, pattern)
+    assert.match(answer.json.hint, /\S+ \S+/, `${action} ${body}: ${answer.text}`)
   }
   assert.equal((await act(session, 'pause', 'message=x', { headers: { 'Content-Type': 'application/x-www-form-urlencoded' } })).status, 415)
   assert.equal((await act(session, 'pause', '{}', { headers: { 'Content-Type': 'text/plain' } })).status, 415)

@@ -92,7 +92,7 @@ test('bad reports: 413, 415, 422, each says what is wrong, and changes nothing',
   ]) {
     const answer = await report(token, body)
     assert.equal(answer.status, status, `${JSON.stringify(body).slice(0, 80)}: ${answer.text}`)
-    assert.equal(typeof answer.json.error, 'string')
+    for (const text of [answer.json.error, answer.json.hint]) assert.match(text ?? '', /\S+ \S+/, answer.text)
   }
   assert.equal((await report(token, '{}', { headers: { 'X-Callback-Token': token, 'Content-Type': 'text/plain' } })).status, 415)
   assert.equal((await database.row(session)).status, 'processing')

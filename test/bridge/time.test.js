@@ -24,11 +24,13 @@ const MANY = process.env.CHECK_TOOL ? 2000 : 20_000
 let database
 let bridge
 let guard
+let www
 
 before(async () => {
-  const www = mkdtempSync(join(tmpdir(), 'sync-progress-www.'))
+  www = mkdtempSync(join(tmpdir(), 'sync-progress-www.'))
   guard = guardDirectory(www)
   writeFileSync(join(www, 'large.css'), '/* large */\n'.repeat(300_000))
+  writeFileSync(join(www, 'medium.css'), '/* medium */\n'.repeat(22_000))
   database = await Database.start()
   bridge = await Bridge.start(database.conninfo(), ['--www', www, '--send-buffer-bytes', '4096',
     '--handshake-timeout-ms', String(SHORT), '--reply-timeout-ms', String(SHORT), '--keepalive-timeout-ms', String(SHORT), '--stalled-timeout-ms', String(SHORT)])
@@ -75,14 +77,28 @@ test('a connection that is kept, and then used by half', async t => {
 })
 
 test('a reader that stops in the middle of an answer', async t => {
+  // where the kernel does not give it up first
+  const patient = await Bridge.start(database.conninfo(), ['--www', www, '--send-buffer-bytes', '4096', '--reply-timeout-ms', String(SHORT)])
+  t.after(() => patient.stop())
+  const plain = await Plain.open(patient)
+  t.after(() => plain.destroy())
+  plain.socket.pause()
+  plain.send(request('/medium.css'))
+  const started = performance.now()
+  await until(() => patient.metric('timed_out_total{stage="reply"}'), count => count === 1, 'it is given up')
+  // a second, and one more for each 64 kB of it
+  const took = performance.now() - started
+  assert.ok(took > 4 * SHORT - 200 && took < 6 * SHORT + LEEWAY, `${took} ms`)
+})
+
+test('a reader that stops is given up by the kernel too, when it has taken nothing for so long', async t => {
+  const connections = await bridge.metric('connections')
   const plain = await Plain.open(bridge)
   t.after(() => plain.destroy())
   plain.socket.pause()
-  const [reply, connections] = [await timedOut('reply'), await bridge.metric('connections')]
   plain.send(request('/large.css'))
-  // by the deadline, or by the kernel that has offered the rest in vain
-  await until(() => bridge.metric('connections'), count => count < connections, 'it is given up')
-  assert.ok(await timedOut('reply') >= reply)
+  await until(() => bridge.metric('connections'), count => count === connections + 1, 'it is there')
+  await until(() => bridge.metric('connections'), count => count === connections, 'it is given up')
 })
 
 test('a WebSocket whose reader stops is given up when it has taken nothing for so long', async t => {
@@ -102,9 +118,13 @@ test('a WebSocket whose reader stops is given up when it has taken nothing for s
 test('a WebSocket that is told to go and does not', async t => {
   const plain = await Plain.open(bridge)
   t.after(() => plain.destroy())
+  const before = await timedOut('close')
   plain.send(upgrade('bad'))
   await plain.match(/"reason":"unauthorized"/)
-  await plain.end(10_000)
+  const told = performance.now()
+  await plain.end(4 * SHORT + LEEWAY)
+  assert.ok(performance.now() - told > 4 * SHORT - 500)
+  assert.equal(await timedOut('close'), before + 1)
 })
 
 test('a cable that is idle stays, and keepalive asks whether its client lives', async t => {

@@ -17,6 +17,10 @@
  * That also finds what was revoked meanwhile, which reading the states alone
  * would not.
  *
+ * A stream whose run has just ended has a version but no state yet: its last
+ * one follows as a notification, for which its watchers wait.  What has no state
+ * ever (an owner's list) has version 0.
+ *
  * A batch that fails is asked again in halves, so that one bad row or one slow
  * payload function delays nobody else for long; a single one that fails is
  * asked again later, as is one the database calls unavailable.
@@ -318,7 +322,7 @@ ask_allow(struct ask_batch *batch, struct hub_sub *sub, const struct ask_row *ro
 	 * did.
 	 */
 	if (is_new && ((kept && kept->event_seq > batch->begin_seq) ||
-				   (!is_complete && row->payload == NULL)))
+				   (!is_complete && row->payload == NULL && row->version == 0)))
 		sub->owes_reload = true;
 	sub->ask_attempts = 0;
 	if (sub->ask_resend)
@@ -357,6 +361,8 @@ ask_apply_state(struct ask_batch *batch, const struct ask_row *row)
 		hub_state(hub, row->stream, row->version, row->final, payload);
 		msg_drop(payload);
 	}
+	else if (row->version > 0)
+		hub_await(hub, row->stream);
 }
 
 static void

@@ -32,7 +32,7 @@ struct ask_row
 	int			ord;			/* 1-based; 0 for a snapshot */
 	const char *stream;
 	int64_t		version;
-	const char *payload;		/* NULL: none */
+	const char *payload;		/* NULL: none, or (version > 0) not yet */
 	size_t		payload_len;
 	bool		final;
 	const char *greeting;		/* of a subscribe; NULL: none */

@@ -308,8 +308,9 @@ write_on(struct conn *conn)
 		case CONN_STREAM:
 			return sse_writeable(conn);
 		case CONN_WAIT:
-			/* Nobody writes yet: see conn_watch_input(). */
-			return -1;
+			/* Who has nothing to write: see conn_watch_input(). */
+			return request_of(conn) && request_of(conn)->resume ?
+				request_of(conn)->resume(request_of(conn)) : -1;
 		default:
 			return 0;
 	}

@@ -264,7 +264,9 @@ hub_sub_offer(struct hub_sub *sub, const char *stream, const struct hub_news *ne
 void
 hub_sub_missed(struct hub_sub *sub)
 {
-	if (sub->group && (sub->group->stream->payload == NULL || sub->group->stream->ring))
+	const struct hub_stream *stream = sub->group ? sub->group->stream : NULL;
+
+	if (stream && (stream->ring || (stream->payload == NULL && !stream->is_awaited)))
 		sub->owes_reload = true;
 }
 

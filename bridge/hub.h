@@ -108,6 +108,8 @@ void		hub_take(struct hub *hub, const struct event *event, bool is_trusted);
 void		hub_flush(struct hub *hub);
 void		hub_state(struct hub *hub, const char *stream, int64_t version,
 					  bool final, struct msg *payload);
+void		hub_await(struct hub *hub, const char *stream);
+bool		hub_sub_awaits(const struct hub_sub *sub);
 bool		hub_attach(struct hub *hub, struct hub_sub *sub, const char *stream);
 void		hub_detach(struct hub *hub, struct hub_sub *sub);
 void		hub_sub_missed(struct hub_sub *sub);

@@ -102,6 +102,24 @@ hub_state(struct hub *hub, const char *name, int64_t version, bool final,
 		hub_tell(hub, stream);
 }
 
+/* The stream has a state, which will be notified. */
+void
+hub_await(struct hub *hub, const char *name)
+{
+	struct hub_stream *stream = hub_find(hub, name);
+
+	if (stream)
+		stream->is_awaited = true;
+}
+
+/* Does the stream have a state, which is not known yet? */
+bool
+hub_sub_awaits(const struct hub_sub *sub)
+{
+	return sub->group && sub->group->stream->payload == NULL &&
+		sub->group->stream->is_awaited;
+}
+
 /* Likewise, as it was notified; it is told later. */
 void
 hub_put_news(struct hub *hub, struct hub_stream *stream, const struct event *event)

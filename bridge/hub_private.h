@@ -31,6 +31,7 @@ struct hub_stream
 	int64_t		version;
 	bool		final;
 	struct msg *payload;		/* NULL: none known yet */
+	bool		is_awaited;		/* there is one, and it will be notified */
 	struct ring *ring;			/* NULL: no event came yet */
 	void	   *group_tree;
 	struct hub_group *groups;

@@ -306,6 +306,18 @@ request_wait(struct request *request, int64_t at_most_ms, void *work,
 	conn_set_deadline(conn, at_most_ms);
 }
 
+/*
+ * What it waits for is there.  resume() answers it as soon as libwebsockets says
+ * that it may be written to, for where nothing may be freed now.  It returns
+ * what that is to return.
+ */
+void
+request_resume(struct request *request, int (*resume) (struct request *request))
+{
+	request->resume = resume;
+	conn_want_write(request->conn);
+}
+
 static int64_t
 request_due_ms(const void *client)
 {
@@ -323,8 +335,8 @@ request_on_deadline(void *client)
 		return false;
 	if (request->route->guard == GUARD_STREAM)
 		return request->route->serve(request) == 0;
-	reply_busy(request, 503, 2, "the database did not answer in time",
-			   "Try again in a moment.");
+	reply_busy(request, 503, 2, request->late ? request->late :
+			   "the database did not answer in time", "Try again in a moment.");
 	return true;
 }
 

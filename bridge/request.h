@@ -62,6 +62,8 @@ struct request
 	/* Whatever answers it later, and how that is made to forget it. */
 	void	   *work;
 	void		(*work_free) (void *work);
+	int			(*resume) (struct request *request);	/* NULL: not yet */
+	const char *late;			/* what to say if it is not answered in time */
 };
 
 /* request.c */
@@ -76,6 +78,8 @@ bool		request_identifier(const struct request *request, struct buf *out)
 struct bridge *request_bridge(const struct request *request);
 void		request_wait(struct request *request, int64_t at_most_ms, void *work,
 						 void (*work_free) (void *work));
+void		request_resume(struct request *request,
+						   int (*resume) (struct request *request));
 void		request_take(struct request *request);
 void		request_give_back(struct request *request);
 

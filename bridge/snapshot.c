@@ -6,6 +6,9 @@
  * the same batch as everybody's subscribes, has the same rights, and is never
  * older than what a watcher of the stream was sent.  Who polls sends the version it
  * has as If-None-Match, and is told 304 while there is nothing newer.
+ *
+ * The last state of a run that has just ended may not be there yet.  It is waited
+ * for: who polls stops at the one that says that the run has ended.
  */
 #include "snapshot.h"
 
@@ -25,26 +28,64 @@
 #include "who.h"
 
 #define SNAPSHOT_WAIT_MS	8000
+#define SNAPSHOT_END_MS		2000	/* for the state of a run that has ended */
 
 struct snapshot
 {
 	struct hub_sub sub;			/* the first member */
 	struct request *request;
+	bool		is_awaiting;	/* a notification */
+	struct buf	state;			/* that has come */
 };
 
+static int
+send_state(struct request *request, const struct buf *state)
+{
+	const struct snapshot *snapshot = request->work;
+	const char *known = request->headers[REQUEST_IF_NONE_MATCH];
+	char		etag[32];
+	struct reply reply = {.status = 200, .type = "application/json", .etag = etag};
+
+	snprintf(etag, sizeof(etag), "\"%" PRId64 "\"", snapshot->sub.sent_version);
+	if (known && reply_has_etag(known, etag))
+		reply.status = 304;
+	else
+		reply.body = msg_create(state->data, state->len);
+	return reply_send(request, &reply);
+}
+
+/* ---- what is notified ---- */
+
+/* It is written when it is asked for, and to who awaits a notification. */
 static bool
 is_idle(void *client)
 {
-	(void) client;
-	return false;				/* it is written only when it is asked for */
+	const struct snapshot *snapshot = ((struct request *) client)->work;
+
+	return snapshot->is_awaiting;
 }
 
-static void
-send_nothing(void *client, struct buf *frame)
+static int
+answer_awaited(struct request *request)
 {
-	(void) client;
-	(void) frame;
+	struct snapshot *snapshot = request->work;
+
+	return send_state(request, &snapshot->state);
 }
+
+/* The answer frees the subscription, for which this is not the moment. */
+static void
+keep_state(void *client, struct buf *frame)
+{
+	struct request *request = client;
+	struct snapshot *snapshot = request->work;
+
+	snapshot->is_awaiting = false;
+	buf_add(&snapshot->state, frame->data, frame->len);
+	request_resume(request, answer_awaited);
+}
+
+/* ---- what is asked for ---- */
 
 static void
 write_state(struct buf *out, const struct istr *identifier, const struct hub_news *news)
@@ -76,27 +117,29 @@ static void
 on_owed(void *client, struct hub_sub *sub)
 {
 	struct request *request = client;
+	struct snapshot *snapshot = request->work;
 	struct buf	body = {0};
 	enum hub_next next;
-	char		etag[32];
-	const char *known = request->headers[REQUEST_IF_NONE_MATCH];
-	struct reply reply = {.status = 200, .type = "application/json", .etag = etag};
 
 	if (sub->is_doubted)
 		return;					/* it is being asked about again */
 	next = hub_sub_next(sub, &body);
-	if (next == HUB_FRAME)
+	if (next == HUB_FRAME && sub->sent_version == 0)
 		next = hub_sub_next(sub, &body);	/* the first was the confirmation */
 	if (next == HUB_FRAME)
+		(void) send_state(request, &body);
+	else if (next == HUB_LAST_FRAME)
+		(void) reply_not_found(request);
+	else if (request->resume)
+		;						/* it is about to be answered */
+	else if (hub_sub_awaits(sub))
 	{
-		snprintf(etag, sizeof(etag), "\"%" PRId64 "\"", sub->sent_version);
-		if (known && reply_has_etag(known, etag))
-			reply.status = 304;
-		else
-			reply.body = msg_create(body.data, body.len);
-		(void) reply_send(request, &reply);
+		if (!snapshot->is_awaiting)
+			conn_set_deadline(request->conn, SNAPSHOT_END_MS);
+		snapshot->is_awaiting = true;
+		request->late = "the run has ended, and its last state is not there yet";
 	}
-	else if (next == HUB_LAST_FRAME || sub->is_confirmed)
+	else if (sub->is_confirmed)
 		(void) reply_not_found(request);
 	buf_free(&body);
 }
@@ -112,7 +155,7 @@ on_refused(void *client, const struct hub_sub *sub)
 
 static const struct hub_transport transport = {
 	.is_idle = is_idle,
-	.send = send_nothing,
+	.send = keep_state,
 	.owed = on_owed,
 	.refused = on_refused,
 	.state = write_state,
@@ -130,6 +173,7 @@ snapshot_free(void *work)
 	hub_detach(bridge->hub, &snapshot->sub);
 	intern_drop(snapshot->sub.identifier);
 	intern_drop(snapshot->sub.claims);
+	buf_free(&snapshot->state);
 	free(snapshot);
 }
 

@@ -251,7 +251,7 @@ list_unflushed(SpDatabase *database, int *ndue)
 		due[*ndue].slot = sums[first].cell->slot;
 		due[*ndue].sums = &sums[first];
 		due[*ndue].nsums = last - first;
-		due[*ndue].summed = due[*ndue].quiet = true;
+		due[*ndue].summed = due[*ndue].quiet = due[*ndue].at_exit = true;
 		(*ndue)++;
 	}
 	return due;

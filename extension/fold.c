@@ -7,6 +7,13 @@
  * delete the ledger's rows, compose the messages.  So whoever looks sees each
  * increment exactly once, in the ledger or in the table.
  *
+ * The end of a run is told with everything that was counted before it, for
+ * watchers stop at it.  The rows were read before the session was locked, so a
+ * run may have ended in between, with counts that are not among them.  If the end
+ * was read, which is a touch, so was all before it; else the session waits for the
+ * next turn, once.  Until that touch is folded nobody is shown the run as ended
+ * (ending.c).
+ *
  * Runs in the worker, as the tables' owner, restricted.
  */
 #include "postgres.h"
@@ -94,6 +101,30 @@ fold_session(Fold *fold, SpHeldSession *session, SpCounts *counts, SpHeldAccount
 	return true;
 }
 
+/*
+ * Whether the session's run has ended since its rows were read, as far as is
+ * known.  True in one turn only: what the next one reads has all that the end is
+ * to be told with.  Without a slot nothing remembers that, so it is told at once,
+ * and what is missing after it.
+ */
+static bool
+is_ending(const SpHeldSession *session)
+{
+	const SpDue *due = session->due;
+
+	if (!due->ended || due->at_exit || due->slot == NULL || due->slot->end_seen)
+		return false;
+	/* cells were read before the ledger: its touch says nothing of them */
+	if (due->slot->first_cell >= 0)
+		return true;
+	for (int i = 0; i < due->nrows; i++)
+	{
+		if (sp_ledger_is_end(&due->rows[i]))
+			return false;
+	}
+	return true;
+}
+
 /* Deletes the sessions whose rows in a tracked table are gone. */
 static void
 delete_gone(Fold *fold)
@@ -154,6 +185,12 @@ fold_range(void *state, int first, int count)
 
 		if (due->outcome == SP_OUTCOME_LOCKED)
 			continue;
+		due->ended = sessions[i].status >= SP_STATUS_COMPLETED;
+		if (is_ending(&sessions[i]))
+		{
+			due->outcome = SP_OUTCOME_ENDING;
+			continue;
+		}
 
 		/*
 		 * no two alike, in the order of ids: runs of one source share a

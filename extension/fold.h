@@ -23,11 +23,13 @@ typedef enum SpOutcome
 	SP_OUTCOME_FLUSHED,			/* folded, and not told: see quiet */
 	SP_OUTCOME_PUT_OFF,			/* folded, its payload not tried before
 								 * retry_at */
+	SP_OUTCOME_ENDING,			/* left to the next turn: see fold.c */
 } SpOutcome;
 
 /* Whether the fold was done, or found nothing to do. */
 #define sp_outcome_is_folded(outcome) \
-	((outcome) != SP_OUTCOME_LOCKED && (outcome) != SP_OUTCOME_FAILED && (outcome) != SP_OUTCOME_UNKNOWN)
+	((outcome) != SP_OUTCOME_LOCKED && (outcome) != SP_OUTCOME_FAILED && (outcome) != SP_OUTCOME_UNKNOWN && \
+	 (outcome) != SP_OUTCOME_ENDING)
 
 /* A session whose turn it is. */
 typedef struct SpDue
@@ -40,6 +42,7 @@ typedef struct SpDue
 	TimestampTz since;			/* when it became due */
 	bool		discard;		/* deleted, or unknown for long: its rows go */
 	bool		quiet;			/* to be flushed, but not its turn to be told */
+	bool		at_exit;		/* the worker ends: there is no later turn */
 
 	const SpRow *rows;			/* its rows, in the order of sp_net_compare() */
 	int			nrows;
@@ -47,6 +50,7 @@ typedef struct SpDue
 	SpOutcome	outcome;
 	bool		progressed;		/* rows other than touches */
 	bool		restatus;		/* the fold changed its status */
+	bool		ended;			/* the run had, when its row was locked */
 	bool		gone;			/* the fold deleted it */
 	SpEtaScore	score;			/* of its estimates, if it saw it completed */
 	SpCellSum  *sums;			/* of its cells, read before the ledger */

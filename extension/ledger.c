@@ -26,11 +26,7 @@
  * waits for the next one, or of two rows that were written one after the other
  * (under a row lock, say) it could see the second without the first.
  *
- * Space.  When the current heap is large, writers are sent to an empty one; a
- * heap that is dead to every snapshot is truncated, under a lock that is taken
- * only if it is free.  No lock is waited for here but by writers for each
- * other's heap extension.  With no empty heap the current one grows: that
- * costs space, not time.
+ * Which heap is current, and when one is emptied, is in ring.c.
  */
 #include "postgres.h"
 
@@ -39,19 +35,15 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/storage.h"
 #include "compat.h"
 #include "ledger.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-#define ROTATE_BLOCKS	512		/* 4 MB: then writers move on to an empty heap */
 
 /* Columns of a ledger heap, in the order of the extension's script. */
 enum
@@ -187,16 +179,26 @@ append(SpRows *result, Relation rel, HeapTuple tuple, int heap)
 	result->heaps |= 1u << heap;
 }
 
+/* What a row says, without reading all of it. */
+static char
+get_op(Relation rel, HeapTuple tuple)
+{
+	bool		isnull;
+
+	return DatumGetChar(heap_getattr(tuple, LEDGER_OP + 1, RelationGetDescr(rel), &isnull));
+}
+
 /*
- * Read one block: append the rows that the snapshot sees (NULL: none).  With
- * "dead", only those that nobody is deleting; *dead gets whether every row in
- * the block is dead to all snapshots from now on.
+ * Read one block: append the rows that the snapshot sees (NULL: none), of one
+ * session (0: all) and of one op (0: any).  With "dead", only those that nobody
+ * is deleting; *dead gets whether every row in the block is dead to all snapshots
+ * from now on.
  *
  * Done by hand, not by a table scan, which in SERIALIZABLE would lock the
  * whole heap against the increments of others.
  */
 static void
-read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 session, SpRows *result, bool *dead)
+read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 session, char op, SpRows *result, bool *dead)
 {
 	Buffer		buffer = ReadBuffer(rel, block);
 	Page		page;
@@ -226,6 +228,7 @@ read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 s
 			if (state != HEAPTUPLE_DEAD && state != HEAPTUPLE_RECENTLY_DEAD)
 				*dead = false;
 		}
+		wanted = wanted && (op == 0 || get_op(rel, &tuple) == op);
 		if (wanted && HeapTupleSatisfiesVisibility(&tuple, snapshot, buffer))
 		{
 			append(result, rel, &tuple, heap);
@@ -238,12 +241,12 @@ read_block(Relation rel, int heap, BlockNumber block, Snapshot snapshot, int64 s
 
 /*
  * Append the rows that the snapshot sees: all, or with session <> 0 those of
- * one.  Locks are kept to the end of the transaction, so that no heap is
- * truncated under the snapshot.
+ * one, with op <> 0 those that say this.  Locks are kept to the end of the
+ * transaction, so that no heap is truncated under the snapshot.
  */
 void
 sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot snapshot,
-					   int64 session, SpRows *result)
+					   int64 session, char op, SpRows *result)
 {
 	for (int heap = 0; heap < SP_HEAPS; heap++)
 	{
@@ -266,7 +269,7 @@ sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot 
 		for (BlockNumber block = from; block < blocks; block++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			read_block(rel, heap, block, snapshot, session, result, NULL);
+			read_block(rel, heap, block, snapshot, session, op, result, NULL);
 		}
 		table_close(rel, NoLock);
 	}
@@ -302,7 +305,7 @@ raise_mark(SpDatabase *database, int heap, Relation rel, BlockNumber from, Block
 	{
 		bool		dead;
 
-		read_block(rel, heap, block, NULL, 0, NULL, &dead);
+		read_block(rel, heap, block, NULL, 0, 0, NULL, &dead);
 		if (!dead)
 		{
 			lower_mark(database, heap, block);
@@ -344,7 +347,7 @@ sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 
 		{
 			bool		dead;
 
-			read_block(rel, heap, block, snapshot, 0, result, &dead);
+			read_block(rel, heap, block, snapshot, 0, 0, result, &dead);
 			if (dead && dead_to == block)
 				dead_to = block + 1;
 		}
@@ -427,73 +430,4 @@ sp_ledger_delete(const SpCatalog *catalog, SpDatabase *database, const SpRow *ro
 	}
 	if (rel != NULL)
 		table_close(rel, NoLock);
-}
-
-/* Truncates a heap that no snapshot needs, if nobody holds a lock on it. */
-static void
-truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
-{
-	Relation	rel;
-	TransactionId fold;
-
-	if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessExclusiveLock))
-		return;
-	rel = table_open(catalog->ledger[heap], NoLock);
-	fold = pg_atomic_read_u32(&database->fold_xid[heap]);
-
-	/*
-	 * no writer is left now, not even a prepared one, so the mark stands
-	 * still
-	 */
-	if (pg_atomic_read_u32(&database->scan_file[heap]) == SpFileNumber(rel) &&
-		pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
-		(!TransactionIdIsValid(fold) || TransactionIdPrecedes(fold, GetOldestNonRemovableTransactionId(rel))))
-	{
-		RelationTruncate(rel, 0);
-		pg_atomic_write_u32(&database->scan_from[heap], 0);
-		pg_atomic_write_u32(&database->fold_xid[heap], InvalidTransactionId);
-	}
-	table_close(rel, NoLock);
-
-	/*
-	 * as VACUUM does: the truncation is not transactional, so neither is the
-	 * lock
-	 */
-	UnlockRelationOid(catalog->ledger[heap], AccessExclusiveLock);
-}
-
-/*
- * Send writers to an empty heap when the current one is large, and empty those
- * that are no longer needed.  Worker only, in a transaction of its own.
- */
-void
-sp_ledger_rotate(const SpCatalog *catalog, SpDatabase *database)
-{
-	int			current = (int) pg_atomic_read_u32(&database->current_heap);
-	int			empty = -1;
-	bool		large = false;
-
-	for (int n = 1; n <= SP_HEAPS; n++)
-	{
-		int			heap = (current + n) % SP_HEAPS;
-		BlockNumber blocks;
-		Relation	rel;
-
-		if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessShareLock))
-			continue;
-		rel = table_open(catalog->ledger[heap], NoLock);
-		blocks = RelationGetNumberOfBlocks(rel);
-		table_close(rel, AccessShareLock);
-		if (heap == current)
-			large = blocks >= ROTATE_BLOCKS;
-		else if (blocks > 0 && pg_atomic_read_u32(&database->scan_from[heap]) >= blocks)
-		{
-			truncate_heap(catalog, database, heap);
-			/* if it worked, the next turn finds it empty */
-		}
-		else if (blocks == 0 && empty < 0)
-			empty = heap;
-	}
-	if (large && empty >= 0)
-		pg_atomic_write_u32(&database->current_heap, empty);
 }

@@ -9,6 +9,9 @@
 #include "net.h"
 #include "utils/snapshot.h"
 
+/* Of a touch's amount, beside the slot's flags. */
+#define SP_TOUCH_END	0x100
+
 /* Rows read from the ledger, in one palloc'd array. */
 typedef struct SpRows
 {
@@ -20,15 +23,21 @@ typedef struct SpRows
 	uint32		files[SP_HEAPS];	/* the files that they were read from */
 } SpRows;
 
+/* Whether the row was left by the change that ended its session's run. */
+static inline bool
+sp_ledger_is_end(const SpRow *row)
+{
+	return row->op == SP_OP_TOUCH && (row->amount & SP_TOUCH_END) != 0;
+}
+
 extern int64 sp_ledger_stamp(SpDatabase *database);
 extern void sp_ledger_raise_floor(SpDatabase *database, int64 stamp);
 extern int	sp_ledger_insert(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows);
 extern void sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot snapshot,
-								   int64 session, SpRows *result);
+								   int64 session, char op, SpRows *result);
 extern void sp_ledger_read_committed(const SpCatalog *catalog, SpDatabase *database, uint32 heaps, SpRows *result);
 extern bool sp_ledger_lock(const SpCatalog *catalog, const SpRows *rows);
 extern bool sp_ledger_moved(const SpCatalog *catalog, const SpRows *rows);
 extern void sp_ledger_delete(const SpCatalog *catalog, SpDatabase *database, const SpRow *rows, int nrows);
-extern void sp_ledger_rotate(const SpCatalog *catalog, SpDatabase *database);
 
 #endif							/* SP_LEDGER_H */

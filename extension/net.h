@@ -33,7 +33,8 @@ typedef enum SpOp
 	SP_OP_STATUS = 'S',			/* label is the status */
 	SP_OP_ATTRIBUTE = 'A',		/* amount: which, see follow.h; label: value */
 	SP_OP_GONE = 'K',			/* the table's row was deleted */
-	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it; amount: slot flags */
+	SP_OP_TOUCH = 'x',			/* changed by SQL: tell it; amount: slot
+								 * flags, and whether it ended the run */
 	SP_OP_REVOKED = 'X',		/* deleted, or another's: label is its stream */
 	SP_OP_EVENT = 'E',			/* an owner's; amount: version, label: event.c */
 } SpOp;

@@ -306,6 +306,9 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 		case SP_OUTCOME_LOCKED:
 			put_back(due, due->flags, back_off(due, now, LOCKED_MAX_MS));
 			break;
+		case SP_OUTCOME_ENDING:
+			put_back(due, due->flags, slot->retry_at);
+			break;
 		case SP_OUTCOME_FAILED:
 			put_back(due, due->flags, back_off(due, now, FAILED_MAX_MS));
 			break;
@@ -357,6 +360,8 @@ sp_queue_finish(SpDatabase *database, SpDue *due, TimestampTz now)
 	slot->fold_retry_at = sp_outcome_is_folded(due->outcome) ? 0 : slot->retry_at;
 	if (sp_outcome_is_folded(due->outcome))
 		slot->revoked = false;
+	if (sp_outcome_is_folded(due->outcome) || due->outcome == SP_OUTCOME_ENDING)
+		slot->end_seen = due->ended;
 	if (due->throttle.every_count > 0)
 	{
 		slot->throttle = due->throttle;

@@ -107,6 +107,7 @@ init_slot(SpSlot *slot)
 	slot->backoff_ms = 0;
 	slot->untellable = false;
 	slot->revoked = false;
+	slot->end_seen = false;
 }
 
 /* The caller holds AddinShmemInitLock. */

@@ -63,6 +63,7 @@ typedef struct SpSlot
 	bool		untellable;		/* its payload failed last time */
 	TimestampTz unknown_since;	/* ledger rows, but no session: see fold.c */
 	bool		revoked;		/* told so: if it is unknown, it was deleted */
+	bool		end_seen;		/* a fold has found that its run has ended */
 } SP_CACHE_ALIGNED SpSlot;
 
 extern Size sp_slot_memory(void);

@@ -51,7 +51,7 @@ touch(const SpCatalog *catalog, SpDatabase *database, int64 session, uint32 flag
 	if (database == NULL)
 		return;
 	sp_mark_heap(database, heap);
-	sp_mark_changed(sp_mark_session(catalog, database, session), flags);
+	sp_mark_changed(sp_mark_session(catalog, database, session), flags & ~SP_TOUCH_END);
 }
 
 /* Says that the session is gone: to its watchers, to its workers, to the fold. */
@@ -76,6 +76,16 @@ differs(TupleTableSlot *a, TupleTableSlot *b, int number, bool is_text)
 	if (!is_text)
 		return x != y;
 	return strcmp(TextDatumGetCString(x), TextDatumGetCString(y)) != 0;
+}
+
+/* Whether a session's row has just become that of a run that has ended. */
+static bool
+ends(TupleTableSlot *old, TupleTableSlot *new, int status)
+{
+	bool		isnull;
+
+	return new != NULL && (old == NULL || differs(old, new, status, true)) &&
+		sp_status_parse(TextDatumGetCString(slot_getattr(new, status, &isnull))) >= SP_STATUS_COMPLETED;
 }
 
 static int64
@@ -224,6 +234,8 @@ touch_rows(Statement *statement)
 		context = MemoryContextSwitchTo(each);
 		if (!before || !after || differs(old, new, status, true) || differs(old, new, error, true))
 			flags |= SP_SLOT_URGENT;
+		if (sessions && ends(before, after, status))
+			flags |= SP_TOUCH_END;
 		if (sessions)
 			touch_session(statement, before, after, flags);
 		else

@@ -11,6 +11,7 @@
 #include "lineage.h"
 #include "marks.h"
 #include "queue.h"
+#include "ring.h"
 #include "stall.h"
 #include "storage/lmgr.h"
 #include "told.h"
@@ -32,6 +33,7 @@ typedef struct Turn
 	SpQueue		queue;
 	SpRows		rows;
 	SpRows		told;			/* those that are messages */
+	bool		ending;			/* a session was left to the next turn */
 } Turn;
 
 static TimestampTz swept_at = 0;
@@ -88,7 +90,8 @@ account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 		}
 		else if (due[i].outcome == SP_OUTCOME_UNKNOWN && due[i].discard)
 			stats->discarded += due[i].nrows;
-		else if (due[i].outcome != SP_OUTCOME_NOTHING && due[i].outcome != SP_OUTCOME_FLUSHED)
+		else if (due[i].outcome != SP_OUTCOME_NOTHING && due[i].outcome != SP_OUTCOME_FLUSHED &&
+				 due[i].outcome != SP_OUTCOME_ENDING)
 			stats->backed_off++;
 		if (due[i].outcome == SP_OUTCOME_LOCKED)
 			stats->blocked_by = due[i].blocked_by;
@@ -141,7 +144,10 @@ do_batch(Turn *turn, SpDue *due, int ndue)
 	account_for(turn, due, ndue, folded - start);
 	account_for_messages(turn, nmessages, error);
 	for (int i = 0; i < ndue; i++)
+	{
+		turn->ending = turn->ending || due[i].outcome == SP_OUTCOME_ENDING;
 		sp_queue_finish(turn->queue.database, &due[i], folded);
+	}
 }
 
 /* Tells the rows that are messages; what cannot be told now, later. */
@@ -258,11 +264,11 @@ sp_turn(const SpCatalog *catalog, SpDatabase *database, MemoryContext context,
 	{
 		rotated_at = queue->now;
 		StartTransactionCommand();
-		sp_ledger_rotate(catalog, database);
+		sp_ring_rotate(catalog, database);
 		CommitTransactionCommand();
 		MemoryContextSwitchTo(context);
 	}
-	if (flush != pg_atomic_read_u64(&database->flush_done))
+	if (flush != pg_atomic_read_u64(&database->flush_done) && !turn.ending)
 	{
 		pg_atomic_write_u64(&database->flush_done, flush);
 		ConditionVariableBroadcast(&database->flushed);

@@ -213,7 +213,7 @@ sync_progress_unfolded(PG_FUNCTION_ARGS)
 	schema = quote_identifier(get_namespace_name(catalog->schema));
 	database = sp_shared_database(catalog->sessions);
 	SPI_connect();
-	sp_ledger_read_visible(catalog, database, GetActiveSnapshot(), only_session, &rows);
+	sp_ledger_read_visible(catalog, database, GetActiveSnapshot(), only_session, 0, &rows);
 	add_live(schema, database, GetActiveSnapshot(), only_session, &rows);
 	if (rows.count == 0)
 	{

@@ -41,6 +41,10 @@ CREATE FUNCTION sync_progress_unfolded(only_session bigint DEFAULT NULL,
 RETURNS SETOF record LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_unfolded';
 COMMENT ON FUNCTION sync_progress_unfolded IS 'Internal: the counts of each session and account that the ledger holds something for, with that added, as the caller''s snapshot sees it; counters: only what is to be added; status and gone: what a tracked table says; begins: a pending run is one no more';
 
+CREATE FUNCTION sync_progress_ending(session_ids bigint[])
+RETURNS bigint[] LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_ending';
+COMMENT ON FUNCTION sync_progress_ending IS 'Internal: those of these sessions whose runs have ended without having been folded since, as the caller''s snapshot sees it: their counts are not the last';
+
 CREATE FUNCTION sync_progress_pace(pace bytea, processed_count bigint DEFAULT NULL, total_count bigint DEFAULT NULL,
 	started_at timestamptz DEFAULT NULL, at timestamptz DEFAULT NULL, status text DEFAULT NULL, stall_after interval DEFAULT NULL,
 	parts bytea[] DEFAULT NULL, parts_left bigint[] DEFAULT NULL, parts_open boolean[] DEFAULT NULL, folded_count bigint DEFAULT NULL,

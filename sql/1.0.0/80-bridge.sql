@@ -60,6 +60,28 @@ END
 $$;
 COMMENT ON FUNCTION sync_progress_states_there_are IS 'Internal: likewise, without those whose payload function fails or takes too long';
 
+/*
+ * Who watches a run stops when it has ended, so its end is shown with the last
+ * counts or not at all.  They follow as a notification: the end of a run is folded
+ * at once.  Where that takes long, because an application holds the row locked,
+ * there is nothing to show for as long.  The ledger is read only if one has ended.
+ */
+CREATE FUNCTION sync_progress_states_shown(session_ids bigint[], deadline timestamptz)
+RETURNS TABLE (session_id bigint, stream text, version bigint, payload json, final boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	ending bigint[] := ARRAY(SELECT s.id FROM sync_sessions AS s WHERE s.id = ANY (session_ids) AND s.status IN ('completed', 'failed', 'cancelled'));
+BEGIN
+	IF ending <> '{}' THEN
+		ending := sync_progress_ending(ending);
+		RETURN QUERY SELECT s.id, s.kind || ':' || s.source_id, s.version, NULL::json, false FROM sync_sessions AS s WHERE s.id = ANY (ending);
+	END IF;
+	RETURN QUERY SELECT * FROM sync_progress_states_there_are(ARRAY(SELECT x FROM unnest(session_ids) AS x WHERE x <> ALL (ending)), deadline);
+END
+$$;
+COMMENT ON FUNCTION sync_progress_states_shown IS 'Internal: likewise; without a payload, and not final, a run whose end is not folded yet';
+
 CREATE FUNCTION sync_session_identified(identifier text, claims jsonb, deadline timestamptz DEFAULT sync_progress_deadline(), slow text[] DEFAULT '{}',
 	OUT session_id bigint, OUT refused text, OUT too_slow text)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
@@ -141,18 +163,18 @@ BEGIN
 		CASE WHEN s.id IS NOT NULL THEN jsonb_build_object('type', 'connected', 'job_id', s.job_id) WHEN o IS NOT NULL THEN '{"type":"connected"}' END,
 		CASE WHEN o IS NULL THEN st.final ELSE false END, CASE WHEN r IS NOT NULL THEN r WHEN st.session_id IS NULL AND o IS NULL THEN 'unavailable' END
 	FROM unnest(sessions, owners, refusals) WITH ORDINALITY AS i (session, o, r, n)
-	LEFT JOIN sync_progress_states_there_are(ARRAY(SELECT DISTINCT x FROM unnest(sessions) AS x WHERE x IS NOT NULL), deadline) AS st ON st.session_id = i.session
+	LEFT JOIN sync_progress_states_shown(ARRAY(SELECT DISTINCT x FROM unnest(sessions) AS x WHERE x IS NOT NULL), deadline) AS st ON st.session_id = i.session
 	LEFT JOIN sync_sessions AS s ON s.id = st.session_id
 	ORDER BY n;
 END
 $$;
-COMMENT ON FUNCTION sync_progress_subscribe IS 'For bridges: many subscriptions at once, exactly a row per identifier; who[i] indexes claims. refused: malformed, not_found (unknown and forbidden alike) or unavailable (no payload now: ask again). {"channel":"SessionsChannel"} is the stream of the owner''s list events, which has no state';
+COMMENT ON FUNCTION sync_progress_subscribe IS 'For bridges: many subscriptions at once, exactly a row per identifier; who[i] indexes claims. refused: malformed, not_found (unknown and forbidden alike) or unavailable (no payload now: ask again). Neither refused nor a payload: the run has just ended, its state follows as a notification. {"channel":"SessionsChannel"} is the stream of the owner''s list events, which has no state';
 
 CREATE FUNCTION sync_progress_snapshots(streams text[])
 RETURNS TABLE (stream text, version bigint, payload json, final boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, @extschema@, pg_temp AS $$
-	SELECT st.stream, st.version, st.payload, st.final FROM sync_progress_states_there_are(ARRAY(
+	SELECT st.stream, st.version, st.payload, st.final FROM sync_progress_states_shown(ARRAY(
 		SELECT sync_session_of(split_part(x, ':', 1), substr(x, position(':' IN x) + 1)) FROM unnest(streams) AS x WHERE position(':' IN x) > 0),
 		sync_progress_deadline()) AS st
 $$;
-COMMENT ON FUNCTION sync_progress_snapshots IS 'For bridges: the state of many streams in one query, for catching up; unknown streams have no row';
+COMMENT ON FUNCTION sync_progress_snapshots IS 'For bridges: the state of many streams in one query, for catching up; unknown streams have no row, and a run that has just ended no payload: its state follows as a notification';

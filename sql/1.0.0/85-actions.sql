@@ -159,7 +159,7 @@ BEGIN
 	END IF;
 	RETURN QUERY
 	SELECT named.kind || ':' || named.source_id, st.version, st.payload, coalesce(st.final, true), done
-	FROM (SELECT) AS one LEFT JOIN sync_progress_states_there_are(ARRAY[newest], deadline) AS st ON st.session_id = newest;
+	FROM (SELECT) AS one LEFT JOIN sync_progress_states_shown(ARRAY[newest], deadline) AS st ON st.session_id = newest;
 END
 $$;
 COMMENT ON FUNCTION sync_progress_perform IS 'For bridges: does what somebody with these claims asks for: request_update, or with scope control (or admin) pause, resume, cancel ({"message"}), retry, rename ({"title","lock_version"}), pin ({"pinned","lock_version"}), delete; "session_id" in data names one run of several. Returns the state of the stream then (payload NULL: none now) and what was done. Errors: no_data_found, insufficient_privilege, object_not_in_prerequisite_state, SP409 (stale edit), invalid_parameter_value, lock_not_available and SP408 (try again)';

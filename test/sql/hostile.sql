@@ -39,6 +39,7 @@ SELECT is((SELECT length(title) FROM sync.sync_sessions WHERE id = :s), 1000000,
 SELECT is((SELECT length(data ->> 'title') FROM sync.sync_progress_sessions('{"sub":"hostile"}', NULL, 1)), 500, 'lists show as much');
 SELECT sync.sync_session_start('hostile', kind) AS x, sync.sync_text_shown('abc', 3), sync.sync_text_shown(NULL, 3) FROM (VALUES ('mesh'), ('connection')) AS v (kind);
 SELECT sync.sync_session_fail(id, repeat('x', 300000)) FROM sync.sync_sessions WHERE owner_id = 'hostile' AND status = 'processing' AND title IS NULL AND processed_count = 0;
+SELECT sync.sync_progress_flush();
 SELECT is((SELECT string_agg(length(coalesce(payload ->> 'message', payload ->> 'error'))::text, ',') FROM sync.sync_progress_snapshots(ARRAY(
 	SELECT kind || ':' || source_id FROM sync.sync_sessions WHERE owner_id = 'hostile' AND length(error_message) = 300000))), '10000,10000', 'of the other kinds, too');
 

@@ -1,6 +1,6 @@
 -- sync_progress_perform: what people ask to be done, and what they are told.
 \ir include/helpers.psql
-SELECT plan(91);
+SELECT plan(92);
 
 CREATE FUNCTION pg_temp.ident(id bigint, channel text DEFAULT 'SyncStatusChannel') RETURNS text LANGUAGE sql AS $$
 	SELECT format('{"channel":"%s","id":%s}', channel, id)
@@ -36,7 +36,9 @@ SELECT is(sync.sync_progress_increment(:s), 'paused', 'its worker is told by its
 SELECT pg_temp.refuses(pg_temp.call(pg_temp.ident(:s), 'pause', NULL, :'alice'), '55000', 'is paused', 'paused twice: the state does not allow it');
 SELECT is(pg_temp.does(:s, 'resume'), format('sync:%s processing f {"status": "processing", "session_id": %s, "lock_version": 0}', :s, :s), '[000-12] resume');
 SELECT is(version, (SELECT version FROM sync.sync_sessions WHERE id = :s), 'the version is the state''s') FROM sync.sync_progress_perform(pg_temp.ident(:s), 'request_update', NULL, :'alice');
-SELECT is(pg_temp.does(:s, 'cancel', 'null'), format('sync:%s cancelled t {"status": "cancelled", "session_id": %s, "lock_version": 0}', :s, :s), '[002-13] cancel');
+SELECT is(pg_temp.does(:s, 'cancel', 'null'), format('sync:%s - f {"status": "cancelled", "session_id": %s, "lock_version": 0}', :s, :s), '[002-13] cancel: its last state follows');
+SELECT sync.sync_progress_flush();
+SELECT is(format('%s %s', payload ->> 'status', final), 'cancelled t', 'as a notification') FROM sync.sync_progress_perform(pg_temp.ident(:s), 'request_update', NULL, :'alice');
 SELECT pg_temp.refuses(pg_temp.call(pg_temp.ident(:s), action, NULL, :'alice'), '55000', 'is cancelled', action || ' what has ended') FROM unnest('{pause,resume,cancel}'::text[]) AS action;
 
 -- retry

@@ -84,6 +84,7 @@ SELECT sync.sync_progress_flush();
 SELECT is((SELECT processed_count FROM sync.sync_sessions WHERE id = :m), 6::bigint, 'late work for the old run is counted there');
 SELECT is((SELECT format('%s %s', payload -> 'progress', payload ->> 'status') FROM sync.sync_progress_snapshots('{mesh:retry-77}')), '50 processing', 'and not in the new one');
 SELECT sync.sync_session_complete(:n);
+SELECT sync.sync_progress_flush();
 SELECT is((SELECT final FROM sync.sync_progress_snapshots('{mesh:retry-77}')), true, 'when the last run has ended the stream is at its end');
 SELECT sync.sync_session_retry(:m) AS o \gset
 SELECT is((SELECT final FROM sync.sync_progress_snapshots('{mesh:retry-77}')), false, 'until there is another');

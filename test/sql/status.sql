@@ -75,6 +75,7 @@ SELECT sync.sync_session_start('status') AS f \gset
 SELECT sync.sync_session_fail(:f, 'no route to host');
 SELECT is(format('%s %s', error_message, completed_at IS NOT NULL), 'no route to host t', 'fail keeps the error message and sets completed_at')
 FROM sync.sync_sessions WHERE id = :f;
+SELECT sync.sync_progress_flush();
 SELECT ok(final, 'failed is final') FROM sync.sync_progress_snapshots(ARRAY['sync:' || :f]);
 SELECT pg_temp.session_in('cancelled') AS c \gset
 SELECT ok(completed_at IS NOT NULL, 'cancel sets completed_at') FROM sync.sync_sessions WHERE id = :c;

@@ -93,6 +93,7 @@ WHERE refused IS NULL;
 
 -- the newest run of a source is what is watched
 SELECT sync.sync_session_complete(:c);
+SELECT sync.sync_progress_flush();
 SELECT is((SELECT final FROM sync.sync_progress_subscribe(ARRAY[pg_temp.ident(format('"box:%s"', :a))], ARRAY['{"sub":"sub-bob"}'::jsonb], '{1}')), true, 'a run that has ended can be watched');
 SELECT sync.sync_session_start('sub-bob', source_id => 'box:' || :a) AS d \gset
 SELECT is((SELECT payload ->> 'session_id' FROM sync.sync_progress_subscribe(ARRAY[pg_temp.ident(format('"box:%s"', :a))], ARRAY['{"sub":"sub-bob"}'::jsonb], '{1}')),

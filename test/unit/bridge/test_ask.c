@@ -259,6 +259,80 @@ when_more_happened_than_can_be_kept_it_is_asked_again(void **state)
 	assert_string_equal(a.log, "C:one one=last ");
 }
 
+/* A run that has just ended: it has a version, and its state follows */
+
+static void
+a_state_that_is_not_there_yet_follows(void **state)
+{
+	ask_sub(ask, &a.sub);
+	asks(&c);
+	answer(0, 1, "sync:1", 10, NULL, NULL);
+	answer(0, 2, "owner:c", 0, NULL, NULL);
+	done(0, ASK_ANSWERED);
+	assert_string_equal(a.log, "C:one ");
+	assert_true(hub_sub_awaits(&a.sub));
+	assert_false(hub_sub_awaits(&c.sub));
+	notify(EVENT_PROGRESS, "sync:1", 10, "short", true);
+	notify(EVENT_PROGRESS, "sync:1", 11, "last", true);
+	assert_false(hub_sub_awaits(&a.sub));
+	assert_string_equal(a.log, "C:one one=short one=last ");
+}
+
+static void
+a_state_that_is_not_in_the_answer_but_came_meanwhile_is_told(void **state)
+{
+	asks(&a);
+	notify(EVENT_PROGRESS, "sync:1", 11, "last", true);
+	allow(0, "sync:1", 10, NULL);
+	assert_string_equal(a.log, "C:one one=last ");
+}
+
+static void
+a_state_older_than_the_end_is_not_told_for_it(void **state)
+{
+	asks(&a);
+	notify(EVENT_PROGRESS, "sync:1", 9, "before", true);
+	allow(0, "sync:1", 10, NULL);
+	assert_string_equal(a.log, "C:one ");
+	notify(EVENT_PROGRESS, "sync:1", 11, "last", true);
+	assert_string_equal(a.log, "C:one one=last ");
+}
+
+static void
+a_state_that_follows_without_data_is_read(void **state)
+{
+	asks(&a);
+	notify(EVENT_PROGRESS, "sync:1", 11, NULL, true);
+	allow(0, "sync:1", 10, NULL);
+	ask_flush(ask);
+	assert_string_equal(sent[1].query, "snapshots {\"sync:1\"}");
+	answer(1, 0, "sync:1", 11, "last", NULL);
+	done(1, ASK_ANSWERED);
+	assert_string_equal(a.log, "C:one one=last ");
+}
+
+static void
+who_awaits_a_state_has_no_list_to_read_anew(void **state)
+{
+	char		name[32];
+
+	asks(&a);
+	for (int i = 0; i < 10; i++)
+	{
+		snprintf(name, sizeof(name), "other:%d", i);
+		notify(EVENT_PROGRESS, name, 1, "x", true);
+	}
+	allow(0, "sync:1", 10, NULL);
+	ask_flush(ask);
+	allow(1, "sync:1", 10, NULL);
+	assert_string_equal(a.log, "C:one ");
+	ask_set_live(ask, false);
+	ask_set_live(ask, true);
+	ask_flush(ask);
+	allow(2, "sync:1", 11, "last");
+	assert_string_equal(a.log, "C:one one=last ");
+}
+
 /* A right that is revoked later */
 
 static void
@@ -315,6 +389,11 @@ main(void)
 		ask_test(a_right_that_was_revoked_meanwhile_is_asked_for_again),
 		ask_test(a_right_that_was_revoked_before_the_question_is_not_asked_for_again),
 		ask_test(when_more_happened_than_can_be_kept_it_is_asked_again),
+		ask_test(a_state_that_is_not_there_yet_follows),
+		ask_test(a_state_that_is_not_in_the_answer_but_came_meanwhile_is_told),
+		ask_test(a_state_older_than_the_end_is_not_told_for_it),
+		ask_test(a_state_that_follows_without_data_is_read),
+		ask_test(who_awaits_a_state_has_no_list_to_read_anew),
 		ask_test(a_revoked_right_is_asked_for_in_the_next_turn),
 		ask_test(who_still_has_the_right_gets_what_came_meanwhile),
 	};

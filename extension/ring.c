@@ -1,0 +1,92 @@
+/*
+ * ring.c
+ *		Which heap of the ledger is written to, and when one is emptied.
+ *
+ * When the current heap is large, writers are sent to an empty one; a heap that
+ * is dead to every snapshot is truncated, under a lock that is taken only if it
+ * is free.  No lock is waited for here but by writers for each other's heap
+ * extension.  With no empty heap the current one grows: that costs space, not
+ * time.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/storage.h"
+#include "compat.h"
+#include "ring.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "utils/rel.h"
+
+#define ROTATE_BLOCKS	512		/* 4 MB: then writers move on to an empty heap */
+
+/* Truncates a heap that no snapshot needs, if nobody holds a lock on it. */
+static void
+truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
+{
+	Relation	rel;
+	TransactionId fold;
+
+	if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessExclusiveLock))
+		return;
+	rel = table_open(catalog->ledger[heap], NoLock);
+	fold = pg_atomic_read_u32(&database->fold_xid[heap]);
+
+	/*
+	 * no writer is left now, not even a prepared one, so the mark stands
+	 * still
+	 */
+	if (pg_atomic_read_u32(&database->scan_file[heap]) == SpFileNumber(rel) &&
+		pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
+		(!TransactionIdIsValid(fold) || TransactionIdPrecedes(fold, GetOldestNonRemovableTransactionId(rel))))
+	{
+		RelationTruncate(rel, 0);
+		pg_atomic_write_u32(&database->scan_from[heap], 0);
+		pg_atomic_write_u32(&database->fold_xid[heap], InvalidTransactionId);
+	}
+	table_close(rel, NoLock);
+
+	/*
+	 * as VACUUM does: the truncation is not transactional, so neither is the
+	 * lock
+	 */
+	UnlockRelationOid(catalog->ledger[heap], AccessExclusiveLock);
+}
+
+/*
+ * Send writers to an empty heap when the current one is large, and empty those
+ * that are no longer needed.  Worker only, in a transaction of its own.
+ */
+void
+sp_ring_rotate(const SpCatalog *catalog, SpDatabase *database)
+{
+	int			current = (int) pg_atomic_read_u32(&database->current_heap);
+	int			empty = -1;
+	bool		large = false;
+
+	for (int n = 1; n <= SP_HEAPS; n++)
+	{
+		int			heap = (current + n) % SP_HEAPS;
+		BlockNumber blocks;
+		Relation	rel;
+
+		if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessShareLock))
+			continue;
+		rel = table_open(catalog->ledger[heap], NoLock);
+		blocks = RelationGetNumberOfBlocks(rel);
+		table_close(rel, AccessShareLock);
+		if (heap == current)
+			large = blocks >= ROTATE_BLOCKS;
+		else if (blocks > 0 && pg_atomic_read_u32(&database->scan_from[heap]) >= blocks)
+		{
+			truncate_heap(catalog, database, heap);
+			/* if it worked, the next turn finds it empty */
+		}
+		else if (blocks == 0 && empty < 0)
+			empty = heap;
+	}
+	if (large && empty >= 0)
+		pg_atomic_write_u32(&database->current_heap, empty);
+}

@@ -342,6 +342,18 @@ conn_unwatch_input(struct conn *conn)
 	conn->input = NULL;
 }
 
+/*
+ * Has libwebsockets read more of this connection than it has taken?  It does not
+ * say so of one connection, only whether all of them have nothing: that is a no
+ * to be relied on, and a yes is a perhaps.  Only from WRITEABLE, or while a
+ * request is taken: what came along with one is put away after its callback.
+ */
+bool
+conn_may_hold_input(const struct conn *conn)
+{
+	return lws_service_adjust_timeout(lws_get_context(conn->wsi), 1, 0) == 0;
+}
+
 /* ---- time ---- */
 
 void

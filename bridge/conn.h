@@ -71,7 +71,7 @@ struct conn
 	bool		is_body_owed;	/* the request's body was not read to its end */
 
 	bool		is_admin;		/* it came in by admin_listen */
-	bool		is_inside;		/* a callback of libwebsockets for it */
+	bool		is_pipelined;	/* more than one request may have been read */
 	struct ev_io *input;		/* NULL: its input is not watched */
 };
 
@@ -102,5 +102,6 @@ void		conn_send(struct conn *conn, struct buf *frame);
 void		conn_want_write(struct conn *conn);
 void		conn_watch_input(struct conn *conn);
 void		conn_unwatch_input(struct conn *conn);
+bool		conn_may_hold_input(const struct conn *conn);
 
 #endif							/* CONN_H */

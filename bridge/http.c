@@ -220,6 +220,19 @@ refuse_body(struct request *request, const char *why)
 	return reply_error(request, is_chunked ? 411 : 400, why, NULL);
 }
 
+/*
+ * Must a request with a body be refused, for it was sent before the answer to
+ * the one before?  Of what it has put away libwebsockets 4.1.6 would take the
+ * headers for the body, and then turn in one loop for ever.  It can only be hung
+ * up on: once its body is looked for, there is no way out of that loop.
+ */
+static bool
+is_pipelined_body(const struct conn *conn, const struct request *request)
+{
+	return request->body_kind != BODY_NONE && conn->is_pipelined &&
+		conn_may_hold_input(conn);
+}
+
 /* The headers are there. */
 static int
 begin(struct conn *conn)
@@ -240,6 +253,12 @@ begin(struct conn *conn)
 	if (request == NULL)
 	{
 		reply_refuse(conn, conn->wsi, 404, 0, "Page not found\n");
+		return -1;
+	}
+	if (is_pipelined_body(conn, request))
+	{
+		reply_refuse(conn, conn->wsi, 503, 1, "Send a body when the request before is "
+					 "answered, or on another connection\n");
 		return -1;
 	}
 	if (request->body_kind == BODY_NONE ||
@@ -381,7 +400,6 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			  void *in, size_t len)
 {
 	struct conn *conn = conn_of(wsi);
-	int			result;
 
 	switch (reason)
 	{
@@ -401,10 +419,7 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			if (conn == NULL || conn->is_doomed)
 				return -1;
 			conn->wsi = wsi;
-			conn->is_inside = true;
-			result = happen(conn, reason, in, len);
-			conn->is_inside = false;
-			return result;
+			return happen(conn, reason, in, len);
 
 		case LWS_CALLBACK_CLOSED_HTTP:
 			if (conn)

@@ -6,10 +6,9 @@
  * answer must have.  A body is shared by all who are being sent it, and goes
  * out in pieces, one for each WRITEABLE.
  *
- * An answer given inside the callback of its own connection goes out at once.
- * One that comes from elsewhere, from a query's result for instance, waits for
- * WRITEABLE: libwebsockets 4.1.6 begins the next request of a connection only
- * safely from there.
+ * Every answer waits for WRITEABLE: libwebsockets 4.1.6 begins the next request
+ * of a connection only safely from there, and only there can be told whether it
+ * came too early (conn_may_hold_input()).
  *
  * Who is answered before having sent the whole body is not hung up on at once:
  * the kernel would answer the rest of it with a reset, which can take the
@@ -144,6 +143,7 @@ finish(struct conn *conn)
 	}
 	conn->stage = CONN_REQUEST;
 	conn->is_kept = true;
+	conn->is_pipelined = conn_may_hold_input(conn);
 	conn_set_deadline(conn, conns_bridge(conn->conns)->config->keepalive_timeout_ms);
 	return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
 }
@@ -238,8 +238,6 @@ reply_send(struct request *request, const struct reply *reply)
 	request_free(request);
 	conn_set_deadline(conn, conns_bridge(conn->conns)->config->reply_timeout_ms +
 					  (conn->body ? (int64_t) conn->body->len / REPLY_SLOWEST_BYTES : 0));
-	if (conn->is_inside)
-		return reply_more(conn);
 	conn_want_write(conn);
 	return 0;
 }

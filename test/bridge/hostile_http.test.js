@@ -12,6 +12,7 @@ import { Database } from './lib/database.js'
 import { Plain, request, upgrade } from './lib/plain.js'
 import { guardDirectory } from './lib/programs.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
+import { until } from './lib/recorder.js'
 
 const HANDSHAKE_MS = 800
 const CLOSE = 'Connection: close'
@@ -192,6 +193,37 @@ test('pipelined requests are answered in order, each its own', async () => {
   assert.deepEqual(statuses, [...paths.map(path => (path === '/nothing' ? 404 : 200)), 200])
   const lengths = [...text.matchAll(/content-length: (\d+)/gi)].map(match => Number(match[1]))
   assert.deepEqual(lengths.slice(0, 4), [3, 15, 600_000, 9])
+})
+
+// libwebsockets 4.1.6 took the headers of such a request for its body, and turned for ever in that
+for (const [what, second] of Object.entries({
+  'a report': request('POST /callbacks/progress', ['Content-Type: application/json', 'Content-Length: 2'], '{}'),
+  'half a report': request('POST /callbacks/progress', ['Content-Type: application/json', 'Content-Length: 9'], '{}'),
+  'a report and more': request('POST /callbacks/progress', ['Content-Length: 2'], '{}') + SECOND,
+  'a large report': request('POST /callbacks/progress', ['Content-Length: 3000'], 'x'.repeat(3000)),
+  'a body of nobody\'s': request('POST /nothing', ['Content-Length: 5'], 'hello'),
+  'a GET with a body': request('/healthz', ['Content-Length: 5'], 'hello'),
+  'a body without a length': request('POST /callbacks/progress', [], 'hello'),
+  'a body in chunks': request('POST /callbacks/progress', ['Transfer-Encoding: chunked'], '2\r\n{}\r\n0\r\n\r\n')
+})) {
+  test(`pipelined behind another request: ${what}`, async () => {
+    for (const first of [request('/healthz'), request('/large.css'), request('POST /callbacks/progress', ['Content-Length: 2'], '{}')]) {
+      const { statuses } = await exchange(first + second)
+      assert.equal(statuses.length, 2, `${statuses}`)
+      assert.equal(statuses[1], 503)
+    }
+  })
+}
+
+test('requests with bodies one after the other on one connection', async () => {
+  const plain = await Plain.open(bridge)
+  const report = request('POST /callbacks/progress', ['Content-Type: application/json', 'Content-Length: 2'], '{}')
+  for (let i = 1; i <= 10; i++) {
+    plain.send(report)
+    await until(() => plain.statuses, statuses => statuses.length === i, 'it is answered')
+  }
+  plain.destroy()
+  assert.deepEqual(plain.statuses, Array(10).fill(401))
 })
 
 test('ten thousand pipelined requests do not hold up others', async () => {

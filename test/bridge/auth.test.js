@@ -12,6 +12,9 @@ import { StockClient } from './lib/stock_client.js'
 const UNAUTHORIZED = { type: 'disconnect', reason: 'unauthorized', reconnect: false }
 const EXPIRED = { type: 'disconnect', reason: 'token_expired', reconnect: true }
 
+/** What a token lasts that is to expire meanwhile, but not before it was used. */
+const SHORT_SECONDS = 8
+
 let database
 let bridge
 let key
@@ -115,14 +118,14 @@ describe('tokens', { concurrency: true }, () => {
     ['by perform', (client, identifier, token) => client.send({ command: 'message', identifier, data: JSON.stringify({ action: 'refresh', token }) })]
   ]) {
     test(`refreshed in band, ${how}: the connection outlives its first token`, async t => {
-      const expires = secondsFromNow(5)
+      const expires = secondsFromNow(SHORT_SECONDS)
       const client = await letIn(t, jwt(header(), sound({ exp: expires }), key.secret))
       const session = await database.session()
       const identifier = identifierOf(session)
       await client.watch(identifier)
       await client.type('token_expiring')
       refresh(client, identifier, await database.token())
-      await client.frames.find(frame => frame.type === 'ping' && frame.message > expires + 1, 'a ping after the first token\'s end')
+      await client.frames.find(frame => frame.type === 'ping' && frame.message > expires + 1, 'a ping after the first token\'s end', { ms: 20_000 })
       await database.increment(session, 5)
       await client.message(identifier, ({ processed_count: count }) => count === 5)
       assert.ok(!client.frames.all.some(({ type }) => type === 'disconnect'))
@@ -130,13 +133,13 @@ describe('tokens', { concurrency: true }, () => {
   }
 
   test('not refreshed by a token of somebody else, nor by a bad one', async t => {
-    const client = await letIn(t, jwt(header(), sound({ exp: secondsFromNow(5) }), key.secret))
+    const client = await letIn(t, jwt(header(), sound({ exp: secondsFromNow(SHORT_SECONDS) }), key.secret))
     const bobs = await database.session('total_count => 1', 'bob')
     client.send({ command: 'refresh', token: await database.token('bob') })
     client.send({ command: 'refresh', token: 'nonsense' })
     client.subscribe(identifierOf(bobs))
     await client.rejected(identifierOf(bobs))
-    const disconnect = await client.type('disconnect')
+    const disconnect = await client.type('disconnect', { ms: 20_000 })
     assert.equal(disconnect.reason, 'token_expired')
   })
 

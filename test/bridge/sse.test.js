@@ -318,7 +318,7 @@ for (const named of ['', '&named=1']) {
 
 test('[003-15] a token that expires: a warning, an error, the end; then 401', async t => {
   const session = await database.session()
-  const short = await database.token('alice', `ttl => '3 seconds'`)
+  const short = await database.token('alice', `ttl => '6 seconds'`)
   const stream = open(t, session, { as: short })
   await stream.type('token_expiring')
   assert.equal(await stream.end(), 'end')

@@ -2,7 +2,7 @@
  * Answers made smaller, for who can read them so.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,14 +10,17 @@ import { after, before, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
+import { guardDirectory } from './lib/programs.js'
 
 let dir
+let guard
 let database
 let bridge
 let alice
 
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'sync-progress-gzip.'))
+  guard = guardDirectory(dir)
   writeFileSync(join(dir, 'large.css'), '/* large */\n'.repeat(10_000))
   writeFileSync(join(dir, 'small.css'), '/* small */\n')
   writeFileSync(join(dir, 'image.png'), Buffer.alloc(5_000))
@@ -29,7 +32,7 @@ before(async () => {
 after(async () => {
   await bridge?.stop()
   await database?.destroy()
-  if (dir) rmSync(dir, { recursive: true })
+  await guard?.release()
 })
 
 /** fetch unpacks by itself; here is what was sent. */

@@ -4,14 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
 import { Middle, freePort } from './lib/middle.js'
-import { Program, run } from './lib/programs.js'
+import { Program, guardDirectory, run } from './lib/programs.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 
 /** Not in everybody's PATH. */
@@ -53,7 +53,8 @@ async function moves(client) {
 
 function directory(t) {
   const dir = mkdtempSync(join(tmpdir(), 'sync-progress-test.'))
-  t.after(() => rmSync(dir, { recursive: true }))
+  const guard = guardDirectory(dir)
+  t.after(() => guard.release())
   chmodSync(dir, 0o755)
   return dir
 }

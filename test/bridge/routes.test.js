@@ -2,12 +2,13 @@
  * An application's own paths, in front of the bridge's.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
+import { guardDirectory } from './lib/programs.js'
 import { call } from './lib/raw_http.js'
 
 const ROUTES = [
@@ -21,12 +22,14 @@ const ROUTES = [
 ]
 
 let dir
+let guard
 let database
 let bridge
 let alice
 
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'sync-progress-routes.'))
+  guard = guardDirectory(dir)
   writeFileSync(join(dir, 'bridge.conf'), ROUTES.map(line => `route = ${line}\n`).join(''))
   database = await Database.start()
   bridge = await Bridge.start(database.conninfo(), ['--config', join(dir, 'bridge.conf'), '--refused-per-minute', '0'])
@@ -36,7 +39,7 @@ before(async () => {
 after(async () => {
   await bridge?.stop()
   await database?.destroy()
-  if (dir) rmSync(dir, { recursive: true })
+  await guard?.release()
 })
 
 /** The head of a stream that is answered without end. */

@@ -3,12 +3,13 @@
  * the documentation, the unit file.  All of them must say the same.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Bridge } from './lib/bridge.js'
+import { guardDirectory } from './lib/programs.js'
 
 const read = path => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
 
@@ -64,7 +65,8 @@ test('[000-22] what it shows is the default, wherever there is one', () => {
 test('nothing is set in it as it comes, and all that it shows may be', async t => {
   assert.ok(!/^[a-z]/m.test(SAMPLE))
   const dir = mkdtempSync(join(tmpdir(), 'sync-progress-settings.'))
-  t.after(() => rmSync(dir, { recursive: true }))
+  const guard = guardDirectory(dir)
+  t.after(() => guard.release())
   const path = join(dir, 'bridge.conf')
   // files that are on no machine, and what may not be together with another example
   const not = new Set(['tls_cert', 'tls_key', 'www'])

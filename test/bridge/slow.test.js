@@ -3,14 +3,14 @@
  * they wake is little, then comes the newest, and nobody else notices.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { PROTOCOL, SUBSCRIBE, Site } from '../load/lib/site.js'
 import { Load, rssKb } from '../load/lib/tools.js'
-import { run } from './lib/programs.js'
+import { guardDirectory, run } from './lib/programs.js'
 import { until } from './lib/recorder.js'
 
 const LOAD = fileURLToPath(new URL('../load', import.meta.url))
@@ -19,16 +19,18 @@ const SLOW = 100
 const STATE_BYTES = 8_000
 
 let directory
+let guard
 let site
 
 before(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sync-progress-slow.'))
+  guard = guardDirectory(directory)
   await run('make', ['-s', '-C', LOAD, 'build/load'])
   site = await Site.start(directory)
 })
 after(async () => {
   await site?.stop()
-  rmSync(directory, { recursive: true })
+  await guard?.release()
 })
 
 test('stopped readers: one frame is held of each at most, old data is little, then comes the newest', async t => {

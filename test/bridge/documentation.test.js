@@ -1,6 +1,6 @@
 /*
  * What doc/protocol.md says of paths and of what is counted, against a bridge
- * that need not have a database for it.
+ * that need not have a database for it; and the rights that a bridge has.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -8,7 +8,9 @@ import { after, before, test } from 'node:test'
 import { Bridge } from './lib/bridge.js'
 import { Plain, request } from './lib/plain.js'
 
-const PROTOCOL = readFileSync(new URL('../../doc/protocol.md', import.meta.url), 'utf8')
+const read = path => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+const PROTOCOL = read('doc/protocol.md')
 
 let bridge
 let metrics
@@ -66,4 +68,13 @@ test('each metric has its help, its type, and a value', () => {
     assert.match(metrics, new RegExp(`^# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}$`, 'm'))
     assert.ok(Number(value) >= 0)
   }
+})
+
+test('the grant that README gives a bridge is what the document lists, and what all these tests have', () => {
+  const granted = text => [.../GRANT EXECUTE ON FUNCTION ([^;]*?) TO bridge;/.exec(text)[1].matchAll(/sync\.(\w+)/g)].map(match => match[1]).sort()
+  const listed = [...section('SQL, for the bridge').matchAll(/^(sync_progress_\w+)\(/gm)].map(match => match[1]).sort()
+  // of several grants the last one that names the bridge
+  const last = text => text.slice(text.lastIndexOf('GRANT EXECUTE', text.indexOf('TO bridge;')))
+  assert.deepEqual(granted(last(read('README.md'))), listed)
+  assert.deepEqual(granted(last(read('test/bridge/lib/database.js'))), listed)
 })

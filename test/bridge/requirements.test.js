@@ -76,11 +76,11 @@ test('[000-02] [001-02] [001-07] [001-09] at most one message a second, then all
   const last = await watcher.state(({ status }) => status === 'completed')
   assert.deepEqual([last.processed_count, last.progress_percentage], [605, 100])
 
-  // what was there, what subscribing brought up to date, and the end wait for no throttle
+  // what was there, what subscribing brought up to date (told first), and the end wait for no throttle
   const told = watcher.states.all.filter(({ status }) => status !== 'completed').map(({ version }) => version / 1e6)
   t.diagnostic(`${watcher.states.all.length} messages of 61 increments, at ${told.map(at => (at - told[0]).toFixed(2))} s`)
-  assert.ok(told.length >= 3, 'and it moved')
-  for (let i = 3; i < told.length; i++) {
+  assert.ok(told.length >= 2, 'and it moved')
+  for (let i = 2; i < told.length; i++) {
     assert.ok(told[i] - told[i - 1] >= 0.95, `${(told[i] - told[i - 1]).toFixed(3)} s after the one before`)
   }
 })

@@ -25,8 +25,8 @@
 PG_FUNCTION_INFO_V1(sync_progress_ending);
 
 /*
- * False: a heap is being rewritten (VACUUM FULL, say), and to wait for that would
- * hold up all that a bridge asks.
+ * False: a heap is being emptied or rewritten, and to wait for that would hold up
+ * all that a bridge asks.
  */
 static bool
 lock_heaps(const SpCatalog *catalog)
@@ -39,6 +39,24 @@ lock_heaps(const SpCatalog *catalog)
 	return true;
 }
 
+/*
+ * Whether the worker is about to fold and tell the session, by its mark.  That is
+ * a hint, but enough for the moment for which a heap is locked: who is shown
+ * nothing hears of it.
+ */
+static bool
+is_marked(SpDatabase *database, int64 session)
+{
+	SpSlot	   *slot = database == NULL ? NULL : sp_slot_find(database, session);
+	uint32		flags;
+
+	if (slot == NULL)
+		return false;
+	flags = pg_atomic_read_u32(&slot->flags);
+	sp_slot_unpin(slot);
+	return (flags & (SP_SLOT_DIRTY | SP_SLOT_BUSY)) != 0;
+}
+
 static int
 compare_int64(const void *a, const void *b)
 {
@@ -48,39 +66,50 @@ compare_int64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The sessions that the ledger has an end of, in order. */
+static int64 *
+read_ends(const SpCatalog *catalog, SpDatabase *database, int *count)
+{
+	SpRows		rows = {0};
+	int64	   *ids;
+
+	sp_ledger_read_visible(catalog, database, GetActiveSnapshot(), 0, SP_OP_TOUCH, &rows);
+	ids = palloc(Max(rows.count, 1) * sizeof(int64));
+	*count = 0;
+	for (int i = 0; i < rows.count; i++)
+	{
+		if (sp_ledger_is_end(&rows.rows[i]))
+			ids[(*count)++] = rows.rows[i].session;
+	}
+	qsort(ids, *count, sizeof(int64), compare_int64);
+	return ids;
+}
+
 /*
  * sync_progress_ending(session_ids) → those whose end is not folded, as the
- * caller's snapshot sees it.  All of them if that cannot be read now.
+ * caller's snapshot sees it.
  */
 Datum
 sync_progress_ending(PG_FUNCTION_ARGS)
 {
 	const SpCatalog *catalog = sp_catalog_of_function(fcinfo->flinfo->fn_oid);
-	SpRows		rows = {0};
+	SpDatabase *database = sp_shared_database(catalog->sessions);
+	int64	   *ends = NULL;
+	int			nends = 0;
 	Datum	   *values;
 	bool	   *nulls;
-	int64	   *ids;
 	int			count;
 	int			kept = 0;
 
-	if (!lock_heaps(catalog))
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	sp_ledger_read_visible(catalog, sp_shared_database(catalog->sessions), GetActiveSnapshot(), 0, SP_OP_TOUCH, &rows);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, &count);
-	ids = palloc(Max(rows.count, 1) * sizeof(int64));
-	for (int i = 0; i < rows.count; i++)
-	{
-		if (sp_ledger_is_end(&rows.rows[i]))
-			ids[kept++] = rows.rows[i].session;
-	}
-	rows.count = kept;
-	qsort(ids, rows.count, sizeof(int64), compare_int64);
-	kept = 0;
+	if (lock_heaps(catalog))
+		ends = read_ends(catalog, database, &nends);
 	for (int i = 0; i < count; i++)
 	{
 		int64		id = nulls[i] ? 0 : DatumGetInt64(values[i]);
 
-		if (bsearch(&id, ids, rows.count, sizeof(int64), compare_int64) != NULL)
+		if (ends == NULL ? is_marked(database, id)
+			: bsearch(&id, ends, nends, sizeof(int64), compare_int64) != NULL)
 			values[kept++] = values[i];
 	}
 	PG_RETURN_ARRAYTYPE_P(construct_array(values, kept, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));

@@ -153,7 +153,7 @@ read_performed(const PGresult *rows, struct call_answer *answer, struct buf *tex
 {
 	(void) text;
 
-	if (PQntuples(rows) != 1 || PQnfields(rows) != 5)
+	if (PQntuples(rows) != 1 || PQnfields(rows) != 5 || PQgetisnull(rows, 0, 4))
 	{
 		read_nonsense(answer);
 		return;
@@ -203,6 +203,11 @@ read_sessions(const PGresult *rows, struct call_answer *answer, struct buf *text
 	buf_add_text(text, "{\"sessions\":[");
 	for (int i = 0; i < count; i++)
 	{
+		if (PQgetisnull(rows, i, 0))
+		{
+			read_nonsense(answer);
+			return;
+		}
 		if (i > 0)
 			buf_add_text(text, ",");
 		buf_add(text, PQgetvalue(rows, i, 0), (size_t) PQgetlength(rows, i, 0));

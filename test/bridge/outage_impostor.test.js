@@ -9,6 +9,7 @@ import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
 import { Middle, extension, postgres, table } from './lib/middle.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
+import { call } from './lib/raw_http.js'
 import { until } from './lib/recorder.js'
 
 let database
@@ -112,6 +113,34 @@ describe('something else answers in the database\'s place', { concurrency: true 
       middle.cut()
       await client.message(identifierOf(session), undefined, { ms: 20_000 })
       await moves(client)
+    })
+  }
+
+  const ANSWERS = {
+    nothing: null,
+    'one column': [['1']],
+    'one row too many': [Array(5).fill('1'), Array(5).fill('1')],
+    'five NULLs': [Array(5).fill(null)],
+    'two NULLs': [[null, null]],
+    'an error of no known kind': Buffer.from('E\0\0\0\x19SERROR\0C\0Mno, never\0\0', 'latin1')
+  }
+  for (const [what, rows] of Object.entries(ANSWERS)) {
+    it(`it answers actions and lists with ${what}`, async t => {
+      const middle = await between(t)
+      middle.play = extension(sql => (/sync_progress_(perform|sessions)/.test(sql) ? rows : undefined))
+      const bridge = await start(t, middle.conninfo())
+      await bridge.ready()
+      const path = `/sessions/SyncStatusChannel/${session}`
+      const ask = (method, target) => call(bridge, method, target)
+      for (const [method, target] of [['POST', `${path}/request_update`], ['GET', '/sessions'], ['GET', path], ['POST', `${path}/request_update`]]) {
+        const { status, json, text } = await ask(method, target)
+        assert.equal(status, 500, `${method} ${target}: ${text}`)
+        for (const said of [json?.error, json?.hint]) assert.match(said ?? '', /\S+ \S+/, text)
+      }
+      middle.play = null
+      middle.cut()
+      await until(async () => (await ask('POST', `${path}/request_update`)).status, status => status === 200, 'it is served again', 20_000)
+      assert.ok((await ask('GET', path)).json.sessions.length === 1)
     })
   }
 })

@@ -14,6 +14,7 @@ let database
 let bridge
 let reader
 let controller
+let observer
 
 before(async () => {
   database = await Database.start()
@@ -22,9 +23,11 @@ before(async () => {
   await bridge.line(/attached .*worker_pid=/)
   await bridge.line(/action: connected/)
   reader = await database.token('alice')
+  observer = database.psql('postgres')
   controller = await database.token('alice', `scope => '{read,control}'`)
 })
 after(async () => {
+  await observer?.end()
   await bridge?.stop()
   await database?.destroy()
 })
@@ -58,12 +61,21 @@ const metric = async name => {
 async function hold(t, session) {
   const holder = database.psql('postgres')
   t.after(() => holder.end())
-  holder.stdin.write(`BEGIN; SELECT FROM sync.sync_sessions WHERE id = ${session} FOR UPDATE;\n`)
-  await until(() => database.sql(`SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'`), found => found === '1', 'the row is held')
+  holder.stdin.write(`BEGIN; SELECT FROM sync.sync_sessions WHERE id = ${session} FOR UPDATE;\n\\echo held\n`)
+  await until(() => holder.stdout, text => text.includes('held'), 'the row is held')
   return () => holder.stdin.write('ROLLBACK;\n')
 }
-const waiting = count => until(() => database.sql(`SELECT count(*) FROM pg_stat_activity WHERE usename = 'bridge' AND wait_event_type = 'Lock'`),
-  found => Number(found) === count, `${count} wait for the row`)
+
+let asked = 0
+
+/** Asks on a connection that is there already: nobody waits for a row for more than a second. */
+async function waiting(count) {
+  const first = asked + 1
+  await until(() => {
+    observer.stdin.write(`SELECT ${++asked}, count(*) FROM pg_stat_activity WHERE usename = 'bridge' AND wait_event_type = 'Lock';\n`)
+    return observer.stdout.trimEnd().split('\n').at(-1).split('|').map(Number)
+  }, ([question, found]) => question >= first && found === count, `${count} wait for the row`)
+}
 
 test('[002-13] paused, resumed, cancelled, retried with the stock client: everybody who watches sees it', async t => {
   const session = await database.session()

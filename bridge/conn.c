@@ -135,7 +135,9 @@ conn_free(struct conn *conn)
 {
 	struct conns *conns = conn->conns;
 
-	for (struct conn **at = &conns->doomed; conn->is_doomed && *at; at = &(*at)->next_doomed)
+	/* Who was taken off the list leads to itself: many may end at once. */
+	for (struct conn **at = &conns->doomed; conn->is_doomed && conn->next_doomed != conn && *at;
+		 at = &(*at)->next_doomed)
 	{
 		if (*at == conn)
 		{
@@ -258,7 +260,7 @@ conns_reap(struct conns *conns)
 		struct conn *conn = conns->doomed;
 
 		conns->doomed = conn->next_doomed;
-		conn->next_doomed = NULL;
+		conn->next_doomed = conn;
 		if (conn->wsi == NULL)
 			continue;
 		shutdown(lws_get_socket_fd(conn->wsi), SHUT_RDWR);

@@ -14,6 +14,8 @@
  *   limit of open files.
  * - HTTP/2 would be negotiated by default, and on its streams a direct write
  *   means nothing: http/1.1 only.
+ * - It ends connections by times of its own, for half a request, half a body and
+ *   one that is kept.  The wheel does that: they are put behind its settings.
  * - Its validity pings would keep a sorted list that is walked for each
  *   connection: off, the wheel sends the pings.
  */
@@ -30,6 +32,8 @@
 #include "metrics.h"
 #include "tls.h"
 #include "wheel.h"
+
+#define LOOP_SPARE_S	10		/* for libwebsockets' times behind ours */
 
 struct loop
 {
@@ -125,6 +129,18 @@ loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
 	loop->ops->stop(loop->arg);
 }
 
+static int
+loop_longest_stage_s(const struct config *config)
+{
+	int			longest_ms = config->handshake_timeout_ms;
+
+	if (config->keepalive_timeout_ms > longest_ms)
+		longest_ms = config->keepalive_timeout_ms;
+	if (config->reply_timeout_ms > longest_ms)
+		longest_ms = config->reply_timeout_ms;
+	return longest_ms / 1000;
+}
+
 static void
 loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
 					const struct config *config)
@@ -145,8 +161,8 @@ loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
 	info.retry_and_idle_policy = &no_validity;
 	info.max_http_header_data2 = LOOP_HEADER_BYTES;
 	info.max_http_header_pool2 = (unsigned) config->header_pool;
-	info.timeout_secs = 10;
-	info.keepalive_timeout = 30;
+	info.timeout_secs = info.timeout_secs_ah_idle = info.keepalive_timeout =
+		loop_longest_stage_s(config) + LOOP_SPARE_S;
 	tls_set_up(config, &info);
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, loop_lws_log);

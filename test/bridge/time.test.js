@@ -66,6 +66,22 @@ test('half a handshake', t => givenUp(t, 'request', upgrade('x').slice(0, -4)))
 
 test('half a body', t => givenUp(t, 'body', request('POST /callbacks/progress', ['Content-Length: 100'], '{')))
 
+// libwebsockets ended them after ten seconds, whatever was set
+test('a stage may take longer than libwebsockets would let it', async t => {
+  const SET = 12_000
+  const patient = await Bridge.start(database.conninfo(), ['--handshake-timeout-ms', String(SET)])
+  t.after(() => patient.stop())
+  await Promise.all(['GET /healthz HTT', request('POST /callbacks/progress', ['Content-Length: 100'], '{')].map(async half => {
+    const plain = await Plain.open(patient)
+    t.after(() => plain.destroy())
+    const started = performance.now()
+    plain.send(half)
+    await plain.end(SET + LEEWAY)
+    const took = performance.now() - started
+    assert.ok(took > SET - 200, `${took} ms`)
+  }))
+})
+
 test('a connection that is kept, and not used again', async t => {
   const plain = await givenUp(t, 'keepalive', request('/healthz'))
   assert.deepEqual(plain.statuses, [200])

@@ -57,10 +57,11 @@ static const struct lws_protocols protocols[] = {
 	{.name = NULL}
 };
 
+/* Workers have tokens even where nobody else has to show one. */
 static bool
 needs_keys(const struct bridge *bridge)
 {
-	return bridge->config->auth != CONFIG_AUTH_NONE;
+	return bridge->config->auth != CONFIG_AUTH_NONE || keys_are_used(bridge->keys);
 }
 
 /*

@@ -28,6 +28,7 @@ struct keys
 	bool		are_read;		/* at least once */
 	bool		is_reading;
 	bool		are_wanted;
+	bool		are_used;		/* somebody has ever wanted them */
 	int64_t		asked_ms;
 };
 
@@ -78,7 +79,7 @@ keys_ask(struct keys *keys)
 void
 keys_want(struct keys *keys)
 {
-	keys->are_wanted = true;
+	keys->are_wanted = keys->are_used = true;
 }
 
 /* The connection to ask on is there from now on, or no longer. */
@@ -104,6 +105,13 @@ bool
 keys_are_read(const struct keys *keys)
 {
 	return keys->are_read;
+}
+
+/* Has anybody come with a token that only they can tell the worth of? */
+bool
+keys_are_used(const struct keys *keys)
+{
+	return keys->are_used;
 }
 
 /* When they were last asked for: what is newer than that is not among them. */

@@ -22,6 +22,7 @@ void		keys_free(struct keys *keys);
 void		keys_want(struct keys *keys);
 void		keys_set_up(struct keys *keys, bool is_up);
 void		keys_tick(struct keys *keys, int64_t now_ms);
+bool		keys_are_used(const struct keys *keys);
 bool		keys_are_read(const struct keys *keys);
 int64_t		keys_asked_ms(const struct keys *keys);
 

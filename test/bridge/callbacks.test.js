@@ -45,6 +45,17 @@ test('[002-14] the token may come as Authorization: Bearer', async () => {
   assert.equal((await report(undefined, { job_id: job, progress: 1 }, { token })).status, 202)
 })
 
+// it waited for keys that nobody read
+test('[002-14] workers need their token, and it is taken, where nobody else needs one', async t => {
+  const open = await Bridge.start(database.conninfo(), ['--auth', 'none'])
+  t.after(() => open.stop())
+  await open.ready()
+  const { job, token } = await mesh()
+  const send = headers => call(open, 'POST', '/callbacks/progress', { headers, body: { job_id: job, progress: 1 } })
+  assert.equal((await send({ 'X-Callback-Token': token })).status, 202)
+  assert.equal((await send({})).status, 401)
+})
+
 test('[002-14] missing, forged, of another job, of a watcher: 401 Invalid callback token', async () => {
   const { session, job, token } = await mesh()
   const other = await mesh()

@@ -116,8 +116,8 @@ ok( wait_until(
 		'a message without data'),
 	'where notifications are hints, an event says that there is one, not which title');
 sql("BEGIN; SELECT sync.sync_progress_disconnect('cat'); ROLLBACK; SELECT sync.sync_progress_disconnect('cat', false);");
-my ($first) = $listener->wait_for('owner:cat', sub { $_->{type} eq 'disconnect' });
-is($first && $first->{data}{reconnect}, JSON::PP::false, 'disconnect: a transaction that is rolled back tells nothing, and how is not left out');
+my ($told) = $listener->wait_for('owner:cat', sub { $_->{type} eq 'disconnect' });
+is($told && $told->{data}{reconnect}, JSON::PP::false, 'disconnect: a transaction that is rolled back tells nothing, and how is not left out');
 sql('ALTER SYSTEM RESET sync_progress.notify');
 $node->reload;
 ok( wait_until(

@@ -11,8 +11,8 @@ import { until } from './recorder.js'
 
 const PG_SH = fileURLToPath(new URL('../../../scripts/pg.sh', import.meta.url))
 
-/** Nothing here has to survive a power cut. */
-const SETTINGS = ['fsync=off', 'max_connections=60']
+/** Nothing here has to survive a power cut; tests that run side by side have a bridge each, with its connections. */
+const SETTINGS = ['fsync=off', 'max_connections=150']
 
 const SETUP = `
   CREATE SCHEMA sync;

@@ -345,15 +345,24 @@ conn_unwatch_input(struct conn *conn)
 }
 
 /*
- * Has libwebsockets read more of this connection than it has taken?  It does not
- * say so of one connection, only whether all of them have nothing: that is a no
- * to be relied on, and a yes is a perhaps.  Only from WRITEABLE, or while a
- * request is taken: what came along with one is put away after its callback.
+ * Has libwebsockets read more of this connection than it has handed out?  It only
+ * says whether any connection has such input and may be read from, so it is asked
+ * once more while this one may not: if there is some even so, nobody knows.  Only
+ * from WRITEABLE, or while a request is taken: what came along with one is put
+ * away after its callback.
  */
-bool
-conn_may_hold_input(const struct conn *conn)
+enum conn_held
+conn_held_input(struct conn *conn)
 {
-	return lws_service_adjust_timeout(lws_get_context(conn->wsi), 1, 0) == 0;
+	struct lws_context *context = lws_get_context(conn->wsi);
+	bool		others;
+
+	if (lws_service_adjust_timeout(context, 1, 0) != 0)
+		return CONN_HOLDS_NOTHING;
+	lws_rx_flow_control(conn->wsi, 0);
+	others = lws_service_adjust_timeout(context, 1, 0) == 0;
+	lws_rx_flow_control(conn->wsi, 1);
+	return others ? CONN_MAY_HOLD_INPUT : CONN_HOLDS_INPUT;
 }
 
 /* ---- time ---- */

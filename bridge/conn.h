@@ -30,6 +30,14 @@ enum conn_stage
 	CONN_STREAM					/* an answer without end: SSE */
 };
 
+/* Has libwebsockets read more than it has handed out? */
+enum conn_held
+{
+	CONN_HOLDS_NOTHING,
+	CONN_HOLDS_INPUT,
+	CONN_MAY_HOLD_INPUT
+};
+
 /* What a connection asks of whoever it belongs to beyond plain HTTP. */
 struct conn_client_ops
 {
@@ -71,7 +79,7 @@ struct conn
 	bool		is_body_owed;	/* the request's body was not read to its end */
 
 	bool		is_admin;		/* it came in by admin_listen */
-	bool		is_pipelined;	/* more than one request may have been read */
+	bool		is_pipelined;	/* the next request may have been read already */
 	struct ev_io *input;		/* NULL: its input is not watched */
 };
 
@@ -102,6 +110,6 @@ void		conn_send(struct conn *conn, struct buf *frame);
 void		conn_want_write(struct conn *conn);
 void		conn_watch_input(struct conn *conn);
 void		conn_unwatch_input(struct conn *conn);
-bool		conn_may_hold_input(const struct conn *conn);
+enum conn_held conn_held_input(struct conn *conn);
 
 #endif							/* CONN_H */

@@ -227,10 +227,10 @@ refuse_body(struct request *request, const char *why)
  * up on: once its body is looked for, there is no way out of that loop.
  */
 static bool
-is_pipelined_body(const struct conn *conn, const struct request *request)
+is_pipelined_body(struct conn *conn, const struct request *request)
 {
 	return request->body_kind != BODY_NONE && conn->is_pipelined &&
-		conn_may_hold_input(conn);
+		conn_held_input(conn) != CONN_HOLDS_NOTHING;
 }
 
 /* The headers are there. */

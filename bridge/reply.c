@@ -8,7 +8,7 @@
  *
  * Every answer waits for WRITEABLE: libwebsockets 4.1.6 begins the next request
  * of a connection only safely from there, and only there can be told whether it
- * came too early (conn_may_hold_input()).
+ * came too early (check_pipeline()).
  *
  * Who is answered before having sent the whole body is not hung up on at once:
  * the kernel would answer the rest of it with a reset, which can take the
@@ -143,9 +143,27 @@ finish(struct conn *conn)
 	}
 	conn->stage = CONN_REQUEST;
 	conn->is_kept = true;
-	conn->is_pipelined = conn_may_hold_input(conn);
 	conn_set_deadline(conn, conns_bridge(conn->conns)->config->keepalive_timeout_ms);
 	return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
+}
+
+/*
+ * Was the next request read already?  Then it may have no body, see http.c.
+ * Over TLS nobody knows that for sure while a large body is on its way to
+ * anybody's connection, so the next one is asked to come on another.  "head" is
+ * what is sent first.
+ */
+static void
+check_pipeline(struct conn *conn, struct buf *head)
+{
+	enum conn_held held = conn_held_input(conn);
+
+	conn->is_pipelined = held != CONN_HOLDS_NOTHING;
+	if (held != CONN_MAY_HOLD_INPUT || !lws_is_ssl(conn->wsi) || conn->closes)
+		return;
+	conn->closes = true;
+	head->len -= 2;				/* the empty line */
+	buf_add_text(head, "Connection: close\r\n\r\n");
 }
 
 /*
@@ -167,7 +185,10 @@ reply_more(struct conn *conn)
 
 	buf_reset(out);
 	if (conn->head)
+	{
 		buf_add(out, conn->head->bytes, conn->head->len);
+		check_pipeline(conn, out);
+	}
 	msg_drop(conn->head);
 	conn->head = NULL;
 	if (len > REPLY_PIECE_BYTES)

@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
+import { Agent, request as requestTls } from 'node:https'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
@@ -68,6 +69,26 @@ test('HTTPS', async () => {
   assert.equal(status, 200)
   assert.equal(body, 'ok\n')
 })
+
+// a body that is larger than one read looked like one that came before its time
+test('large bodies one after the other on connections that are kept, many at a time', async () => {
+  const body = 'x'.repeat(20_000)
+  const report = () => fetchBody(bridge, agent, body)
+  const agent = new Agent({ keepAlive: true, maxSockets: 8, ca: certificate.trust.ca })
+  const statuses = await Promise.all(Array.from({ length: 240 }, report))
+  agent.destroy()
+  assert.deepEqual([...new Set(statuses)], [401])
+})
+
+/** The status that a report without a token is answered. */
+function fetchBody(bridge, agent, body) {
+  return new Promise((resolve, reject) => {
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length }
+    requestTls({ host: '127.0.0.1', port: bridge.port, path: '/callbacks/progress', method: 'POST', agent, headers, ...certificate.trust }, answer => {
+      answer.resume().on('end', () => resolve(answer.statusCode))
+    }).on('error', reject).end(body)
+  })
+}
 
 test('the cable over TLS: state, live updates, the end', async t => {
   const session = await database.session()

@@ -198,6 +198,7 @@ cable_act(struct cable *cable, struct istr *identifier, const struct command *co
 	const char *action = command->action;
 	struct call_answer refusal = {.status = 429};
 	struct cable_call *call;
+	struct call_by by;
 	char	   *text;
 
 	/*
@@ -233,11 +234,13 @@ cable_act(struct cable *cable, struct istr *identifier, const struct command *co
 		return;
 	}
 
+	by.caller = who_calls(cable->conn, &cable->claims);
+	by.claims = cable->claims.payload->bytes;
 	text = json_dumps(command->data, JSON_COMPACT);
 
 	if (text)
-		call->sent = calls_perform(cable->bridge->pool, identifier->bytes, action, text,
-								   cable->claims.payload->bytes, cable_call_done, call);
+		call->sent = calls_perform(cable->bridge->pool, &by, identifier->bytes, action, text,
+								   cable_call_done, call);
 	free(text);
 	if (call->sent)
 		return;

@@ -130,8 +130,8 @@ read_nonsense(struct call_answer *answer)
 /* ---- calling ---- */
 
 static struct pool_call *
-send_call(struct pool *pool, const struct call_kind *kind, const char *key, int count,
-		  const char *const *values, call_done done, void *arg)
+send_call(struct pool *pool, const struct call_kind *kind, const struct istr *caller,
+		  const char *key, int count, const char *const *values, call_done done, void *arg)
 {
 	struct call *call = mem_zalloc(sizeof(*call));
 	struct pool_call *sent;
@@ -140,7 +140,7 @@ send_call(struct pool *pool, const struct call_kind *kind, const char *key, int 
 	{
 		.kind = kind, .done = done, .arg = arg
 	};
-	sent = pool_send(pool, key, kind->sql, count, values, on_end, call);
+	sent = pool_send(pool, caller, key, kind->sql, count, values, on_end, call);
 	if (sent == NULL)
 		free(call);
 	return sent;
@@ -179,13 +179,13 @@ static const struct call_kind perform_kind = {
 
 /* "data" is JSON or NULL.  What is asked of one identifier is done in turn. */
 struct pool_call *
-calls_perform(struct pool *pool, const char *identifier, const char *action,
-			  const char *data, const char *claims, call_done done, void *arg)
+calls_perform(struct pool *pool, const struct call_by *by, const char *identifier,
+			  const char *action, const char *data, call_done done, void *arg)
 {
-	const char *values[] = {identifier, action, data, claims};
+	const char *values[] = {identifier, action, data, by->claims};
 
 	metric_count(METRIC_ACTIONS);
-	return send_call(pool, &perform_kind, identifier, 4, values, done, arg);
+	return send_call(pool, &perform_kind, by->caller, identifier, 4, values, done, arg);
 }
 
 /* ---- lists ---- */
@@ -226,12 +226,12 @@ static const struct call_kind sessions_kind = {
 };
 
 struct pool_call *
-calls_sessions(struct pool *pool, const char *claims, const char *after,
+calls_sessions(struct pool *pool, const struct call_by *by, const char *after,
 			   const char *limit, const char *stream, call_done done, void *arg)
 {
-	const char *values[] = {claims, after, limit, stream};
+	const char *values[] = {by->claims, after, limit, stream};
 
-	return send_call(pool, &sessions_kind, NULL, 4, values, done, arg);
+	return send_call(pool, &sessions_kind, by->caller, NULL, 4, values, done, arg);
 }
 
 /* ---- a worker's report ---- */
@@ -258,10 +258,10 @@ static const struct call_kind report_kind = {
 
 /* One worker's reports are taken in the order in which they come. */
 struct pool_call *
-calls_report(struct pool *pool, const char *claims, const char *report, call_done done,
-			 void *arg)
+calls_report(struct pool *pool, const struct call_by *by, const char *report,
+			 call_done done, void *arg)
 {
-	const char *values[] = {claims, report};
+	const char *values[] = {by->claims, report};
 
-	return send_call(pool, &report_kind, claims, 2, values, done, arg);
+	return send_call(pool, &report_kind, by->caller, by->claims, 2, values, done, arg);
 }

@@ -11,6 +11,7 @@
 
 #include "mem.h"
 
+struct istr;
 struct pool;
 struct pool_call;
 
@@ -33,21 +34,28 @@ struct call_answer
 	size_t		payload_len;
 };
 
+/* For whom it is done. */
+struct call_by
+{
+	const struct istr *caller;	/* callers take turns */
+	const char *claims;			/* JSON */
+};
+
 typedef void (*call_done) (void *arg, const struct call_answer *answer);
 
 /*
  * Each calls "done" once, later, unless pool_forget() is called before.  NULL: it
  * cannot be asked now; "done" is not called.
  */
-struct pool_call *calls_perform(struct pool *pool, const char *identifier,
-								const char *action, const char *data,
-								const char *claims, call_done done, void *arg)
+struct pool_call *calls_perform(struct pool *pool, const struct call_by *by,
+								const char *identifier, const char *action,
+								const char *data, call_done done, void *arg)
 			must_check;
-struct pool_call *calls_sessions(struct pool *pool, const char *claims,
+struct pool_call *calls_sessions(struct pool *pool, const struct call_by *by,
 								 const char *after, const char *limit,
 								 const char *stream, call_done done, void *arg)
 			must_check;
-struct pool_call *calls_report(struct pool *pool, const char *claims,
+struct pool_call *calls_report(struct pool *pool, const struct call_by *by,
 							   const char *report, call_done done, void *arg)
 			must_check;
 

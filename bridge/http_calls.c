@@ -158,6 +158,19 @@ reply_refusal(struct request *request, const struct call_answer *answer)
 	return result;
 }
 
+/* ---- for whom ---- */
+
+static struct call_by
+by_whom(const struct request *request)
+{
+	struct call_by by = {
+		.caller = who_calls(request->conn, &request->claims),
+		.claims = request->claims.payload->bytes
+	};
+
+	return by;
+}
+
 /* ---- lists ---- */
 
 static int
@@ -189,6 +202,7 @@ ask_sessions(struct request *request, const char *channel, const char *id)
 	struct pool *pool = request_bridge(request)->pool;
 	const char *after = request_arg(request, "after");
 	const char *limit = request_arg(request, "limit");
+	struct call_by by = by_whom(request);
 	struct buf	stream = {0};
 	struct work *work;
 	struct pool_call *call;
@@ -209,8 +223,7 @@ ask_sessions(struct request *request, const char *channel, const char *id)
 		buf_printf(&stream, "%s:%s", channel, id);
 	}
 	work = work_create(request, answer_sessions);
-	call = calls_sessions(pool, request->claims.payload->bytes, after, limit, stream.data,
-						  on_done, work);
+	call = calls_sessions(pool, &by, after, limit, stream.data, on_done, work);
 	buf_free(&stream);
 	return wait_for(work, call);
 }
@@ -269,6 +282,7 @@ int
 serve_action(struct request *request)
 {
 	struct pool *pool = request_bridge(request)->pool;
+	struct call_by by = by_whom(request);
 	struct buf	identifier = {0};
 	struct work *work;
 	struct pool_call *call;
@@ -283,9 +297,8 @@ serve_action(struct request *request)
 		return reply_not_found(request);
 	}
 	work = work_create(request, answer_action);
-	call = calls_perform(pool, identifier.data, request->params[ROUTE_ACTION],
-						 request->body.len > 0 ? request->body.data : NULL,
-						 request->claims.payload->bytes, on_done, work);
+	call = calls_perform(pool, &by, identifier.data, request->params[ROUTE_ACTION],
+						 request->body.len > 0 ? request->body.data : NULL, on_done, work);
 	buf_free(&identifier);
 	return wait_for(work, call);
 }
@@ -312,16 +325,18 @@ answer_report(struct request *request, const struct call_answer *answer)
 	return result;
 }
 
+/* Each job is a caller, wherever its workers are: without a good token none gets here. */
 int
 serve_report(struct request *request)
 {
+	const struct istr *claims = request->claims.payload;
+	struct call_by by = {.caller = claims, .claims = claims->bytes};
 	struct work *work;
 	int			result;
 
 	if (!check_body(request, false, &result))
 		return result;
 	work = work_create(request, answer_report);
-	return wait_for(work, calls_report(request_bridge(request)->pool,
-									   request->claims.payload->bytes,
+	return wait_for(work, calls_report(request_bridge(request)->pool, &by,
 									   request->body.data, on_done, work));
 }

@@ -5,8 +5,9 @@
  * An action waits for a row that an application holds locked, up to a second.
  * On the connection that subscribes go over it would hold up everybody, so such
  * statements have a few connections of their own, each with one statement at a
- * time.  What finds none free waits in a queue, which has a bound in number and
- * in time.
+ * time.  What finds none free waits, which has a bound in number and in time;
+ * turns.c says whose turn it is, so that nobody can take all connections, or
+ * all the room to wait, from the others.
  *
  * Two actions of one key are never under way together: a pause and a resume
  * that follow each other are done in that order, and one locked row occupies one
@@ -28,6 +29,7 @@
 #include "loop.h"
 #include "metrics.h"
 #include "pg.h"
+#include "turns.h"
 
 #define POOL_WAITING_MAX	256
 #define POOL_WAIT_MS		10000
@@ -39,16 +41,13 @@
 struct pool_call
 {
 	struct pool *pool;
-	struct pool_call *prev;		/* in the queue */
-	struct pool_call *next;
-	char	   *key;			/* NULL: none */
+	struct turn turn;			/* a probe takes none */
 	const char *sql;
 	int			count;
 	char	   *values[POOL_VALUES_MAX];
 	pool_done	done;			/* NULL: forgotten */
 	void	   *arg;
 	int64_t		due_ms;			/* of its sending, then of its answer */
-	bool		is_under_way;
 	bool		is_reported;
 };
 
@@ -64,19 +63,28 @@ struct pool
 {
 	int			count;
 	struct pool_worker *workers;
-	struct pool_call *first;
-	struct pool_call *last;
-	int			waiting;
+	struct turns *turns;
 };
 
 /* ---- calls ---- */
 
+/* Others may have its place, if it had one. */
+static void
+call_leave(struct pool_call *call)
+{
+	if (call->turn.caller == NULL)
+		return;
+	if (!call->turn.is_under_way)
+		metric_add(METRIC_ACTIONS_WAITING, -1);
+	turns_leave(call->pool->turns, &call->turn);
+}
+
 static void
 call_free(struct pool_call *call)
 {
+	call_leave(call);
 	for (int i = 0; i < call->count; i++)
 		free(call->values[i]);
-	free(call->key);
 	free(call);
 }
 
@@ -91,48 +99,34 @@ call_report(struct pool_call *call, enum pool_end end, const PGresult *result)
 		done(call->arg, end, result);
 }
 
-static void
-unqueue(struct pool_call *call)
-{
-	struct pool *pool = call->pool;
-
-	if (call->prev)
-		call->prev->next = call->next;
-	else
-		pool->first = call->next;
-	if (call->next)
-		call->next->prev = call->prev;
-	else
-		pool->last = call->prev;
-	call->prev = call->next = NULL;
-	pool->waiting--;
-	metric_add(METRIC_ACTIONS_WAITING, -1);
-}
-
 /* Nobody wants to hear of it any more. */
 void
 pool_forget(struct pool_call *call)
 {
-	bool		is_queued = !call->is_under_way && !call->is_reported;
+	bool		is_queued = !call->turn.is_under_way && !call->is_reported;
 
 	call_report(call, POOL_FORGOTTEN, NULL);
-	if (!is_queued)
-		return;
-	unqueue(call);
-	call_free(call);
+	if (is_queued)
+		call_free(call);
 }
 
 struct pool_call *
-pool_send(struct pool *pool, const char *key, const char *sql, int count,
-		  const char *const *values, pool_done done, void *arg)
+pool_send(struct pool *pool, const struct istr *caller, const char *key,
+		  const char *sql, int count, const char *const *values, pool_done done, void *arg)
 {
 	struct pool_call *call;
 
-	if (!pool_is_up(pool) || pool->waiting >= POOL_WAITING_MAX || count > POOL_VALUES_MAX)
+	if (!pool_is_up(pool) || count > POOL_VALUES_MAX)
 		return NULL;
 	call = mem_zalloc(sizeof(*call));
 	call->pool = pool;
-	call->key = key ? mem_strdup(key) : NULL;
+	call->turn.owner = call;
+	if (!turns_wait(pool->turns, &call->turn, caller, key))
+	{
+		free(call);
+		return NULL;
+	}
+	metric_count(METRIC_ACTIONS_WAITING);
 	call->sql = sql;
 	call->count = count;
 	for (int i = 0; i < count; i++)
@@ -140,30 +134,25 @@ pool_send(struct pool *pool, const char *key, const char *sql, int count,
 	call->done = done;
 	call->arg = arg;
 	call->due_ms = loop_clock_ms() + POOL_WAIT_MS;
-	call->prev = pool->last;
-	if (pool->last)
-		pool->last->next = call;
-	else
-		pool->first = call;
-	pool->last = call;
-	pool->waiting++;
-	metric_count(METRIC_ACTIONS_WAITING);
 	return call;
 }
 
 /* ---- connections ---- */
 
 static bool
-is_key_busy(const struct pool *pool, const char *key)
+is_free(const struct pool_worker *worker)
 {
-	for (int i = 0; key && i < pool->count; i++)
-	{
-		const struct pool_call *call = pool->workers[i].call;
+	return worker->call == NULL && pg_is_up(worker->pg);
+}
 
-		if (call && call->key && strcmp(call->key, key) == 0)
-			return true;
-	}
-	return false;
+static int
+count_free(const struct pool *pool)
+{
+	int			count = 0;
+
+	for (int i = 0; i < pool->count; i++)
+		count += is_free(&pool->workers[i]);
+	return count;
 }
 
 static bool
@@ -184,21 +173,19 @@ worker_send(struct pool_worker *worker, struct pool_call *call)
 	return is_sent;
 }
 
-/*
- * Give the worker the first call whose key is free.  False: there is none.
- */
+/* Give a free worker the next call.  False: there is none for it. */
 static bool
 worker_begin(struct pool_worker *worker)
 {
 	struct pool *pool = worker->pool;
-	struct pool_call *call = pool->first;
+	struct turn *turn = turns_next(pool->turns, count_free(pool));
+	struct pool_call *call;
 
-	while (call && is_key_busy(pool, call->key))
-		call = call->next;
-	if (call == NULL)
+	if (turn == NULL)
 		return false;
-	unqueue(call);
-	call->is_under_way = true;
+	turns_begin(pool->turns, turn);
+	metric_add(METRIC_ACTIONS_WAITING, -1);
+	call = turn->owner;
 	call->due_ms = loop_clock_ms() + POOL_ANSWER_MS;
 	worker->call = call;
 	metric_count(METRIC_QUERIES);
@@ -217,7 +204,7 @@ pool_pump(struct pool *pool)
 	{
 		struct pool_worker *worker = &pool->workers[i];
 
-		if (worker->call == NULL && pg_is_up(worker->pg) && !worker_begin(worker))
+		if (is_free(worker) && !worker_begin(worker))
 			return;
 	}
 }
@@ -283,6 +270,7 @@ pool_create(struct ev_loop *loop, const struct conninfo *info, int connections)
 {
 	struct pool *pool = mem_zalloc(sizeof(*pool));
 
+	pool->turns = turns_create(POOL_WAITING_MAX);
 	pool->count = connections;
 	pool->workers = mem_zalloc(sizeof(*pool->workers) * (size_t) connections);
 	for (int i = 0; i < connections; i++)
@@ -294,23 +282,29 @@ pool_create(struct ev_loop *loop, const struct conninfo *info, int connections)
 	return pool;
 }
 
+/* It has waited for long enough, or in vain. */
+static void
+call_expire(struct pool_call *call)
+{
+	call_leave(call);
+	call_report(call, POOL_LATE, NULL);
+	call_free(call);
+}
+
 /* Whoever still waits is told that nothing is known. */
 void
 pool_free(struct pool *pool)
 {
+	struct turn *turn;
+
 	for (int i = 0; i < pool->count; i++)
 	{
 		worker_down(&pool->workers[i]);
 		pg_free(pool->workers[i].pg);
 	}
-	while (pool->first)
-	{
-		struct pool_call *call = pool->first;
-
-		unqueue(call);
-		call_report(call, POOL_LATE, NULL);
-		call_free(call);
-	}
+	while ((turn = turns_oldest(pool->turns)) != NULL)
+		call_expire(turn->owner);
+	turns_free(pool->turns);
 	free(pool->workers);
 	free(pool);
 }
@@ -334,14 +328,14 @@ pool_is_up(const struct pool *pool)
 int
 pool_waiting(const struct pool *pool)
 {
-	return pool->waiting;
+	return turns_waiting(pool->turns);
 }
 
 /* Send what was asked for in this turn of the loop. */
 void
 pool_turn(struct pool *pool)
 {
-	if (pool->first)
+	if (turns_oldest(pool->turns))
 		pool_pump(pool);
 }
 
@@ -353,7 +347,7 @@ worker_probe(struct pool_worker *worker, int64_t now_ms)
 
 	call->pool = worker->pool;
 	call->sql = "SELECT 1";
-	call->is_under_way = call->is_reported = true;
+	call->is_reported = true;
 	call->due_ms = now_ms + POOL_PROBE_MS;
 	worker->call = call;
 	if (worker_send(worker, call))
@@ -393,14 +387,16 @@ pool_keep_to(struct pool *pool, const char *server)
 void
 pool_tick(struct pool *pool, int64_t now_ms)
 {
+	struct turn *turn;
+
 	for (int i = 0; i < pool->count; i++)
 		worker_watch(&pool->workers[i], now_ms);
-	while (pool->first && now_ms >= pool->first->due_ms)
+	while ((turn = turns_oldest(pool->turns)) != NULL)
 	{
-		struct pool_call *call = pool->first;
+		struct pool_call *call = turn->owner;
 
-		unqueue(call);
-		call_report(call, POOL_LATE, NULL);
-		call_free(call);
+		if (now_ms < call->due_ms)
+			return;
+		call_expire(call);
 	}
 }

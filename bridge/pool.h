@@ -12,6 +12,7 @@
 #include "conninfo.h"
 
 struct ev_loop;
+struct istr;
 struct pool;
 struct pool_call;
 
@@ -38,13 +39,15 @@ bool		pool_is_up(const struct pool *pool);
 int			pool_waiting(const struct pool *pool);
 
 /*
- * Have a statement executed.  "sql" has %s where the extension's schema goes; calls
- * with the same key, if they have one, are executed one after the other.  NULL:
- * no connection, or too many wait already.
+ * Have a statement executed.  Callers take turns; calls with the same key, if they
+ * have one, are executed one after the other.  "sql" has %s where the extension's
+ * schema goes.  NULL: no connection, or too many wait already, of all or of this
+ * caller.
  */
-struct pool_call *pool_send(struct pool *pool, const char *key, const char *sql,
-							int count, const char *const *values, pool_done done,
-							void *arg) must_check;
+struct pool_call *pool_send(struct pool *pool, const struct istr *caller,
+							const char *key, const char *sql, int count,
+							const char *const *values, pool_done done, void *arg)
+			must_check;
 void		pool_forget(struct pool_call *call);
 
 #endif							/* POOL_H */

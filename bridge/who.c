@@ -106,6 +106,15 @@ who_of(const struct conn *conn, const struct auth_claims *claims)
 	return who;
 }
 
+/* Whose a call of the database is, among which callers take turns. */
+const struct istr *
+who_calls(const struct conn *conn, const struct auth_claims *claims)
+{
+	struct admission_who who = who_of(conn, claims);
+
+	return who.subject ? who.subject : who.place;
+}
+
 /* 0, or in how many seconds it may ask again: it was refused too often. */
 int
 who_waits_s(const struct conn *conn, const struct auth_claims *claims)

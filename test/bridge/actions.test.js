@@ -156,6 +156,37 @@ test('a row that an application holds: 503 with Retry-After; nobody else waits f
   await until(() => act(session, 'pause'), ({ status }) => status === 200, 'it is paused once the row is free')
 })
 
+test('one person who asks for much, of rows that are held, is nobody else\'s wait', async t => {
+  const held = [await database.session(), await database.session()]
+  const bob = await database.token('bob', "scope => '{read,control}'")
+  const his = await database.session('total_count => 1', 'bob')
+  const holder = database.psql('postgres')
+  t.after(() => holder.end())
+  holder.stdin.write(`BEGIN; SELECT 1 FROM sync.sync_sessions WHERE id IN (${held}) FOR UPDATE;\n\\echo held\n`)
+  await until(() => holder.stdout, text => text.includes('held'), 'the rows are held')
+  const refused = []
+  const asked = Promise.all(Array.from({ length: 250 }, async (_, i) => {
+    const answer = await act(held[i % 2], 'pause')
+    if (/too much is waiting/.test(answer.json.error)) refused.push(answer)
+    return answer
+  }))
+  // 128 may wait
+  await until(() => refused.length, length => length >= 64, 'what is too much for one is refused')
+  assert.ok(await bridge.metric('actions_waiting') > 64, 'much waits still')
+  for (const { status, headers } of refused) {
+    assert.equal(status, 503)
+    assert.ok(Number(headers.get('retry-after')) > 0)
+  }
+  for (const action of ['pause', 'resume', 'cancel']) {
+    assert.equal((await call(bridge, 'GET', '/sessions', { token: bob })).status, 200)
+    assert.equal((await act(his, action, undefined, { token: bob })).status, 200)
+  }
+  assert.ok(await bridge.metric('actions_waiting') > 0, 'he did not wait for it')
+  holder.stdin.write('ROLLBACK;\n')
+  const answers = await asked
+  assert.ok(answers.some(({ status }) => status === 200), 'once the rows are free the rest is done')
+})
+
 test('the database goes in the middle of an action: 503 that says so, and it comes back', async t => {
   const session = await database.session()
   const holder = database.psql('postgres')

@@ -26,6 +26,32 @@ take(struct bearer *bearer, const char *token, size_t len)
 }
 
 /*
+ * Take the token from the argument of this name ("token=").  False: there is none.
+ * libwebsockets' own search ends at the first one that does not fit its buffer.
+ */
+static bool
+find_arg(struct lws *wsi, const char *name, struct bearer *bearer, bool *fits)
+{
+	size_t		name_len = strlen(name);
+	bool		is_there = true;
+	bool		is_it = false;
+
+	for (int i = 0; is_there && !is_it; i++)
+	{
+		int			len = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i);
+		char	   *text = mem_zalloc((size_t) len + 1);
+
+		is_there = lws_hdr_copy_fragment(wsi, text, len + 1, WSI_TOKEN_HTTP_URI_ARGS, i) >= 0;
+		is_it = is_there && strncmp(text, name, name_len) == 0;
+		if (is_it)
+			*fits = take(bearer, text +name_len, strlen(text +name_len));
+		explicit_bzero(text, (size_t) len);
+		free(text);
+	}
+	return is_it;
+}
+
+/*
  * Find the token; bearer_clear() is to be called whatever is returned.  False:
  * there is one, and it is too long.
  */
@@ -61,15 +87,11 @@ bearer_find(struct lws *wsi, const char *cookie, struct bearer *bearer)
 		}
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-	{
-		const char *value = lws_get_urlarg_by_name(wsi, names[i], text, sizeof(text));
-
-		if (value == NULL)
-			continue;
-		fits = take(bearer, value, strlen(value));
-		explicit_bzero(text, sizeof(text));
-		return fits;
-	}
+		if (find_arg(wsi, names[i], bearer, &fits))
+		{
+			explicit_bzero(text, sizeof(text));
+			return fits;
+		}
 	if (lws_http_cookie_get(wsi, cookie, text, &len) == 0)
 	{
 		bearer->is_cookie = true;

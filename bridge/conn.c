@@ -22,11 +22,9 @@
 #include "conn.h"
 
 #include <errno.h>
-#include <ev.h>
 #include <libwebsockets.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -147,6 +145,8 @@ conn_free(struct conn *conn)
 	}
 	wheel_clear(&conn->timer);
 	conn_unwatch_input(conn);
+	if (conn->is_gone)
+		*conn->is_gone = true;
 	if (conn->ops)
 		conn->ops->free(conn->client);
 	msg_drop(conn->head);
@@ -274,95 +274,6 @@ conns_each(struct conns *conns, conn_visit visit, void *arg)
 {
 	for (struct conn *conn = conns->first; conn; conn = conn->next)
 		visit(conn, arg);
-}
-
-/* ---- input that nobody reads ---- */
-
-/*
- * What came together with the request was read with it, and makes libwebsockets
- * turn for ever without reading it.  It does not say so, but whoever is allowed
- * to read again is called back at once if something is there: as WRITEABLE,
- * which nobody has asked for then.  What OpenSSL holds it says itself.
- */
-static void
-conn_probe_input(struct conn *conn)
-{
-	SSL		   *tls = lws_get_ssl(conn->wsi);
-
-	lws_rx_flow_control(conn->wsi, 0);
-	lws_rx_flow_control(conn->wsi, 1);
-	if (tls && SSL_pending(tls) > 0)
-		conn_doom(conn);
-}
-
-static void
-conn_on_input(struct ev_loop *loop, ev_io *io, int revents)
-{
-	struct conn *conn = io->data;
-
-	(void) loop;
-	if (revents == EV_CUSTOM)
-	{
-		conn_probe_input(conn);
-		return;
-	}
-	log_debug("conn", "ended by its client stage=%d", conn->stage);
-	conn_unwatch_input(conn);
-	conn_doom(conn);
-}
-
-/*
- * While an answer is awaited or sent libwebsockets 4.1.6 reads nothing, is woken
- * by input all the same, for ever, and does not notice that a client has gone.
- * So from now on any input ends the connection: it is the end of it, or something
- * that comes before its turn.
- */
-void
-conn_watch_input(struct conn *conn)
-{
-	struct ev_io *io;
-
-	if (conn->input)
-		return;
-	io = conn->input = mem_zalloc(sizeof(*io));
-	ev_io_init(io, conn_on_input, lws_get_socket_fd(conn->wsi), EV_READ);
-	io->data = conn;
-	ev_io_start(loop_ev(conn->conns->bridge->loop), io);
-
-	/* Not now: the rest of what was read is put away only after our callback. */
-	ev_feed_event(loop_ev(conn->conns->bridge->loop), io, EV_CUSTOM);
-}
-
-/* Before the socket is closed. */
-void
-conn_unwatch_input(struct conn *conn)
-{
-	if (conn->input == NULL)
-		return;
-	ev_io_stop(loop_ev(conn->conns->bridge->loop), conn->input);
-	free(conn->input);
-	conn->input = NULL;
-}
-
-/*
- * Has libwebsockets read more of this connection than it has handed out?  It only
- * says whether any connection has such input and may be read from, so it is asked
- * once more while this one may not: if there is some even so, nobody knows.  Only
- * from WRITEABLE, or while a request is taken: what came along with one is put
- * away after its callback.
- */
-enum conn_held
-conn_held_input(struct conn *conn)
-{
-	struct lws_context *context = lws_get_context(conn->wsi);
-	bool		others;
-
-	if (lws_service_adjust_timeout(context, 1, 0) != 0)
-		return CONN_HOLDS_NOTHING;
-	lws_rx_flow_control(conn->wsi, 0);
-	others = lws_service_adjust_timeout(context, 1, 0) == 0;
-	lws_rx_flow_control(conn->wsi, 1);
-	return others ? CONN_MAY_HOLD_INPUT : CONN_HOLDS_INPUT;
 }
 
 /* ---- time ---- */

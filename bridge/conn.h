@@ -77,10 +77,12 @@ struct conn
 	size_t		body_sent;
 	bool		closes;			/* the connection ends with it */
 	bool		is_body_owed;	/* the request's body was not read to its end */
+	bool		is_body_read;	/* libwebsockets knows that there is one */
 
 	bool		is_admin;		/* it came in by admin_listen */
 	bool		is_pipelined;	/* the next request may have been read already */
 	struct ev_io *input;		/* NULL: its input is not watched */
+	bool	   *is_gone;		/* to be told when it is freed; or NULL */
 };
 
 typedef void (*conn_visit) (struct conn *conn, void *arg);
@@ -108,8 +110,12 @@ void		conn_ahead(struct conn *conn, int steps);
 bool		conn_is_idle(struct conn *conn);
 void		conn_send(struct conn *conn, struct buf *frame);
 void		conn_want_write(struct conn *conn);
+
+/* input.c */
 void		conn_watch_input(struct conn *conn);
 void		conn_unwatch_input(struct conn *conn);
+void		conn_await_room(struct conn *conn);
+int			conn_throw_away_input(struct conn *conn);
 enum conn_held conn_held_input(struct conn *conn);
 
 #endif							/* CONN_H */

@@ -180,6 +180,25 @@ is_right_door(const struct request *request, const struct route *route)
 		request_bridge(request)->config->admin_listen.count == 0;
 }
 
+/* Those of these methods of the path that are served where the request came in. */
+static unsigned
+methods_at_door(const struct request *request, unsigned methods)
+{
+	for (int i = 0; i < ROUTE_METHODS; i++)
+	{
+		struct route_match match;
+
+		if (!(methods & (1u << i)))
+			continue;
+		routes_match(request_bridge(request)->routes, i, request->path, &match);
+		if (match.route == NULL || !is_right_door(request, match.route))
+			methods &= ~(1u << i);
+		for (int param = 0; param < ROUTE_PARAMS; param++)
+			free(match.params[param]);
+	}
+	return methods;
+}
+
 /* Find the route.  False: it has been answered, with "result". */
 static bool
 find_route(struct request *request, int *result)
@@ -199,6 +218,7 @@ find_route(struct request *request, int *result)
 		request->route = match.route;
 		return true;
 	}
+	match.methods = methods_at_door(request, match.methods);
 	if (match.methods == 0 && request->method != METHOD_GET && bridge->www &&
 		!request->conn->is_admin &&
 		www_get(bridge->www, request->path, &file))

@@ -139,7 +139,7 @@ finish(struct conn *conn)
 		conn->stage = CONN_LINGER;
 		conn_set_deadline(conn, REPLY_LINGER_MS);
 		shutdown(lws_get_socket_fd(conn->wsi), SHUT_WR);
-		return 0;
+		return conn->is_body_read ? 0 : conn_throw_away_input(conn);
 	}
 	conn->stage = CONN_REQUEST;
 	conn->is_kept = true;
@@ -203,8 +203,7 @@ reply_more(struct conn *conn)
 		return finish(conn);
 
 	/* It takes its time: see to it that its end is noticed meanwhile. */
-	conn_watch_input(conn);
-	lws_callback_on_writable(conn->wsi);
+	conn_await_room(conn);
 	return 0;
 }
 
@@ -237,6 +236,8 @@ reply_send(struct request *request, const struct reply *reply)
 
 	/* What libwebsockets takes for a body has no end that it would know. */
 	conn->is_body_owed = conn->stage == CONN_BODY;
+	conn->is_body_read = request->body_length > 0 || request->method == METHOD_POST ||
+		request->method == METHOD_PUT || request->method == METHOD_PATCH;
 	if (whole.type == NULL)
 		whole.type = "text/plain; charset=utf-8";
 	pack(request, &whole);

@@ -19,6 +19,7 @@
 
 #include "ask.h"
 #include "conn.h"
+#include "gzip.h"
 #include "hub.h"
 #include "listen.h"
 #include "parts.h"
@@ -48,7 +49,13 @@ send_state(struct request *request, const struct buf *state)
 
 	snprintf(etag, sizeof(etag), "\"%" PRId64 "\"", snapshot->sub.sent_version);
 	if (known && reply_has_etag(known, etag))
+	{
+		/* With what the state would have been sent with. */
 		reply.status = 304;
+		reply.may_pack = state->len >= GZIP_LEAST_BYTES;
+		reply.is_packed = reply.may_pack &&
+			gzip_is_accepted(request->headers[REQUEST_ACCEPT_ENCODING]);
+	}
 	else
 		reply.body = msg_create(state->data, state->len);
 	return reply_send(request, &reply);

@@ -38,6 +38,8 @@ test('[000-36] metrics and readiness are there, in plain HTTP, and only health w
   assert.equal(await status('/healthz'), 200)
   assert.equal((await certificate.fetch(bridge, '/healthz')).status, 200)
   for (const path of ['/metrics', '/readyz']) assert.equal((await certificate.fetch(bridge, path)).status, 404, path)
+  for (const method of ['OPTIONS', 'POST', 'DELETE']) assert.equal((await certificate.fetch(bridge, '/metrics', { method })).status, 404, method)
+  assert.match((await certificate.fetch(bridge, '/healthz', { method: 'OPTIONS' })).headers.allow, /GET/)
 })
 
 test('nothing else is there', async () => {

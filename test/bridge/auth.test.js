@@ -190,6 +190,17 @@ describe('tokens', { concurrency: true }, () => {
   test('a token too long is refused before anything is made of it', async () => {
     await assert.rejects(RawClient.open(bridge.cable(), { headers: { Authorization: `Bearer ${'x'.repeat(6_000)}` } }), { status: 400 })
   })
+
+  test('a token too long is not passed over for a good one behind it, nor an argument too long before one', async () => {
+    const token = await database.token()
+    const headers = { Cookie: `sync_progress_token=${token}` }
+    const long = 'x'.repeat(6_000)
+    for (const name of ['token', 'jid']) {
+      await assert.rejects(RawClient.open(`${bridge.cable()}?${name}=${long}`, { headers, origin: bridge.origin }), { status: 400 })
+      assert.equal((await fetch(`${bridge.origin}/sessions?a=b&&${name}=${long}`, { headers })).status, 400)
+    }
+    assert.equal((await fetch(`${bridge.origin}/sessions?a=${long}&&token=${token}`)).status, 200)
+  })
 })
 
 describe('--auth none', () => {

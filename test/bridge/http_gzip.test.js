@@ -88,6 +88,8 @@ test('[000-31] a large state is sent compressed, with the version as a weak ETag
   assert.equal(etag, `W/"${state.version}"`)
   const again = await get(path, { ...headers, 'If-None-Match': etag })
   assert.ok(again.status === 304 || JSON.parse(gunzipSync(again.body)).version > state.version)
+  assert.match(again.headers.vary, /Accept-Encoding/)
+  assert.match(again.headers.etag, /^W\//)
 })
 
 test('HEAD of what would be compressed: its headers', async () => {

@@ -133,8 +133,9 @@ test('a client that goes, or sends more, while its answer is awaited, costs noth
   const started = performance.now()
   gone.socket.end()
   await gone.closed // it is not kept until its answer
+  // somebody else: one caller has one of the two connections at a time
   const eager = await dialogue()
-  eager.socket.write(`GET /sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${alice}\r\n\r\n`)
+  eager.socket.write(`GET /sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await database.token('bob')}\r\n\r\n`)
   await waits(2)
   eager.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
   await eager.closed
@@ -164,6 +165,6 @@ test('more waits than may: 503 with Retry-After, and all that was taken is answe
   await alive() // more wait than libwebsockets has header tables
   holder.stdin.write('ROLLBACK;\n')
   const statuses = (await Promise.all(asked)).map(({ status }) => status)
-  assert.ok(statuses.filter(status => status === 200).length >= 200)
+  assert.ok(statuses.filter(status => status === 200).length >= 128) // one at the database, and half of 256
   assert.ok(statuses.every(status => status === 200 || status === 503))
 })

@@ -296,7 +296,7 @@ test('a public key taken for a secret: refused', async t => {
 test('a token that brings its own key, or says where it is: refused', async () => {
   const { kid } = await database.json(`SELECT json_build_object('kid', kid) FROM sync.sync_keys WHERE alg = 'HS256' LIMIT 1`)
   await Promise.all([{ jwk: { kty: 'oct', k: 'AAAA' } }, { jku: 'https://elsewhere.example/keys.json' }, { x5u: 'file:///dev/null' }, { x5c: ['AAAA'] },
-    { kid: '../../../../dev/null' }, { kid: `x' UNION SELECT 'AAAA` }, { kid: '' }, { kid: 'k'.repeat(4_000) }].map(async header => {
+    { kid: '../../../../dev/null' }, { kid: `x' UNION SELECT 'AAAA` }, { kid: '' }, { kid: 'k'.repeat(2_000) }].map(async header => {
     const forged = jwt({ alg: 'HS256', kid, ...header }, { sub: 'alice', exp: secondsFromNow(600) }, 'AAAA')
     assert.deepEqual(await refusal(forged), [1000, 'disconnect unauthorized false'], JSON.stringify(header))
   }))

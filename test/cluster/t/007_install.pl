@@ -59,7 +59,8 @@ for my $path ('public', 'public, sync', 'sync, public')
 	is(sql("SET search_path = $path; SELECT sync.sync_progress_increment($id, 4)", 'app'), 'processing', "beside public.sync_sessions it works, search_path $path");
 	is(counted($node, $id, 'app'), 4, 'and counts');
 	is(sql("SET search_path = $path; SELECT sync.sync_session_complete($id)", 'app'), 'completed', 'and completes');
-	is(sql("SET search_path = $path; SELECT payload ->> 'status' FROM sync.sync_progress_snapshots('{sync:$id}')", 'app'), 'completed', 'and is told');
+	# its end is shown once it has been folded
+	ok(wait_until(sub { sql("SET search_path = $path; SELECT payload ->> 'status' FROM sync.sync_progress_snapshots('{sync:$id}')", 'app') eq 'completed' }, 'the end'), 'and is told');
 }
 is(sql('SELECT mine FROM public.sync_sessions', 'app'), 'kept', 'the application\'s table is as it was');
 sql('CREATE DATABASE alone');

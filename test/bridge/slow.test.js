@@ -42,6 +42,7 @@ test('stopped readers: one frame is held of each at most, old data is little, th
   const load = await Load.start({
     url: bridge.cable(), protocol: PROTOCOL, subscribe: SUBSCRIBE, ids: session.range, connections: CONNECTIONS, pid: bridge.pid, slow: SLOW, rcvbuf: 4096
   })
+  t.after(() => load.end())
   let seq = 0
   const tell = () => {
     site.increment(session.first)
@@ -71,5 +72,4 @@ test('stopped readers: one frame is held of each at most, old data is little, th
   assert.deepEqual([report.backward, report.lost, report.skipped], [0, 0, 0], 'the others got each state')
   await tell()
   await load.all(seq)
-  await load.end()
 })

@@ -286,12 +286,13 @@ pool_waiting(const struct pool *pool)
 }
 
 struct pool_call *
-pool_send(struct pool *pool, const char *key, const char *sql, int count, const char *const *values,
-		  pool_done done, void *arg)
+pool_send(struct pool *pool, const struct istr *caller, const char *key, const char *sql, int count,
+		  const char *const *values, pool_done done, void *arg)
 {
 	struct pool_call *call;
 
 	(void) pool;
+	(void) caller;
 	(void) key;
 	(void) count;
 	(void) values;

@@ -83,6 +83,8 @@ write_on(struct conn *conn)
 	};
 	bool		is_gone = false;
 
+	/* Taken back below, unless it has gone along with the connection. */
+	/* cppcheck-suppress autoVariables */
 	conn->is_gone = &is_gone;
 	lws_rx_flow_control(conn->wsi, 1);
 	lws_service_fd(lws_get_context(conn->wsi), &writeable);

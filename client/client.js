@@ -1,41 +1,30 @@
 /*
  * client.js: the client that applications hold.
  *
- *   idle → connecting → live → stale → backoff → connecting …
- *                                            ↘ closed | rejected
+ * It knows who on this page watches what (streams), and hands the way to the
+ * server to an uplink: a Link of its own, or, where the browser lets tabs find
+ * each other, the connection that they share (tabs.js).  Both are
  *
- * It owns at most one Connection and replaces it when it is lost; the streams
- * live as long as the client does, so that a reconnect is nothing but a gap
- * between two versions.  "live" is the server's welcome; "stale" says that the
- * connection was given up because nothing was heard, and backoff follows at
- * once; "rejected" is the server's word that trying again is useless, and only
- * connect() leaves it.
+ *   open() close() wake(graceMs) suspend() resume()
+ *   subscribe(identifier) unsubscribe(identifier) perform(identifier, action, data)
+ *
+ * and report to one handler (see link.js).  The streams live as long as the
+ * client does; only a token with other rights makes them forget.
  *
  * Everything from outside (sockets, clock, randomness, window) can be handed
  * in; nothing is touched before the first connect().
  */
-import { Backoff } from './backoff.js'
-import { Connection } from './connection.js'
+import { isList, keyOf, pathOf } from './identifier.js'
+import { Identity } from './identity.js'
+import { Link } from './link.js'
+import { ListEvent, State, StateChangeEvent, SubscriptionEvent, SyncProgressEvent } from './state.js'
 import { Stream } from './stream.js'
-
-export const State = Object.freeze({
-  IDLE: 'idle',
-  CONNECTING: 'connecting',
-  LIVE: 'live',
-  STALE: 'stale',
-  BACKOFF: 'backoff',
-  CLOSED: 'closed',
-  REJECTED: 'rejected'
-})
-
-// An outage is over when a connection has held this long.  Were it over at the
-// welcome, a server that accepts and drops would be asked again without end.
-const HELD_MS = 5_000
 
 // After a change of network the next frame may take one ping and a bit.
 const ONLINE_GRACE_MS = 4_000
 
-const TOKEN_TIMEOUT_MS = 15_000
+// A token that expires this soon is not used for a request.
+const TOKEN_MARGIN_MS = 30_000
 
 const systemClock = {
   now: () => performance.now(),
@@ -43,58 +32,47 @@ const systemClock = {
   clearTimeout: timer => clearTimeout(timer)
 }
 
-/** The state of the connection has changed. */
-export class StateChangeEvent extends Event {
-  constructor(detail) {
-    super('statechange')
-    Object.assign(this, detail)
-  }
-}
-
-/** Something newer came for a stream. */
-export class SyncProgressEvent extends Event {
-  constructor(identifier, payload) {
-    super('progress')
-    this.identifier = identifier
-    this.payload = payload
-  }
-}
-
-/** The server has answered a subscribe: "confirmed" or "rejected". */
-export class SubscriptionEvent extends Event {
-  constructor(type, identifier) {
-    super(type)
-    this.identifier = identifier
-  }
-}
+const clients = []
 
 export class SyncProgressClient extends EventTarget {
   #url
-  #token
+  #options
   #host
   #clock
-  #backoff
-  #WebSocket
+  #identity
   #state = State.IDLE
+  #attempt = 0
   #streams = new Map() // identifier → Stream
-  #connection = null
-  #liveSince = null
-  #timer = null
-  #opening = 0
+  #uplink = null
   #listeners = null
 
-  constructor({ url = '/cable', token, host = globalThis, WebSocket, clock = systemClock, random = Math.random } = {}) {
+  constructor(options = {}) {
     super()
+    const { url = '/cable', token, owner, host = globalThis, clock = systemClock } = options
     this.#url = cableUrl(url, host.location?.href)
-    this.#token = token
+    this.#options = options
     this.#host = host
     this.#clock = clock
-    this.#WebSocket = WebSocket
-    this.#backoff = new Backoff({ random, now: clock.now })
+    this.#identity = new Identity({ token, owner, clock, changed: () => this.#begin() })
+  }
+
+  /** The one client of this page for the same address, token (the same string or callback) and owner. */
+  static for(options = {}) {
+    const wanted = ['url', 'token', 'owner']
+    const known = clients.find(each => wanted.every(name => each.options[name] === options[name]))
+    if (known) return known.client
+    const client = new this(options)
+    clients.push({ options, client })
+    return client
   }
 
   get state() {
     return this.#state
+  }
+
+  /** Attempts since the connection was lost. */
+  get attempt() {
+    return this.#attempt
   }
 
   /**
@@ -102,82 +80,71 @@ export class SyncProgressClient extends EventTarget {
    * the identifier string itself; connects if need be.
    */
   subscribe(identifier, callbacks = {}) {
-    const key = typeof identifier === 'string' ? identifier : JSON.stringify(identifier)
+    const key = keyOf(identifier)
     let stream = this.#streams.get(key)
     const isNew = !stream
     if (isNew) {
-      stream = new Stream(key)
+      stream = new Stream(key, { isList: isList(key) })
       this.#streams.set(key, stream)
     }
     const subscription = stream.add(callbacks, {
       unsubscribe: which => this.#unsubscribe(stream, which),
-      perform: (which, action, data) => this.#connection?.perform(key, action, data)
+      perform: (which, action, data) => this.#uplink?.perform(key, action, data),
+      request: (action, body) => this.request(`sessions/${pathOf(key)}/${action}`, { method: 'POST', body })
     })
-    if (isNew) this.#connection?.subscribe(key)
+    if (isNew) this.#uplink?.subscribe(key)
     if (this.#state === State.IDLE) this.connect()
     return subscription
+  }
+
+  /** The newest payload known for it, undefined while there is none. */
+  latest(identifier) {
+    return this.#streams.get(keyOf(identifier))?.latest
+  }
+
+  /** An authorised request for a path below the bridge's address; its parsed answer, or a RequestError. */
+  async request(path, options = {}) {
+    if (this.#identity.token === undefined || this.#identity.expiresInMs < TOKEN_MARGIN_MS) await this.#identity.renew()
+    const base = this.#url.replace(/^ws/, 'http')
+    const { request } = await import('./http.js') // few pages ever ask
+    return request(new URL(path, base), { token: this.#identity.token, fetch: this.#host.fetch, ...options })
   }
 
   /** Connects, or tries again now; does nothing while connecting or live. */
   connect() {
     if (this.#state === State.CONNECTING || this.#state === State.LIVE) return
-    if (this.#state !== State.BACKOFF) this.#backoff.reset()
     this.#listen()
-    this.#open()
+    if (this.#uplink) this.#uplink.open()
+    else this.#begin()
   }
 
   /** Disconnects; the subscriptions wait for a later connect(). */
   close() {
-    this.#stop(State.CLOSED, null)
+    this.#listeners?.abort()
+    this.#listeners = null
+    this.#uplink?.close()
+    this.#setState({ state: State.CLOSED })
   }
 
-  async #open() {
-    const opening = ++this.#opening
-    this.#clock.clearTimeout(this.#timer)
-    this.#setState(State.CONNECTING)
-
-    let token
-    try {
-      token = await this.#currentToken(opening)
-    } catch {
-      if (opening === this.#opening) this.#retry('token_unavailable')
-      return
+  // Also when a token came with other rights: nothing of the old ones may stay.
+  #begin() {
+    if (this.#uplink) {
+      this.#uplink.close()
+      for (const stream of this.#streams.values()) stream.forget()
     }
-    // close(), or another open(), came while the token was on its way.
-    if (opening !== this.#opening) return
-    this.#clock.clearTimeout(this.#timer)
-
-    const url = new URL(this.#url)
-    if (token != null) url.searchParams.set('token', token)
-    try {
-      this.#connection = new Connection({
-        url: url.href,
-        WebSocket: this.#WebSocket ?? this.#host.WebSocket,
-        clock: this.#clock,
-        handler: this.#handler()
-      })
-    } catch {
-      this.#retry('unavailable')
-      return
-    }
-    for (const identifier of this.#streams.keys()) this.#connection.subscribe(identifier)
-  }
-
-  // A callback is asked at every open, so that an expired token is replaced;
-  // one that never answers must not hold the client for ever.
-  #currentToken(opening) {
-    if (typeof this.#token !== 'function') return this.#token
-    this.#timer = this.#clock.setTimeout(() => {
-      if (opening === this.#opening) this.#retry('token_unavailable')
-    }, TOKEN_TIMEOUT_MS)
-    return this.#token()
+    const { WebSocket, random = Math.random } = this.#options
+    this.#uplink = new Link({
+      url: this.#url, identity: this.#identity, host: this.#host, clock: this.#clock, WebSocket, random, handler: this.#handler()
+    })
+    for (const identifier of this.#streams.keys()) this.#uplink.subscribe(identifier)
+    this.#uplink.open()
   }
 
   #handler() {
     return {
-      welcomed: () => {
-        this.#liveSince = this.#clock.now()
-        this.#setState(State.LIVE)
+      changed: detail => this.#setState(detail),
+      lost: detail => {
+        for (const stream of [...this.#streams.values()]) stream.disconnect(detail)
       },
       confirmed: identifier => {
         const stream = this.#streams.get(identifier)
@@ -192,88 +159,43 @@ export class SyncProgressClient extends EventTarget {
         stream.reject()
         this.dispatchEvent(new SubscriptionEvent('rejected', identifier))
       },
-      received: (identifier, payload) => {
-        if (this.#streams.get(identifier)?.deliver(payload)) {
-          this.dispatchEvent(new SyncProgressEvent(identifier, payload))
-        }
-      },
-      closed: ({ reason, reconnect }) => this.#lost(reason, reconnect)
+      received: (identifier, payload) => this.#deliver(this.#streams.get(identifier), payload)
     }
   }
 
-  #lost(reason, reconnect) {
-    this.#connection = null
-    if (this.#liveSince !== null && this.#clock.now() - this.#liveSince >= HELD_MS) this.#backoff.reset()
-    this.#liveSince = null
-
-    // The same string would only be refused again.
-    const hopeless = reason === 'token_expired' && typeof this.#token !== 'function'
-    if (!reconnect || hopeless) {
-      this.#stop(State.REJECTED, reason)
-      return
-    }
-    const opening = this.#opening
-    if (reason === 'stale') this.#setState(State.STALE, { reason })
-    // Unless a listener has closed the client or connected it again.
-    if (opening === this.#opening) this.#retry(reason)
-    this.#disconnectStreams(true)
-  }
-
-  #retry(reason) {
-    this.#opening += 1
-    this.#clock.clearTimeout(this.#timer)
-    const retryInMs = this.#backoff.next()
-    this.#timer = this.#clock.setTimeout(() => this.#open(), retryInMs)
-    this.#setState(State.BACKOFF, { reason, retryInMs, attempt: this.#backoff.attempts })
-  }
-
-  #stop(state, reason) {
-    this.#opening += 1
-    this.#clock.clearTimeout(this.#timer)
-    this.#listeners?.abort()
-    this.#listeners = null
-    this.#connection?.close()
-    this.#connection = null
-    this.#liveSince = null
-    this.#setState(state, { reason })
-    this.#disconnectStreams(false)
-  }
-
-  #disconnectStreams(willReconnect) {
-    for (const stream of [...this.#streams.values()]) stream.disconnect({ willReconnect })
+  #deliver(stream, payload) {
+    if (!stream?.deliver(payload)) return
+    const { identifier } = stream
+    this.dispatchEvent(stream.isList ? new ListEvent(identifier, payload) : new SyncProgressEvent(identifier, payload))
   }
 
   #unsubscribe(stream, subscription) {
     if (!stream.remove(subscription) || !stream.isEmpty) return
     this.#streams.delete(stream.identifier)
-    this.#connection?.unsubscribe(stream.identifier)
+    this.#uplink?.unsubscribe(stream.identifier)
   }
 
-  // The network or the reader is back: waiting any longer helps nobody.
   #listen() {
     if (this.#listeners) return
     this.#listeners = new AbortController()
     const { signal } = this.#listeners
     const { document } = this.#host
-    this.#host.addEventListener?.('online', () => this.#wake(ONLINE_GRACE_MS), { signal })
-    document?.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#wake()
-    }, { signal })
+    const on = (target, type, listener) => target?.addEventListener?.(type, listener, { signal })
+    on(this.#host, 'online', () => this.#uplink.wake(ONLINE_GRACE_MS))
+    on(document, 'visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#uplink.wake()
+    })
   }
 
-  #wake(graceMs) {
-    if (this.#state !== State.BACKOFF) {
-      this.#connection?.demandLife(graceMs)
-      if (this.#state !== State.BACKOFF) return
-    }
-    this.#backoff.reset()
-    this.#open()
-  }
-
-  #setState(state, { reason = null, retryInMs = null, attempt = this.#backoff.attempts } = {}) {
+  #setState({ state, reason = null, retryInMs = null, attempt = 0 }) {
     if (state === this.#state) return
     const previous = this.#state
     this.#state = state
+    this.#attempt = attempt
+    if (state === State.REJECTED) {
+      this.#listeners?.abort()
+      this.#listeners = null
+    }
     this.dispatchEvent(new StateChangeEvent({ state, previous, reason, retryInMs, attempt }))
   }
 }

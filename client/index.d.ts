@@ -49,7 +49,7 @@ export interface AccountPayload {
 export type RunStatus = 'pending' | 'processing' | 'paused' | 'completed' | 'failed' | 'cancelled'
 export type AccountStatus = RunStatus
 
-export type ConnectionState = 'idle' | 'connecting' | 'live' | 'stale' | 'backoff' | 'closed' | 'rejected'
+export type ConnectionState = 'idle' | 'connecting' | 'live' | 'stale' | 'backoff' | 'offline' | 'closed' | 'rejected'
 
 export const State: {
   readonly IDLE: 'idle'
@@ -57,6 +57,7 @@ export const State: {
   readonly LIVE: 'live'
   readonly STALE: 'stale'
   readonly BACKOFF: 'backoff'
+  readonly OFFLINE: 'offline'
   readonly CLOSED: 'closed'
   readonly REJECTED: 'rejected'
 }
@@ -86,6 +87,8 @@ export interface ClientOptions {
   url?: string | URL
   /** A callback is asked again each time a connection is opened. */
   token?: Token | (() => Token | Promise<Token>)
+  /** Who watches, where no token says it (cookies). */
+  owner?: string
   /** Default: globalThis. */
   host?: Host
   /** For surroundings without one of their own. */
@@ -101,6 +104,54 @@ export interface Callbacks<Payload = SyncPayload> {
   onDisconnected?(detail: { willReconnect: boolean }): void
   /** The server refuses; nothing more will come. */
   onRejected?(): void
+  /** The token that came last has other rights: what was shown is somebody else's. */
+  onReset?(): void
+  /** Of { channel: 'SessionsChannel' }: the owner's list has changed. */
+  onEvent?(event: ListMessage, subscription: Subscription): void
+  /** What perform() asked for was refused. */
+  onError?(refusal: Refusal, subscription: Subscription): void
+}
+
+export type ListEventName = 'session_created' | 'session_renamed' | 'session_pinned' | 'session_deleted' | 'sessions_reloaded'
+
+export interface ListMessage {
+  type: ListEventName | (string & {})
+  /** Left out where the server does not say: read the list again. */
+  data?: Record<string, unknown>
+}
+
+export interface Refusal {
+  type: 'error'
+  action: string
+  status: number
+  error: string
+  hint?: string
+  /** A stale edit: the row as it is. */
+  current?: Record<string, unknown>
+}
+
+export interface ActionAnswer<Payload = SyncPayload> {
+  result: { session_id?: number, status?: RunStatus, lock_version?: number, deleted?: true }
+  /** null: none for this token, or the last one of a run that ends follows. */
+  state: Payload | null
+}
+
+/** A request that was refused, or not answered. */
+export class RequestError extends Error {
+  constructor(message: string, details?: { status?: number, hint?: string | null, current?: object | null, retryAfterMs?: number | null })
+  /** Of HTTP; 0: no answer came. */
+  readonly status: number
+  readonly hint: string | null
+  /** 409, a stale edit: the row as it is. */
+  readonly current: Record<string, unknown> | null
+  readonly retryAfterMs: number | null
+}
+
+export interface RequestOptions {
+  method?: string
+  body?: unknown
+  signal?: AbortSignal
+  headers?: Record<string, string>
 }
 
 export class Subscription {
@@ -109,7 +160,19 @@ export class Subscription {
   readonly state: 'pending' | 'confirmed' | 'rejected' | 'ended'
   unsubscribe(): void
   requestUpdate(): void
+  /** Sends an action over the connection; only a refusal is answered, by onError. */
   perform(action: string, data?: Record<string, unknown>): void
+  /** The newest payload, undefined while there is none. */
+  readonly latest: unknown
+  /** These need a token with the scope "control"; they reject with a RequestError. */
+  pause(): Promise<ActionAnswer>
+  resume(): Promise<ActionAnswer>
+  cancel(message?: string): Promise<ActionAnswer>
+  /** A new run of the same source; who watches the source follows it. */
+  retry(): Promise<ActionAnswer>
+  rename(title: string, lockVersion?: number): Promise<ActionAnswer>
+  pin(pinned: boolean, lockVersion?: number): Promise<ActionAnswer>
+  delete(lockVersion?: number): Promise<ActionAnswer>
 }
 
 export class StateChangeEvent extends Event {
@@ -135,7 +198,15 @@ export class SubscriptionEvent extends Event {
   readonly identifier: string
 }
 
+export class ListEvent extends Event {
+  private constructor()
+  readonly identifier: string
+  readonly name: ListMessage['type']
+  readonly data: Record<string, unknown> | null
+}
+
 export interface ClientEventMap {
+  listevent: ListEvent
   statechange: StateChangeEvent
   progress: SyncProgressEvent
   confirmed: SubscriptionEvent
@@ -144,7 +215,15 @@ export interface ClientEventMap {
 
 export class SyncProgressClient extends EventTarget {
   constructor(options?: ClientOptions)
+  /** The one client of this page for the same url, token (the same string or callback) and owner. */
+  static for(options?: ClientOptions): SyncProgressClient
   readonly state: ConnectionState
+  /** Attempts since the connection was lost. */
+  readonly attempt: number
+  /** The newest payload known for it, undefined while there is none; the same object until a newer one comes. */
+  latest<Payload = SyncPayload>(identifier: Identifier): Payload | undefined
+  /** An authorised request for a path below the bridge's address, "sessions?limit=1"; its parsed answer, or a RequestError. */
+  request(path: string, options?: RequestOptions): Promise<any>
   subscribe<Payload = SyncPayload>(identifier: Identifier, callbacks?: Callbacks<Payload>): Subscription
   connect(): void
   close(): void

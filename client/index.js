@@ -9,6 +9,8 @@
  * Importing does nothing by itself and needs no DOM, so that it is safe on a
  * server.  Read on in client.js.
  */
-export { SyncProgressClient, State, StateChangeEvent, SyncProgressEvent, SubscriptionEvent } from './client.js'
+export { SyncProgressClient } from './client.js'
+export { RequestError } from './errors.js'
+export { State, StateChangeEvent, SyncProgressEvent, SubscriptionEvent, ListEvent } from './state.js'
 export { Subscription } from './stream.js'
 export { createFormat } from './format.js'

@@ -38,8 +38,45 @@ export class Subscription {
     this.perform('request_update')
   }
 
+  /** Sends an action; what is refused comes to onError, nothing else is answered. */
   perform(action, data = {}) {
     if (this.state === 'confirmed') this.#actions.perform(this, action, data)
+  }
+
+  /** The newest payload, undefined while there is none. */
+  get latest() {
+    return this.#stream.latest
+  }
+
+  // These ask over HTTP, and so resolve with { result, state }, or reject with a RequestError.
+
+  pause() {
+    return this.#actions.request('pause')
+  }
+
+  resume() {
+    return this.#actions.request('resume')
+  }
+
+  cancel(message) {
+    return this.#actions.request('cancel', { message })
+  }
+
+  /** A new run of the same source; who watches the source follows it. */
+  retry() {
+    return this.#actions.request('retry')
+  }
+
+  rename(title, lockVersion) {
+    return this.#actions.request('rename', { title, lock_version: lockVersion })
+  }
+
+  pin(pinned, lockVersion) {
+    return this.#actions.request('pin', { pinned, lock_version: lockVersion })
+  }
+
+  delete(lockVersion) {
+    return this.#actions.request('delete', { lock_version: lockVersion })
   }
 }
 
@@ -50,8 +87,13 @@ export class Stream {
   #rejected = false
   #latest // undefined until something came
 
-  constructor(identifier) {
+  constructor(identifier, { isList = false } = {}) {
     this.identifier = identifier
+    this.isList = isList
+  }
+
+  get latest() {
+    return this.#latest
   }
 
   get isEmpty() {
@@ -108,6 +150,7 @@ export class Stream {
 
   /** Returns whether anyone was shown it. */
   deliver(payload) {
+    if (this.isList || isRefusal(payload)) return this.#tell(payload)
     const version = versionOf(payload)
     if (version === null || version > (versionOf(this.#latest) ?? -1)) this.#latest = payload
     let shown = false
@@ -117,12 +160,33 @@ export class Stream {
     return shown
   }
 
+  /** What is known belongs to somebody else: begin anew. */
+  forget() {
+    this.#latest = undefined
+    this.#everConfirmed = false
+    this.#each(watcher => {
+      watcher.version = -1
+      call(watcher.callbacks.onReset)
+    })
+  }
+
+  // Neither is a state: they have no version, and latecomers do not get them.
+  #tell(payload) {
+    const name = isRefusal(payload) ? 'onError' : 'onEvent'
+    this.#each(({ callbacks }, subscription) => call(callbacks[name], payload, subscription))
+    return name === 'onEvent'
+  }
+
   #each(visit) {
     // A copy: callbacks may subscribe and unsubscribe.
     for (const [subscription, watcher] of [...this.#watchers]) {
       if (this.#watchers.has(subscription)) visit(watcher, subscription)
     }
   }
+}
+
+function isRefusal(payload) {
+  return payload?.type === 'error' && 'action' in payload
 }
 
 function versionOf(payload) {

@@ -1,5 +1,5 @@
 /*
- * connection.js: one Action Cable WebSocket, from open to close.
+ * cable.js: one Action Cable WebSocket, from open to close.
  *
  * Used once: it never reopens, its owner makes a new one.  It speaks the
  * protocol (actioncable-v1-json), repeats a subscribe until it is confirmed or
@@ -18,7 +18,7 @@ const CHECK_MS = 1_000
 
 export const STALE_MS = 7_500
 
-export class Connection {
+export class Cable {
   #socket
   #clock
   #handler

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import WebSocket from 'ws'
-import { Connection } from '../../client/connection.js'
+import { Cable } from '../../client/cable.js'
 import { FakeCable } from './lib/fake_cable.js'
 import { FakeClock } from './lib/fake_clock.js'
 import { Mailbox } from './lib/wait.js'
@@ -20,7 +20,7 @@ async function connect() {
   const events = new Mailbox()
   const handler = Object.fromEntries(['welcomed', 'confirmed', 'rejected', 'received', 'closed']
     .map(name => [name, (...args) => events.put([name, ...args])]))
-  const connection = new Connection({ url: `${cable.url}?token=t`, WebSocket, clock, handler })
+  const connection = new Cable({ url: `${cable.url}?token=t`, WebSocket, clock, handler })
   const peer = await cable.nextConnection()
   return { clock, connection, events, peer, next: () => events.take('an event of the connection') }
 }

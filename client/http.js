@@ -1,0 +1,33 @@
+/*
+ * http.js: one request to the bridge, and its answer or the reason why not.
+ */
+import { RequestError } from './errors.js'
+
+/** Resolves with the parsed body, null if there is none; rejects with a RequestError. */
+export async function request(url, { token, method = 'GET', body, signal, headers, fetch = globalThis.fetch }) {
+  let response
+  try {
+    response = await fetch(url, {
+      method,
+      signal,
+      credentials: 'include',
+      headers: {
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...(token != null && { Authorization: `Bearer ${token}` }),
+        ...headers
+      },
+      body: body === undefined ? undefined : JSON.stringify(body)
+    })
+  } catch (cause) {
+    if (signal?.aborted) throw cause
+    throw new RequestError('the server could not be reached')
+  }
+  const answer = await response.json().catch(() => null)
+  if (response.ok) return answer
+  throw new RequestError(answer?.error ?? `the server answered ${response.status}`, {
+    status: response.status,
+    hint: answer?.hint,
+    current: answer?.current,
+    retryAfterMs: response.headers.has('Retry-After') ? response.headers.get('Retry-After') * 1_000 : null
+  })
+}

@@ -1,0 +1,191 @@
+/*
+ * link.js: one link to the server, for as long as it is wanted.
+ *
+ *   idle → connecting → live → stale → backoff → connecting …
+ *                                            ↘ closed | rejected
+ *
+ * It owns at most one transport and replaces it when it is lost; what is
+ * watched stays, so that a reconnect is nothing but a gap between two
+ * versions.  "live" is the server's welcome; "stale" says that the connection
+ * was given up because nothing was heard, and backoff follows at once;
+ * "rejected" is the server's word that trying again is useless, and only open()
+ * leaves it.
+ *
+ * The owner hands in a handler with
+ *   changed({ state, reason, retryInMs, attempt }), confirmed(identifier),
+ *   rejected(identifier), received(identifier, payload), lost({ willReconnect }).
+ */
+import { Backoff } from './backoff.js'
+import { Cable } from './cable.js'
+import { State } from './state.js'
+
+// An outage is over when a connection has held this long.  Were it over at the
+// welcome, a server that accepts and drops would be asked again without end.
+const HELD_MS = 5_000
+
+export class Link {
+  #url
+  #identity
+  #host
+  #clock
+  #backoff
+  #WebSocket
+  #handler
+  #state = State.IDLE
+  #wanted = new Set()
+  #transport = null
+  #liveSince = null
+  #timer = null
+  #opening = 0
+
+  constructor({ url, identity, host, WebSocket, clock, random, handler }) {
+    this.#url = url
+    this.#identity = identity
+    this.#host = host
+    this.#clock = clock
+    this.#WebSocket = WebSocket
+    this.#backoff = new Backoff({ random, now: clock.now })
+    this.#handler = handler
+  }
+
+  subscribe(identifier) {
+    this.#wanted.add(identifier)
+    this.#transport?.subscribe(identifier)
+  }
+
+  unsubscribe(identifier) {
+    this.#wanted.delete(identifier)
+    this.#transport?.unsubscribe(identifier)
+  }
+
+  perform(identifier, action, data) {
+    this.#transport?.perform(identifier, action, data)
+  }
+
+  /** Connects, or tries again now; does nothing while connecting or live. */
+  open() {
+    if (this.#state === State.CONNECTING || this.#state === State.LIVE) return
+    if (this.#state !== State.BACKOFF) this.#backoff.reset()
+    this.#open()
+  }
+
+  /** Disconnects; what is watched waits for a later open(). */
+  close() {
+    this.#stop(State.CLOSED, null)
+  }
+
+  /**
+   * The network or the reader is back: waiting any longer helps nobody, and a
+   * connection that may have died unnoticed has to show life within graceMs.
+   */
+  wake(graceMs) {
+    if (this.#state !== State.BACKOFF) {
+      this.#transport?.demandLife(graceMs)
+      if (this.#state !== State.BACKOFF) return
+    }
+    this.#backoff.reset()
+    this.#open()
+  }
+
+  /** The page is put away: nothing may be open.  resume() goes on. */
+  suspend() {
+    if (this.#isWanted) this.#stop(State.IDLE, null, true)
+  }
+
+  resume() {
+    if (this.#state === State.IDLE) this.open()
+  }
+
+  get #isWanted() {
+    return this.#state !== State.CLOSED && this.#state !== State.REJECTED
+  }
+
+  async #open() {
+    const opening = ++this.#opening
+    this.#clock.clearTimeout(this.#timer)
+    this.#setState(State.CONNECTING)
+
+    let token
+    try {
+      token = await this.#identity.renew()
+    } catch {
+      if (opening === this.#opening) this.#retry('token_unavailable')
+      return
+    }
+    // close(), or another open(), came while the token was on its way.
+    if (opening !== this.#opening) return
+
+    const url = new URL(this.#url)
+    if (token != null) url.searchParams.set('token', token)
+    try {
+      this.#transport = new Cable({
+        url: url.href,
+        WebSocket: this.#WebSocket ?? this.#host.WebSocket,
+        clock: this.#clock,
+        handler: this.#transportHandler()
+      })
+    } catch {
+      this.#retry('unavailable')
+      return
+    }
+    for (const identifier of this.#wanted) this.#transport.subscribe(identifier)
+  }
+
+  #transportHandler() {
+    return {
+      welcomed: () => {
+        this.#liveSince = this.#clock.now()
+        this.#setState(State.LIVE)
+      },
+      confirmed: identifier => this.#handler.confirmed(identifier),
+      rejected: identifier => {
+        this.#wanted.delete(identifier)
+        this.#handler.rejected(identifier)
+      },
+      received: (identifier, payload) => this.#handler.received(identifier, payload),
+      closed: ({ reason, reconnect }) => this.#lost(reason, reconnect)
+    }
+  }
+
+  #lost(reason, reconnect) {
+    this.#transport = null
+    if (this.#liveSince !== null && this.#clock.now() - this.#liveSince >= HELD_MS) this.#backoff.reset()
+    this.#liveSince = null
+
+    // The same string would only be refused again.
+    const hopeless = reason === 'token_expired' && !this.#identity.isRenewable
+    if (!reconnect || hopeless) {
+      this.#stop(State.REJECTED, reason)
+      return
+    }
+    const opening = this.#opening
+    if (reason === 'stale') this.#setState(State.STALE, { reason })
+    // Unless a listener has closed the link or opened it again.
+    if (opening === this.#opening) this.#retry(reason)
+    this.#handler.lost({ willReconnect: true })
+  }
+
+  #retry(reason) {
+    this.#opening += 1
+    this.#clock.clearTimeout(this.#timer)
+    const retryInMs = this.#backoff.next()
+    this.#timer = this.#clock.setTimeout(() => this.#open(), retryInMs)
+    this.#setState(State.BACKOFF, { reason, retryInMs })
+  }
+
+  #stop(state, reason, willReconnect = false) {
+    this.#opening += 1
+    this.#clock.clearTimeout(this.#timer)
+    this.#transport?.close()
+    this.#transport = null
+    this.#liveSince = null
+    this.#setState(state, { reason })
+    this.#handler.lost({ willReconnect })
+  }
+
+  #setState(state, { reason = null, retryInMs = null } = {}) {
+    if (state === this.#state) return
+    this.#state = state
+    this.#handler.changed({ state, reason, retryInMs, attempt: this.#backoff.attempts })
+  }
+}

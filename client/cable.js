@@ -10,7 +10,7 @@
  *
  * The owner hands in a handler with
  *   welcomed(), confirmed(identifier), rejected(identifier),
- *   received(identifier, message), closed({ reason, reconnect }).
+ *   received(identifier, message), expiring(), closed({ reason, reconnect }).
  * closed() comes exactly once and last, and never after close().
  */
 const PROTOCOL = 'actioncable-v1-json'
@@ -19,6 +19,7 @@ const CHECK_MS = 1_000
 export const STALE_MS = 7_500
 
 export class Cable {
+  name = 'websocket'
   #socket
   #clock
   #handler
@@ -47,7 +48,7 @@ export class Cable {
   /** Asks for a stream; repeated until answered, on this connection. */
   subscribe(identifier) {
     this.#pending.add(identifier)
-    if (this.#welcomed) this.#send({ command: 'subscribe', identifier })
+    this.#ask([identifier])
   }
 
   unsubscribe(identifier) {
@@ -72,12 +73,23 @@ export class Cable {
     if (now - this.#heardAt > STALE_MS) this.#finish('stale', true)
   }
 
+  /** Goes on with a newer token of the same rights. */
+  refresh(token) {
+    this.#send({ command: 'refresh', token })
+  }
+
   /** Closes without telling the handler. */
   close() {
     if (this.#over) return
     this.#over = true
     this.#clock.clearTimeout(this.#timer)
     this.#socket.close()
+  }
+
+  // What is asked for before the welcome is asked for at the welcome.
+  #ask(identifiers) {
+    if (!this.#welcomed) return
+    for (const identifier of identifiers) this.#send({ command: 'subscribe', identifier })
   }
 
   #send(command) {
@@ -99,7 +111,7 @@ export class Cable {
       case 'welcome':
         this.#welcomed = true
         this.#handler.welcomed()
-        for (const identifier of this.#pending) this.#send({ command: 'subscribe', identifier })
+        this.#ask(this.#pending)
         break
       case 'confirm_subscription':
         this.#pending.delete(frame.identifier)
@@ -111,6 +123,9 @@ export class Cable {
         break
       case 'disconnect':
         this.#finish(frame.reason ?? null, frame.reconnect !== false)
+        break
+      case 'token_expiring':
+        this.#handler.expiring()
         break
       case undefined:
         if (typeof frame?.identifier === 'string') this.#handler.received(frame.identifier, frame.message)
@@ -134,9 +149,7 @@ export class Cable {
     }
     this.#doubted = silent
 
-    if (this.#welcomed) {
-      for (const identifier of this.#pending) this.#send({ command: 'subscribe', identifier })
-    }
+    this.#ask(this.#pending)
     this.#timer = this.#clock.setTimeout(() => this.#check(), CHECK_MS)
   }
 

@@ -41,6 +41,7 @@ export class SyncProgressClient extends EventTarget {
   #clock
   #identity
   #state = State.IDLE
+  #transport = null
   #attempt = 0
   #streams = new Map() // identifier → Stream
   #uplink = null
@@ -68,6 +69,11 @@ export class SyncProgressClient extends EventTarget {
 
   get state() {
     return this.#state
+  }
+
+  /** What the connection is made of: "websocket", "sse", "polling"; null while there is none. */
+  get transport() {
+    return this.#transport
   }
 
   /** Attempts since the connection was lost. */
@@ -112,7 +118,7 @@ export class SyncProgressClient extends EventTarget {
 
   /** Connects, or tries again now; does nothing while connecting or live. */
   connect() {
-    if (this.#state === State.CONNECTING || this.#state === State.LIVE) return
+    if (this.#options.enabled === false || this.#state === State.CONNECTING || this.#state === State.LIVE) return
     this.#listen()
     if (this.#uplink) this.#uplink.open()
     else this.#begin()
@@ -120,8 +126,6 @@ export class SyncProgressClient extends EventTarget {
 
   /** Disconnects; the subscriptions wait for a later connect(). */
   close() {
-    this.#listeners?.abort()
-    this.#listeners = null
     this.#uplink?.close()
     this.#setState({ state: State.CLOSED })
   }
@@ -132,9 +136,16 @@ export class SyncProgressClient extends EventTarget {
       this.#uplink.close()
       for (const stream of this.#streams.values()) stream.forget()
     }
-    const { WebSocket, random = Math.random } = this.#options
+    const { WebSocket = this.#host.WebSocket, random = Math.random } = this.#options
     this.#uplink = new Link({
-      url: this.#url, identity: this.#identity, host: this.#host, clock: this.#clock, WebSocket, random, handler: this.#handler()
+      ...this.#options,
+      WebSocket,
+      random,
+      url: this.#url,
+      identity: this.#identity,
+      host: this.#host,
+      clock: this.#clock,
+      handler: this.#handler()
     })
     for (const identifier of this.#streams.keys()) this.#uplink.subscribe(identifier)
     this.#uplink.open()
@@ -146,27 +157,28 @@ export class SyncProgressClient extends EventTarget {
       lost: detail => {
         for (const stream of [...this.#streams.values()]) stream.disconnect(detail)
       },
-      confirmed: identifier => {
-        const stream = this.#streams.get(identifier)
-        if (!stream) return
-        stream.confirm()
-        this.dispatchEvent(new SubscriptionEvent('confirmed', identifier))
-      },
-      rejected: identifier => {
-        const stream = this.#streams.get(identifier)
-        if (!stream) return
+      confirmed: identifier => this.#answered('confirmed', identifier, stream => stream.confirm()),
+      rejected: identifier => this.#answered('rejected', identifier, stream => {
         this.#streams.delete(identifier)
         stream.reject()
-        this.dispatchEvent(new SubscriptionEvent('rejected', identifier))
-      },
+      }),
       received: (identifier, payload) => this.#deliver(this.#streams.get(identifier), payload)
     }
+  }
+
+  #answered(type, identifier, tell) {
+    const stream = this.#streams.get(identifier)
+    if (!stream) return
+    tell(stream)
+    this.dispatchEvent(new SubscriptionEvent(type, { identifier }))
   }
 
   #deliver(stream, payload) {
     if (!stream?.deliver(payload)) return
     const { identifier } = stream
-    this.dispatchEvent(stream.isList ? new ListEvent(identifier, payload) : new SyncProgressEvent(identifier, payload))
+    this.dispatchEvent(stream.isList
+      ? new ListEvent('listevent', { identifier, name: payload.type, data: payload.data ?? null })
+      : new SyncProgressEvent('progress', { identifier, payload }))
   }
 
   #unsubscribe(stream, subscription) {
@@ -175,28 +187,43 @@ export class SyncProgressClient extends EventTarget {
     this.#uplink?.unsubscribe(stream.identifier)
   }
 
+  // A page that is put away, perhaps to come back, must have nothing open: the
+  // browser would drop it, or keep a connection that nobody serves.
   #listen() {
     if (this.#listeners) return
     this.#listeners = new AbortController()
-    const { signal } = this.#listeners
-    const { document } = this.#host
-    const on = (target, type, listener) => target?.addEventListener?.(type, listener, { signal })
-    on(this.#host, 'online', () => this.#uplink.wake(ONLINE_GRACE_MS))
-    on(document, 'visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#uplink.wake()
-    })
+    const host = this.#host
+    const { document } = host
+    const { pauseHiddenAfterMs: pauseMs } = this.#options
+    let timer
+    const suspend = () => this.#uplink?.suspend()
+    const resume = () => this.#uplink?.resume()
+    const wake = () => this.#uplink?.wake(ONLINE_GRACE_MS)
+    const visibilitychange = () => {
+      this.#clock.clearTimeout(timer)
+      if (document.visibilityState === 'visible') {
+        resume()
+        this.#uplink?.wake()
+      } else if (pauseMs != null) timer = this.#clock.setTimeout(suspend, pauseMs)
+    }
+    const reactions = { online: wake, offline: wake, pagehide: suspend, freeze: suspend, pageshow: resume, resume, visibilitychange }
+    for (const [type, react] of Object.entries(reactions)) {
+      for (const target of [host, document]) target?.addEventListener?.(type, react, this.#listeners)
+    }
   }
 
-  #setState({ state, reason = null, retryInMs = null, attempt = 0 }) {
-    if (state === this.#state) return
+  #setState({ state, reason = null, retryInMs = null, attempt = 0, transport = null }) {
     const previous = this.#state
+    const hasMoved = transport !== this.#transport
     this.#state = state
+    this.#transport = transport
     this.#attempt = attempt
-    if (state === State.REJECTED) {
+    if (state === State.REJECTED || state === State.CLOSED) {
       this.#listeners?.abort()
       this.#listeners = null
     }
-    this.dispatchEvent(new StateChangeEvent({ state, previous, reason, retryInMs, attempt }))
+    if (state !== previous) this.dispatchEvent(new StateChangeEvent('statechange', { state, previous, reason, retryInMs, attempt }))
+    if (hasMoved) this.dispatchEvent(new Event('transportchange'))
   }
 }
 

@@ -55,11 +55,9 @@ export class Identity {
   }
 
   /** A token to open something with; a callback that never answers must not hold anybody for ever. */
-  renew() {
-    if (!this.isRenewable) return Promise.resolve(this.#token)
-    if (this.#asking) return this.#asking
-    if (this.#clock.now() - this.#askedAt < RECENT_MS) return Promise.resolve(this.#token)
-    this.#asking = this.#ask().finally(() => { this.#asking = null })
+  async renew() {
+    if (!this.isRenewable || this.#clock.now() - this.#askedAt < RECENT_MS) return this.#token
+    this.#asking ??= this.#ask().finally(() => { this.#asking = null })
     return this.#asking
   }
 

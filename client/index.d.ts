@@ -77,6 +77,7 @@ export interface Clock {
 /** What the client takes from its surroundings: in a browser, the window. */
 export interface Host {
   WebSocket?: unknown
+  navigator?: { readonly onLine: boolean }
   location?: { href: string }
   document?: { readonly visibilityState: string, addEventListener(type: string, listener: () => void, options?: object): void }
   addEventListener?(type: string, listener: () => void, options?: object): void
@@ -89,6 +90,12 @@ export interface ClientOptions {
   token?: Token | (() => Token | Promise<Token>)
   /** Who watches, where no token says it (cookies). */
   owner?: string
+  /** Default true; false: never connects, whoever subscribes. */
+  enabled?: boolean
+  /** Retries in a row, then "closed" with the reason "max_attempts"; connect() tries again. Default: no end. */
+  maxAttempts?: number
+  /** A page that was hidden for so long closes its connection until it is seen. Default null: never. */
+  pauseHiddenAfterMs?: number | null
   /** Default: globalThis. */
   host?: Host
   /** For surroundings without one of their own. */
@@ -179,9 +186,9 @@ export class StateChangeEvent extends Event {
   private constructor()
   readonly state: ConnectionState
   readonly previous: ConnectionState
-  /** The server's word for a disconnect, "stale", "token_unavailable" or null. */
+  /** The server's word for a disconnect, "stale", "token_unavailable", "max_attempts" or null. */
   readonly reason: string | null
-  /** In backoff: how long until the next attempt. */
+  /** In backoff and offline: how long until the next attempt. */
   readonly retryInMs: number | null
   /** Attempts since the connection was lost. */
   readonly attempt: number
@@ -211,13 +218,18 @@ export interface ClientEventMap {
   progress: SyncProgressEvent
   confirmed: SubscriptionEvent
   rejected: SubscriptionEvent
+  transportchange: Event
 }
+
+export type Transport = 'websocket' | 'sse' | 'polling'
 
 export class SyncProgressClient extends EventTarget {
   constructor(options?: ClientOptions)
   /** The one client of this page for the same url, token (the same string or callback) and owner. */
   static for(options?: ClientOptions): SyncProgressClient
   readonly state: ConnectionState
+  /** What the connection is made of; null while there is none. */
+  readonly transport: Transport | null
   /** Attempts since the connection was lost. */
   readonly attempt: number
   /** The newest payload known for it, undefined while there is none; the same object until a newer one comes. */

@@ -1,19 +1,22 @@
 /*
  * link.js: one link to the server, for as long as it is wanted.
  *
- *   idle → connecting → live → stale → backoff → connecting …
+ *   idle → connecting → live → stale → backoff | offline → connecting …
  *                                            ↘ closed | rejected
  *
  * It owns at most one transport and replaces it when it is lost; what is
  * watched stays, so that a reconnect is nothing but a gap between two
  * versions.  "live" is the server's welcome; "stale" says that the connection
  * was given up because nothing was heard, and backoff follows at once;
+ * "offline" is a backoff in which the browser says that there is no network: it
+ * ends when that is back, and now and then without, for the browser may be wrong;
  * "rejected" is the server's word that trying again is useless, and only open()
  * leaves it.
  *
  * The owner hands in a handler with
- *   changed({ state, reason, retryInMs, attempt }), confirmed(identifier),
- *   rejected(identifier), received(identifier, payload), lost({ willReconnect }).
+ *   changed({ state, reason, retryInMs, attempt, transport }),
+ *   confirmed(identifier), rejected(identifier), received(identifier, payload),
+ *   lost({ willReconnect }).
  */
 import { Backoff } from './backoff.js'
 import { Cable } from './cable.js'
@@ -23,29 +26,33 @@ import { State } from './state.js'
 // welcome, a server that accepts and drops would be asked again without end.
 const HELD_MS = 5_000
 
+// How often to try although the browser says that it is useless.
+const OFFLINE_RETRY_MS = 60_000
+
+// A token that could not be had is asked for again while the old one is good.
+const REFRESH_RETRY_MS = 5_000
+
 export class Link {
-  #url
+  #options
   #identity
-  #host
   #clock
-  #backoff
-  #WebSocket
   #handler
+  #backoff
   #state = State.IDLE
   #wanted = new Set()
   #transport = null
+  #name = null // the transport's, while live
   #liveSince = null
   #timer = null
   #opening = 0
 
-  constructor({ url, identity, host, WebSocket, clock, random, handler }) {
-    this.#url = url
+  /** options: url, identity, host, clock, random, WebSocket, handler; maxAttempts. */
+  constructor(options) {
+    const { identity, clock, random, handler } = this.#options = options
     this.#identity = identity
-    this.#host = host
     this.#clock = clock
-    this.#WebSocket = WebSocket
-    this.#backoff = new Backoff({ random, now: clock.now })
     this.#handler = handler
+    this.#backoff = new Backoff({ random, now: clock.now })
   }
 
   subscribe(identifier) {
@@ -65,7 +72,7 @@ export class Link {
   /** Connects, or tries again now; does nothing while connecting or live. */
   open() {
     if (this.#state === State.CONNECTING || this.#state === State.LIVE) return
-    if (this.#state !== State.BACKOFF) this.#backoff.reset()
+    if (!this.#isWaiting) this.#backoff.reset()
     this.#open()
   }
 
@@ -79,25 +86,23 @@ export class Link {
    * connection that may have died unnoticed has to show life within graceMs.
    */
   wake(graceMs) {
-    if (this.#state !== State.BACKOFF) {
-      this.#transport?.demandLife(graceMs)
-      if (this.#state !== State.BACKOFF) return
-    }
+    this.#transport?.demandLife(graceMs)
+    if (!this.#isWaiting) return
     this.#backoff.reset()
     this.#open()
   }
 
   /** The page is put away: nothing may be open.  resume() goes on. */
   suspend() {
-    if (this.#isWanted) this.#stop(State.IDLE, null, true)
+    if (this.#state !== State.CLOSED && this.#state !== State.REJECTED) this.#stop(State.IDLE, null, true)
   }
 
   resume() {
     if (this.#state === State.IDLE) this.open()
   }
 
-  get #isWanted() {
-    return this.#state !== State.CLOSED && this.#state !== State.REJECTED
+  get #isWaiting() {
+    return this.#state === State.BACKOFF || this.#state === State.OFFLINE
   }
 
   async #open() {
@@ -115,15 +120,10 @@ export class Link {
     // close(), or another open(), came while the token was on its way.
     if (opening !== this.#opening) return
 
-    const url = new URL(this.#url)
+    const url = new URL(this.#options.url)
     if (token != null) url.searchParams.set('token', token)
     try {
-      this.#transport = new Cable({
-        url: url.href,
-        WebSocket: this.#WebSocket ?? this.#host.WebSocket,
-        clock: this.#clock,
-        handler: this.#transportHandler()
-      })
+      this.#transport = new Cable({ ...this.#options, url: url.href, handler: this.#transportHandler() })
     } catch {
       this.#retry('unavailable')
       return
@@ -143,6 +143,7 @@ export class Link {
         this.#handler.rejected(identifier)
       },
       received: (identifier, payload) => this.#handler.received(identifier, payload),
+      expiring: () => this.#refresh(this.#transport),
       closed: ({ reason, reconnect }) => this.#lost(reason, reconnect)
     }
   }
@@ -165,12 +166,27 @@ export class Link {
     this.#handler.lost({ willReconnect: true })
   }
 
+  // Until the transport that asked for it has one, or is gone: the server ends it in time.
+  async #refresh(transport) {
+    if (!this.#identity.isRenewable || transport !== this.#transport) return
+    const before = this.#identity.token
+    const token = await this.#identity.renew().catch(() => before)
+    if (transport !== this.#transport) return
+    if (token === before) this.#timer = this.#clock.setTimeout(() => this.#refresh(transport), REFRESH_RETRY_MS)
+    else transport.refresh(token)
+  }
+
   #retry(reason) {
+    if (this.#backoff.attempts >= this.#options.maxAttempts) {
+      this.#stop(State.CLOSED, 'max_attempts')
+      return
+    }
     this.#opening += 1
     this.#clock.clearTimeout(this.#timer)
-    const retryInMs = this.#backoff.next()
+    const isOffline = this.#options.host.navigator?.onLine === false
+    const retryInMs = isOffline ? OFFLINE_RETRY_MS : this.#backoff.next()
     this.#timer = this.#clock.setTimeout(() => this.#open(), retryInMs)
-    this.#setState(State.BACKOFF, { reason, retryInMs })
+    this.#setState(isOffline ? State.OFFLINE : State.BACKOFF, { reason, retryInMs })
   }
 
   #stop(state, reason, willReconnect = false) {
@@ -184,8 +200,10 @@ export class Link {
   }
 
   #setState(state, { reason = null, retryInMs = null } = {}) {
-    if (state === this.#state) return
+    const transport = state === State.LIVE ? this.#transport.name : null
+    if (state === this.#state && transport === this.#name) return
     this.#state = state
-    this.#handler.changed({ state, reason, retryInMs, attempt: this.#backoff.attempts })
+    this.#name = transport
+    this.#handler.changed({ state, reason, retryInMs, attempt: this.#backoff.attempts, transport })
   }
 }

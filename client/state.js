@@ -12,35 +12,21 @@ export const State = Object.freeze({
   REJECTED: 'rejected'
 })
 
-/** The state of the connection has changed. */
-export class StateChangeEvent extends Event {
-  constructor(detail) {
-    super('statechange')
+class DetailedEvent extends Event {
+  constructor(type, detail) {
+    super(type)
     Object.assign(this, detail)
   }
 }
 
-/** Something newer came for a stream. */
-export class SyncProgressEvent extends Event {
-  constructor(identifier, payload) {
-    super('progress')
-    this.identifier = identifier
-    this.payload = payload
-  }
-}
+/** "statechange": the state of the connection has changed. */
+export class StateChangeEvent extends DetailedEvent {}
 
-/** The server has answered a subscribe: "confirmed" or "rejected". */
-export class SubscriptionEvent extends Event {
-  constructor(type, identifier) {
-    super(type)
-    this.identifier = identifier
-  }
-}
+/** "progress": something newer came for a stream. */
+export class SyncProgressEvent extends DetailedEvent {}
 
-/** The owner's list has changed: type and data as in the message. */
-export class ListEvent extends Event {
-  constructor(identifier, { type, data = null }) {
-    super('listevent')
-    Object.assign(this, { identifier, name: type, data })
-  }
-}
+/** "confirmed" or "rejected": the server has answered a subscribe. */
+export class SubscriptionEvent extends DetailedEvent {}
+
+/** "listevent": the owner's list has changed; name and data are the message's type and data. */
+export class ListEvent extends DetailedEvent {}

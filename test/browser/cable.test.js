@@ -18,7 +18,7 @@ after(() => cable.stop())
 async function connect() {
   const clock = new FakeClock()
   const events = new Mailbox()
-  const handler = Object.fromEntries(['welcomed', 'confirmed', 'rejected', 'received', 'closed']
+  const handler = Object.fromEntries(['welcomed', 'confirmed', 'rejected', 'received', 'expiring', 'closed']
     .map(name => [name, (...args) => events.put([name, ...args])]))
   const connection = new Cable({ url: `${cable.url}?token=t`, WebSocket, clock, handler })
   const peer = await cable.nextConnection()
@@ -103,6 +103,15 @@ test('encodes an action twice, as the protocol has it', async () => {
     identifier: ID,
     data: '{"title":"A \\"new\\" one","action":"rename"}'
   })
+  connection.close()
+})
+
+test('says that the token expires, and hands over another', async () => {
+  const { connection, next, peer } = await welcomed()
+  peer.send({ identifier: '', type: 'token_expiring' })
+  assert.deepEqual(await next(), ['expiring'])
+  connection.refresh('newer')
+  assert.deepEqual(await peer.nextCommand('refresh'), { command: 'refresh', token: 'newer' })
   connection.close()
 })
 

@@ -4,6 +4,7 @@ import WebSocket from 'ws'
 import { State, SyncProgressClient } from '../../client/index.js'
 import { FakeCable } from './lib/fake_cable.js'
 import { FakeClock } from './lib/fake_clock.js'
+import { FakeHost } from './lib/fake_host.js'
 import { Mailbox } from './lib/wait.js'
 
 const STREAM = { channel: 'SyncStatusChannel', session_id: 42 }
@@ -16,26 +17,6 @@ before(async () => {
 })
 after(() => cable.stop())
 afterEach(() => client?.close())
-
-/** A window: what the client listens to, and nothing else. */
-class FakeHost extends EventTarget {
-  document = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
-  signals = []
-
-  addEventListener(type, listener, options) {
-    this.signals.push(options.signal)
-    super.addEventListener(type, listener, options)
-  }
-
-  goOnline() {
-    this.dispatchEvent(new Event('online'))
-  }
-
-  show(visibilityState) {
-    this.document.visibilityState = visibilityState
-    this.document.dispatchEvent(new Event('visibilitychange'))
-  }
-}
 
 function setUp(options = {}) {
   const clock = new FakeClock()
@@ -420,7 +401,7 @@ test('close() ends everything; connect() takes it up again', async () => {
   await peer.closed()
   host.goOnline()
   assert.equal(client.state, State.CLOSED)
-  assert.deepEqual(host.signals.map(({ aborted }) => aborted), [true], 'no listener is left')
+  assert.ok(host.signals.length > 0 && host.signals.every(({ aborted }) => aborted), 'no listener is left')
   assert.equal(clock.pending, 0)
   client.connect()
   await cable.nextWatcher()

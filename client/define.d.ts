@@ -1,1 +1,0 @@
-export { SyncProgressElement } from './element.js'

@@ -38,7 +38,6 @@ export const longer = (ms, most = MAX_POLL_MS) => Math.min(2 * ms, most)
 
 /** Opens one: { postMessage(data), onmessage, close() }; throws where there is no storage. */
 export function openStorageChannel(name, { host = globalThis, storage = host.localStorage, clock = host, pollMs = POLL_MS, maxPollMs = MAX_POLL_MS, keep = KEPT } = {}) {
-  const key = `sync-progress:${name}`
   const self = Math.random().toString(36).slice(2)
   const seen = new Map() // sender → the count of its last event
   const listening = new AbortController()
@@ -46,8 +45,8 @@ export function openStorageChannel(name, { host = globalThis, storage = host.loc
   let wait
   let timer
 
-  const read = () => parse(storage.getItem(key))
-  const write = events => storage.setItem(key, JSON.stringify(events))
+  const read = () => parse(storage.getItem(name))
+  const write = events => storage.setItem(name, JSON.stringify(events))
 
   function lookIn(ms) {
     clock.clearTimeout(timer)
@@ -89,7 +88,7 @@ export function openStorageChannel(name, { host = globalThis, storage = host.loc
 
   unseen(read(), seen)
   host.addEventListener?.('storage', event => {
-    if (event.key === key) take(parse(event.newValue))
+    if (event.key === name) take(parse(event.newValue))
   }, { signal: listening.signal })
   lookIn(pollMs)
   return channel

@@ -4,7 +4,7 @@ import { append, longer, openStorageChannel, unseen } from '../../client/storage
 import { FakeClock } from './lib/fake_clock.js'
 import { FakeStorage } from './lib/fake_storage.js'
 
-const KEY = 'sync-progress:list'
+const KEY = 'list'
 
 /** Channels of that name, each in a tab of its own, with what they were sent. */
 function tabs(count, options = {}) {

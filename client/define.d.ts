@@ -1,0 +1,1 @@
+export { SyncProgressElement } from './element.js'

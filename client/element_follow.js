@@ -1,0 +1,58 @@
+/*
+ * element_follow.js: the newest run of its reader, whichever that is.
+ *
+ * The list is read once its events are coming, and again whenever some may have
+ * been missed.  A run that goes on, or failed, is watched; otherwise there is
+ * none, and the last one that was completed is told.  A run that ends while it
+ * is watched stays, until the next one is created.
+ */
+const PAGE = 50
+const RETRY_MS = [2_000, 5_000, 15_000, 30_000]
+
+export function follow(source) {
+  const { client, signal } = source
+  const kind = kindOf(source.channel)
+  let attempt = 0
+  let timer
+  let looking = 0
+
+  async function look() {
+    const mine = ++looking
+    clearTimeout(timer)
+    try {
+      const { sessions } = await client.request(`sessions?limit=${PAGE}`, { signal })
+      if (mine !== looking || signal.aborted) return
+      attempt = 0
+      choose(source, sessions.filter(each => each.kind === kind))
+    } catch {
+      if (mine !== looking || signal.aborted) return
+      timer = setTimeout(look, RETRY_MS[Math.min(attempt++, RETRY_MS.length - 1)])
+    }
+  }
+
+  const subscription = client.subscribe({ channel: 'SessionsChannel' }, {
+    onConnected: look,
+    onEvent({ type, data }) {
+      if (data?.kind !== undefined && data.kind !== kind) return
+      if (type === 'session_created' && data) source.watch(data.source_id)
+      else if (/created|deleted|reloaded/.test(type)) look()
+    },
+    onRejected: look // a token for some sessions only has a list, but no events
+  })
+  signal.addEventListener('abort', () => {
+    clearTimeout(timer)
+    subscription.unsubscribe()
+  })
+}
+
+function choose(source, runs) {
+  const [newest] = runs
+  if (newest && (newest.source_id === source.watched || !/completed|cancelled/.test(newest.status))) return source.watch(newest.source_id)
+  const completed = runs.find(({ status }) => status === 'completed')
+  source.rest(completed ? Math.max(0, Date.now() - Date.parse(completed.completed_at)) / 1000 : null)
+}
+
+// "MeshProgressChannel" is of kind "mesh".
+function kindOf(channel) {
+  return channel.match(/^[A-Z]?[a-z]*/)[0].toLowerCase()
+}

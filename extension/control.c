@@ -59,7 +59,7 @@ sync_progress_flush(PG_FUNCTION_ARGS)
 	while ((int64) (pg_atomic_read_u64(&database->flush_done) - mine) < 0)
 	{
 		ConditionVariableTimedSleep(&database->flushed, 200, PG_WAIT_EXTENSION);
-		if (pg_atomic_read_u32(&database->worker_proc) == SP_NO_PROC)
+		if (pg_atomic_read_u32(&database->worker_pid) == 0)
 			sp_shared_wake_worker(database);
 		if (GetCurrentTimestamp() > deadline)
 		{

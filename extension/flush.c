@@ -22,19 +22,14 @@
 #include "cell.h"
 #include "compat.h"
 #include "flush.h"
-#include "storage/fd.h"
 #include "told.h"
-#include "trigger.h"
 #include "utils/fmgroids.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/pidfile.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define ALL_HEAPS		((1u << SP_HEAPS) - 1)
-#define EXIT_WAIT_US	INT64CONST(5000000)
 #define STORED_FORM		INT64CONST(0x53504c4956450001)
 
 /* How much of a cell a row has. */
@@ -318,9 +313,14 @@ flush_batch(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int ndue
 	return left;
 }
 
-/* Flushes everything.  Returns how many sessions are locked, and were left. */
-static int
-flush_all(SpDatabase *database, MemoryContext context)
+/*
+ * Flush everything, in "context", which is reset.  Returns how many sessions
+ * are locked, and were left.
+ *
+ * Outside of a transaction; the caller holds the office (office.c).
+ */
+int
+sp_flush_all(SpDatabase *database, MemoryContext context)
 {
 	char		error[SP_ERROR_LENGTH] = "";
 	const SpCatalog *catalog;
@@ -345,53 +345,4 @@ flush_all(SpDatabase *database, MemoryContext context)
 	if (error[0] != '\0')
 		ereport(LOG, (errmsg("sync_progress: %s", error)));
 	return left;
-}
-
-/*
- * Whether the server is being stopped, so that shared memory is about to go.
- * The postmaster says so in its lock file, and nowhere else.
- */
-bool
-sp_flush_is_last(void)
-{
-	FILE	   *file = AllocateFile("postmaster.pid", "r");
-	char		line[MAXPGPATH];
-	int			number = 0;
-	bool		stopping = false;
-
-	if (file == NULL)
-		return false;
-	while (fgets(line, sizeof(line), file) != NULL)
-	{
-		if (++number == LOCK_FILE_LINE_PM_STATUS)
-			stopping = strncmp(line, PM_STATUS_STOPPING, strlen("stopping")) == 0;
-	}
-	FreeFile(file);
-	return stopping;
-}
-
-/*
- * Before a process ends that should not leave anything behind unflushed; with
- * "last" the memory itself is about to go, so that nobody may count live any
- * more, and those who hold a session locked (they are being ended, too) are
- * waited for.
- *
- * In a before_shmem_exit callback, where an error ends the process at once.
- */
-void
-sp_flush_at_exit(SpDatabase *database, bool last)
-{
-	TimestampTz deadline = GetCurrentTimestamp() + EXIT_WAIT_US;
-	MemoryContext context;
-
-	AbortOutOfAnyTransaction();
-	if (last)
-		pg_atomic_write_u32(&database->live_closed, 1);
-	pg_memory_barrier();
-	sp_cell_settle(database);
-	sp_am_worker = true;
-	SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_OVERRIDE);
-	context = AllocSetContextCreate(TopMemoryContext, "sync_progress exit", ALLOCSET_DEFAULT_SIZES);
-	while (flush_all(database, context) > 0 && last && GetCurrentTimestamp() < deadline)
-		pg_usleep(20000);
 }

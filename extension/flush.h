@@ -14,7 +14,6 @@ extern void sp_flush_session(SpHeldSession *session);
 extern bytea *sp_flush_stored(const SpHeldSession *session);
 extern bool sp_flush_is_unborn(const SpCatalog *catalog, SpDue *due);
 extern void sp_flush_done(SpDatabase *database, SpDue *due);
-extern bool sp_flush_is_last(void);
-extern void sp_flush_at_exit(SpDatabase *database, bool last);
+extern int	sp_flush_all(SpDatabase *database, MemoryContext context);
 
 #endif							/* SP_FLUSH_H */

@@ -119,7 +119,7 @@ has_worker(Oid database)
 	for (int i = 0; i < SP_MAX_DATABASES; i++)
 	{
 		if (sp_shared->databases[i].database == database &&
-			pg_atomic_read_u32(&sp_shared->databases[i].worker_proc) != SP_NO_PROC)
+			pg_atomic_read_u32(&sp_shared->databases[i].worker_pid) != 0)
 			return true;
 	}
 	return false;

@@ -19,9 +19,9 @@
 
 #include "cell.h"
 #include "common/hashfn.h"
-#include "flush.h"
 #include "guc.h"
 #include "live.h"
+#include "office.h"
 #include "storage/ipc.h"
 
 #define REMEMBERED		4096	/* cells; a power of 2 */
@@ -39,6 +39,29 @@ typedef struct Remembered
 
 static Remembered memory[REMEMBERED];
 static SpDatabase *used = NULL; /* something was counted live here */
+
+/* A backend ends that has counted: somebody must flush it. */
+static void
+at_exit(int code, Datum arg)
+{
+	SpDatabase *database = used;
+
+	used = NULL;
+	if (database != NULL)
+		sp_office_pass_by(database);
+}
+
+/* This backend is going to count, be it in a cell of its own or in one that others have made. */
+static void
+note_use(SpDatabase *database)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(at_exit, (Datum) 0);
+	registered = true;
+	used = database;
+}
 
 static Remembered *
 place_of(const SpRow *row)
@@ -145,6 +168,7 @@ sp_live_again(SpDatabase *database, SpRow *rows, int *nrows)
 	SpStatus	status = SP_STATUS_UNKNOWN;
 	int			left = 0;
 
+	note_use(database);
 	/* a status that this transaction has changed is nowhere but in its row */
 	if (*nrows == 0 || (mark != NULL && mark->restatus))
 		return SP_STATUS_UNKNOWN;
@@ -167,21 +191,6 @@ sp_live_again(SpDatabase *database, SpRow *rows, int *nrows)
 		return status;
 	*nrows = left;
 	return status;
-}
-
-/*
- * A backend ends.  The worker flushes what it has counted; where there is none
- * and the server is being stopped, no worker will come, and this one must.
- */
-static void
-at_exit(int code, Datum arg)
-{
-	SpDatabase *database = used;
-
-	if (database == NULL || pg_atomic_read_u32(&database->worker_proc) != SP_NO_PROC || !sp_flush_is_last())
-		return;
-	used = NULL;
-	sp_flush_at_exit(database, true);
 }
 
 /* The call counts in the other mode; said aloud once by each backend. */
@@ -212,14 +221,9 @@ fall_back(SpDatabase *database)
 void
 sp_live_first(SpDatabase *database, SpMark *mark, SpRow *rows, int *nrows)
 {
-	static bool registered = false;
 	int			left = 0;
 	bool		failed = false;
 
-	if (!registered)
-		before_shmem_exit(at_exit, (Datum) 0);
-	registered = true;
-	used = database;
 	for (int i = 0; i < *nrows; i++)
 	{
 		SpCell	   *cell = NULL;

@@ -48,6 +48,7 @@ init_database(SpDatabase *database)
 	database->relation = InvalidOid;
 	pg_atomic_init_u32(&database->worker_proc, SP_NO_PROC);
 	pg_atomic_init_u32(&database->worker_pid, 0);
+	pg_atomic_init_u64(&database->passed_by, 0);
 	pg_atomic_init_u32(&database->wanted, 0);
 	pg_atomic_init_u32(&database->attached, 0);
 	pg_atomic_init_u64(&database->wake_at, PG_INT64_MAX);
@@ -185,7 +186,7 @@ sp_shared_wake_worker(SpDatabase *database)
 {
 	uint32		proc = pg_atomic_read_u32(&database->worker_proc);
 
-	if (proc != SP_NO_PROC)
+	if (proc != SP_NO_PROC && pg_atomic_read_u32(&database->worker_pid) != 0)
 		SetLatch(SpProcLatch(proc));
 	else
 	{

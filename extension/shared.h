@@ -60,8 +60,10 @@ typedef struct SpDatabase
 	Oid			database;		/* InvalidOid: free */
 	Oid			relation;
 
-	pg_atomic_uint32 worker_proc;	/* SP_NO_PROC: none */
-	pg_atomic_uint32 worker_pid;
+	pg_atomic_uint32 worker_proc;	/* who is in office (office.c);
+									 * SP_NO_PROC: nobody */
+	pg_atomic_uint32 worker_pid;	/* the worker's while it serves, else 0 */
+	pg_atomic_uint64 passed_by; /* ended, and left counts to who is in office */
 	pg_atomic_uint32 wanted;	/* the launcher is to keep a worker here */
 	pg_atomic_uint32 attached;	/* bridges that listen */
 	pg_atomic_uint64 wake_at;	/* the worker looks then at the latest; 0:

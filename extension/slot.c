@@ -370,7 +370,7 @@ sp_slot_wake_worker(SpDatabase *database, SpSlot *slot)
 	int64		wake_at = (int64) pg_atomic_read_u64(&database->wake_at);
 	int64		due_at = sp_slot_due_at(slot, now);
 
-	if (Min(due_at, sp_slot_flush_at(slot, now)) < wake_at || pg_atomic_read_u32(&database->worker_proc) == SP_NO_PROC)
+	if (Min(due_at, sp_slot_flush_at(slot, now)) < wake_at || pg_atomic_read_u32(&database->worker_pid) == 0)
 		sp_shared_wake_worker(database);
 }
 

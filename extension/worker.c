@@ -23,11 +23,11 @@
 #include "commands/async.h"
 #include "compat.h"
 #include "executor/spi.h"
-#include "flush.h"
 #include "fold.h"
 #include "guc.h"
 #include "isolate.h"
 #include "miscadmin.h"
+#include "office.h"
 #include "payload.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -55,45 +55,43 @@
 #define REST_MAX_MS			100
 #define SLEEP_MAX_MS		10000	/* the next sweep, whatever the clock says */
 #define IDLE_EXIT_MS		300000
+#define OFFICE_RETRY_MS		10
 
 static SpDatabase *my_database = NULL;
 static bool leaving_idle = false;
 
-/* The entry is free for a successor. */
+/* The entry is free for a successor, when all is flushed. */
 static void
 resign(int code, Datum arg)
 {
-	bool		last = sp_flush_is_last();
-
 	if (my_database == NULL)
 		return;
-	if (last)
-		pg_atomic_write_u32(&my_database->live_closed, 1);
 	/* it is to blame for that only, not for any other end */
 	if (!sp_isolate_is_hung())
 		my_database->telling[0] = '\0';
 	pg_atomic_write_u32(&my_database->worker_pid, 0);
-	pg_atomic_write_u32(&my_database->worker_proc, SP_NO_PROC);
 	pg_memory_barrier();
 	/* a commit that came meanwhile has woken us, and nobody else */
 	if (leaving_idle && (sp_queue_next(my_database) != PG_INT64_MAX ||
 						 pg_atomic_read_u32(&my_database->dirty_heaps) != 0))
 		pg_atomic_write_u32(&my_database->wanted, 1);
 	ConditionVariableBroadcast(&my_database->flushed);
-	sp_shared_wake_launcher();
-	/* who counts from now on sees that there is no worker, see live.c */
-	if (sp_cell_count(my_database) > 0)
-		sp_flush_at_exit(my_database, last);
+	sp_office_resign(my_database);
 }
 
 /* Becomes this database's worker.  Returns false where there is one. */
 static bool
 take_office(SpDatabase *database)
 {
-	uint32		none = SP_NO_PROC;
-
-	if (!pg_atomic_compare_exchange_u32(&database->worker_proc, &none, SpMyProcNumber()))
-		return false;
+	while (!sp_office_take(database))
+	{
+		if (pg_atomic_read_u32(&database->worker_pid) != 0)
+			return false;
+		/* somebody flushes before it ends, or has just become the worker */
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, OFFICE_RETRY_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
 	my_database = database;
 	pg_atomic_write_u32(&database->worker_pid, MyProcPid);
 	pg_atomic_write_u32(&database->wanted, 1);

@@ -12,15 +12,29 @@ const seconds = (count, next) => Array.from({ length: count }, () => next() / 10
 
 test('the first retry comes anywhere within two seconds', () => {
   assert.equal(backoff(0).backoff.next(), 0)
-  assert.equal(backoff(0.5).backoff.next(), 1_000)
-  assert.equal(backoff(1).backoff.next(), 2_000)
+  assert.equal(backoff(0.5).backoff.next(), 950)
+  assert.equal(backoff(1).backoff.next(), 1_900)
 })
 
-test('[000-24] waits never pass 2^n s, nor 5 s in the first minute of an outage', () => {
-  const { backoff: longest } = backoff(1)
-  assert.deepEqual(seconds(5, () => longest.next()), [2, 4, 5, 5, 5])
-  const { backoff: shortest } = backoff(0)
-  assert.deepEqual(seconds(5, () => shortest.next()), [0, 2, 2.5, 2.5, 2.5])
+/** The waits in seconds, each of them waited for. */
+function waited(count, { clock, backoff: waits }) {
+  return seconds(count, () => {
+    const ms = waits.next()
+    clock.advance(ms)
+    return ms
+  })
+}
+
+test('[000-24] in the first minute of an outage a wait is at most as long as the outage was, and never over 5 s', () => {
+  assert.deepEqual(waited(5, backoff(1)), [1.9, 2.6, 4.5, 5, 5])
+  assert.deepEqual(waited(8, backoff(0)), [0, 1.3, 1.3, 1.3, 1.95, 2.5, 2.5, 2.5])
+})
+
+test('[000-24] waits never pass 2^n s', () => {
+  const { clock, backoff: waits } = backoff(1)
+  waits.next()
+  clock.advance(59_000)
+  assert.deepEqual(seconds(3, () => waits.next()), [4, 5, 5])
 })
 
 test('[000-24] after a minute the cap is 30 s', () => {
@@ -47,7 +61,7 @@ test('reset begins a new outage', () => {
   assert.equal(waits.attempts, 2)
   waits.reset()
   assert.equal(waits.attempts, 0)
-  assert.deepEqual(seconds(3, () => waits.next()), [2, 4, 5])
+  assert.deepEqual(seconds(3, () => waits.next()), [1.9, 2.6, 2.6])
 })
 
 test('thousands of attempts stay finite', () => {

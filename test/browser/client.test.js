@@ -227,8 +227,8 @@ test('silence: live → stale → backoff → connecting → live, with the newe
   await peer.closed()
   const [stale, backoff] = states.all.slice(2)
   assert.deepEqual([stale.state, stale.reason, stale.previous], ['stale', 'stale', 'live'])
-  assert.deepEqual([backoff.retryInMs, backoff.attempt], [2_000, 1])
-  clock.advance(2_000)
+  assert.deepEqual([backoff.retryInMs, backoff.attempt], [1_900, 1])
+  clock.advance(1_900)
   const { peer: second } = await cable.nextWatcher()
   second.message(ID, { version: 9 })
   await events.find(([, version]) => version === 9)
@@ -245,7 +245,7 @@ test('a server that restarts is waited for, longer each time', async () => {
   peer.disconnect('server_restart', true)
   assert.equal((await reach(State.BACKOFF)).reason, 'server_restart')
   await own.stop()
-  for (const wait of [2_000, 4_000, 5_000, 5_000]) {
+  for (const wait of [1_900, 2_600, 4_500, 5_000]) {
     assert.equal(states.all.at(-1).retryInMs, wait)
     clock.advance(wait - 1)
     assert.equal(client.state, State.BACKOFF)
@@ -273,7 +273,7 @@ test('a refused handshake is tried again', async () => {
 test('a server that welcomes and drops is not asked again without end', async () => {
   const { clock, reach, states } = setUp()
   watch()
-  for (const wait of [2_000, 4_000, 5_000]) {
+  for (const wait of [1_900, 2_600, 5_000]) {
     const { peer } = await cable.nextWatcher()
     await reach(State.LIVE)
     clock.advance(500)
@@ -287,7 +287,7 @@ test('a server that welcomes and drops is not asked again without end', async ()
   await reach(State.LIVE)
   clock.advance(5_000)
   peer.drop()
-  assert.equal((await reach(State.BACKOFF)).retryInMs, 2_000)
+  assert.equal((await reach(State.BACKOFF)).retryInMs, 1_900)
 })
 
 test('told that coming back is useless: rejected, until connect()', async () => {
@@ -331,9 +331,9 @@ test('a token callback that fails or hangs is tried again later', async () => {
   const { clock, reach } = setUp({ token: () => answers.shift()() })
   watch()
   assert.equal((await reach(State.BACKOFF)).reason, 'token_unavailable')
-  clock.advance(2_000)
-  assert.equal((await reach(State.BACKOFF)).retryInMs, 4_000)
-  clock.advance(4_000)
+  clock.advance(1_900)
+  assert.equal((await reach(State.BACKOFF)).retryInMs, 2_600)
+  clock.advance(2_600)
   clock.advance(15_000)
   assert.equal((await reach(State.BACKOFF)).retryInMs, 5_000)
   clock.advance(5_000)

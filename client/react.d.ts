@@ -1,0 +1,126 @@
+import type { ReactElement, ReactNode } from 'react'
+import type {
+  ActionAnswer, ClientOptions, ConnectionState, Identifier, Refusal, SyncPayload, SyncProgressClient
+} from './index.js'
+import type { ConnectionStatus, SyncProgressUpdate } from './connection_update.js'
+
+export type { ConnectionStatus, SyncProgressUpdate }
+
+export interface SyncProviderProps extends ClientOptions {
+  children?: ReactNode
+  /** Instead of the options. */
+  client?: SyncProgressClient
+}
+
+/** Gives the components below it their client. Without it they have the page's: SyncProgressClient.for(). */
+export function SyncProvider(props: SyncProviderProps): ReactElement
+
+/** null on a server, and until its markup is taken over. */
+export function useSyncClient(): SyncProgressClient | null
+
+/** Of the nearest provider's client, unless another is given. */
+export function useConnectionState(client?: SyncProgressClient | null): ConnectionState
+
+export interface UseSyncProgressOptions<Payload = SyncPayload> {
+  /** Default: the nearest provider's. */
+  client?: SyncProgressClient
+  /** Default true; false watches nothing. */
+  enabled?: boolean
+  /** The state that the server rendered with: shown until there is a newer one. */
+  initial?: Payload | null
+  /** Default false; true: the callbacks are called as well for a run that was over when it was first seen. */
+  includeEnded?: boolean
+  /** Every state, each newer than the one before. */
+  onProgress?(payload: Payload): void
+  /** These three: once a run. */
+  onComplete?(payload: Payload): void
+  onError?(message: string, payload: Payload): void
+  onCancelled?(payload: Payload): void
+  onConnected?(detail: { reconnected: boolean }): void
+  onDisconnected?(detail: { willReconnect: boolean }): void
+  /** Unknown, or not allowed. */
+  onRejected?(): void
+  /** The token that came last is somebody else's; nothing of before is shown any more. */
+  onReset?(): void
+  /** An action that was sent over the connection was refused. */
+  onActionError?(refusal: Refusal): void
+}
+
+export interface SyncProgressResult<Payload = SyncPayload> {
+  /** null until there is one. */
+  payload: Payload | null
+  /** "idle": nothing to watch. */
+  subscription: 'idle' | 'pending' | 'confirmed' | 'rejected'
+  connection: ConnectionState
+  isActive: boolean
+  isComplete: boolean
+  isFailed: boolean
+  isCancelled: boolean
+  /** Why it failed. */
+  error: string | null
+  requestUpdate(): void
+  /** These need a token with the scope "control"; they reject with a RequestError. */
+  pause(): Promise<ActionAnswer>
+  resume(): Promise<ActionAnswer>
+  cancel(message?: string): Promise<ActionAnswer>
+  retry(): Promise<ActionAnswer>
+  rename(title: string, lockVersion?: number): Promise<ActionAnswer>
+  pin(pinned: boolean, lockVersion?: number): Promise<ActionAnswer>
+  delete(lockVersion?: number): Promise<ActionAnswer>
+}
+
+export type ConnectionId = string | number
+
+export interface SyncSubscription {
+  connectionId: ConnectionId
+  /** null until it is known. */
+  jobId: string | null
+  lastUpdate: SyncProgressUpdate | null
+  /** Milliseconds since 1970, by this machine's clock. */
+  lastMessageTime: number | null
+  status: ConnectionStatus
+}
+
+export interface ListedConnection {
+  id: ConnectionId
+  status?: string
+  /** Which run is meant, if the list knows. */
+  job_id?: string | null
+}
+
+export interface UseConnectionsOptions<Connection extends ListedConnection = ListedConnection> {
+  /** What is syncing among these is subscribed to, until its end has been shown. */
+  connections?: readonly Connection[] | null
+  /** Default: status is "syncing". */
+  isSyncing?(connection: Connection): boolean
+  /** Default "ConnectionSyncChannel". */
+  channel?: string
+  /** How long an end is shown. Default 2000. */
+  removeAfterMs?: number
+  client?: SyncProgressClient
+  enabled?: boolean
+  onProgress?(connectionId: ConnectionId, update: SyncProgressUpdate): void
+  /** These two: once a run. */
+  onComplete?(connectionId: ConnectionId, update: SyncProgressUpdate): void
+  /** Failed, cancelled ("cancelled"), or not allowed, which has no update. */
+  onError?(connectionId: ConnectionId, message: string, update: SyncProgressUpdate | null): void
+}
+
+export interface ConnectionsResult {
+  /** A new Map, with new values, when something changed. */
+  subscriptions: ReadonlyMap<ConnectionId, Readonly<SyncSubscription>>
+  connection: ConnectionState
+  subscribe(connectionId: ConnectionId, jobId?: string): void
+  unsubscribe(connectionId: ConnectionId): void
+}
+
+/** Watches one stream; nothing while the identifier is null. A component keeps to one of the two forms. */
+export function useSyncProgress<Payload = SyncPayload>(
+  identifier: Identifier | null | undefined | false,
+  options?: UseSyncProgressOptions<Payload>
+): SyncProgressResult<Payload>
+
+/** Watches all that are being synced. */
+export function useSyncProgress<Connection extends ListedConnection>(
+  options: UseConnectionsOptions<Connection> & { channel?: undefined } | UseConnectionsOptions<Connection> & { connections: readonly Connection[] | null | undefined }
+): ConnectionsResult

@@ -146,7 +146,10 @@ export class SyncProgressElement extends (globalThis.HTMLElement ?? class {}) {
     const ticker = setInterval(() => this.#view.tick(performance.now()), TICK_MS)
     signal.addEventListener('abort', () => clearInterval(ticker))
     globalThis.addEventListener('languagechange', () => this.#schedule(), { signal })
-    this.#watch()
+    // Whoever puts it there may say next what its client is: React does, where it cannot before.
+    queueMicrotask(() => {
+      if (!signal.aborted && !this.#source) this.#watch()
+    })
   }
 
   #end() {
@@ -158,8 +161,8 @@ export class SyncProgressElement extends (globalThis.HTMLElement ?? class {}) {
   }
 
   #restart() {
-    if (!this.#listeners) return
-    this.#source?.stop()
+    if (!this.#source) return
+    this.#source.stop()
     this.#forget()
     this.#watch()
     this.#schedule()

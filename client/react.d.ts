@@ -1,8 +1,10 @@
-import type { ReactElement, ReactNode } from 'react'
+import type { DetailedHTMLProps, ForwardRefExoticComponent, HTMLAttributes, ReactElement, ReactNode, RefAttributes } from 'react'
 import type {
   ActionAnswer, ClientOptions, ConnectionState, Identifier, Refusal, SyncPayload, SyncProgressClient
 } from './index.js'
 import type { ConnectionStatus, SyncProgressUpdate } from './connection_update.js'
+import type { CrossTabOptions, CrossTabSync, SyncEvent } from './cross_tab.js'
+import type { ElementAction, ElementTexts, SyncProgressElement, SyncProgressEventMap } from './element.js'
 
 export type { ConnectionStatus, SyncProgressUpdate }
 
@@ -124,3 +126,56 @@ export function useSyncProgress<Payload = SyncPayload>(
 export function useSyncProgress<Connection extends ListedConnection>(
   options: UseConnectionsOptions<Connection> & { channel?: undefined } | UseConnectionsOptions<Connection> & { connections: readonly Connection[] | null | undefined }
 ): ConnectionsResult
+
+export interface SyncProgressProps extends Omit<HTMLAttributes<SyncProgressElement>, 'children' | 'onError'> {
+  /** Which run; without one the reader's newest of the channel. */
+  sessionId?: number | string
+  sourceId?: number | string
+  /** Default "SyncStatusChannel". */
+  channel?: string
+  /** Default: the nearest provider's, unless one of the next three is given. */
+  client?: SyncProgressClient
+  url?: string
+  token?: string
+  tokenUrl?: string
+  /** The state that the server rendered with. */
+  initial?: unknown
+  locale?: string
+  theme?: string
+  heading?: string
+  /** Which buttons: ['pause', 'resume', 'cancel', 'retry']. */
+  actions?: ElementAction[] | string
+  actionUrl?: string
+  startUrl?: string
+  detailsUrl?: string
+  historyUrl?: string
+  /** Default true. */
+  accounts?: boolean
+  sparkline?: boolean
+  times?: 'words' | 'clock'
+  texts?: Partial<ElementTexts>
+  /** preventDefault(): the page does it itself. */
+  onAction?(event: SyncProgressEventMap['sync-progress:action']): void
+  onUpdate?(event: SyncProgressEventMap['sync-progress:update']): void
+  onComplete?(event: SyncProgressEventMap['sync-progress:complete']): void
+  onFailed?(event: SyncProgressEventMap['sync-progress:failed']): void
+  onConnection?(event: SyncProgressEventMap['sync-progress:connection']): void
+  onActionError?(event: SyncProgressEventMap['sync-progress:error']): void
+}
+
+/** <sync-progress>, which is loaded with the first one that is mounted. */
+export const SyncProgress: ForwardRefExoticComponent<SyncProgressProps & RefAttributes<SyncProgressElement>>
+
+/** Listeners by type: they may be written inline. The owner is the provider's unless options name another. */
+export function useCrossTabSync<Events extends object = Record<string, any>>(
+  listeners?: { [Type in keyof Events]?: (payload: Events[Type], event: SyncEvent<Events[Type]>) => void },
+  options?: CrossTabOptions
+): Pick<CrossTabSync<Events>, 'broadcast' | 'on'>
+
+declare module 'react' {
+  namespace JSX {
+    interface IntrinsicElements {
+      'sync-progress': DetailedHTMLProps<HTMLAttributes<SyncProgressElement>, SyncProgressElement> & { [attribute: string]: unknown }
+    }
+  }
+}

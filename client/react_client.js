@@ -22,6 +22,8 @@ export class ClientSource {
   #timer
 
   constructor({ client = null, token, ...options } = {}) {
+    this.owner = options.owner
+    this.enabled = options.enabled
     this.#isOwned = client === null && token != null
     this.#make = () => {
       if (client !== null) return client

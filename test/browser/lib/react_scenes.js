@@ -3,7 +3,9 @@
  * browsers and servers alike.  What they are told goes to record().
  */
 import { createElement as h, useEffect, useLayoutEffect, useState } from 'react'
-import { SyncProvider, useConnectionState, useSyncClient, useSyncProgress } from '../../../client/react.js'
+import {
+  SyncProgress, SyncProvider, useConnectionState, useCrossTabSync, useSyncClient, useSyncProgress
+} from '../../../client/react.js'
 
 export const calls = []
 const record = name => (...args) => calls.push([name, ...args])
@@ -68,7 +70,27 @@ function Stripes({ identifier, count = 20, busyMs = 1, turn = 0 }) {
   return Array.from({ length: count }, (_, index) => h(Stripe, { key: index, identifier, busyMs }))
 }
 
-export const scenes = { One, Two, Many, Connection, InlineToken, Stripes }
+/** The widget beside a hook that watches the same. */
+function Widget({ identifier, preventing = [], ...props }) {
+  const { payload } = useSyncProgress(identifier)
+  const handlers = Object.fromEntries(['onAction', 'onUpdate', 'onComplete', 'onFailed', 'onConnection', 'onActionError'].map(name => [name, event => {
+    calls.push([name, event.detail])
+    if (preventing.includes(name)) event.preventDefault()
+  }]))
+  return [h('output', { key: 1 }, payload?.processed_count ?? '-'), h(SyncProgress, { key: 2, ...handlers, ...props })]
+}
+
+/** What this tab has heard, and a button that tells the others. */
+function Tab({ options, turn = 0 }) {
+  const { broadcast, on } = useCrossTabSync({
+    session_renamed: ({ newTitle }) => calls.push(['renamed', newTitle, turn])
+  }, options)
+  useEffect(() => on('session_deleted', ({ chatId }) => calls.push(['deleted', chatId])), [on])
+  globalThis.broadcast = broadcast
+  return h('output', null, turn)
+}
+
+export const scenes = { Tab, Widget, One, Two, Many, Connection, InlineToken, Stripes }
 
 /** An element of that scene, in a provider. */
 export function sceneOf(name, { provider = {}, ...props } = {}) {

@@ -1,0 +1,71 @@
+/*
+ * react_lists.js: lists that are the same in every tab.
+ *
+ *   const { broadcast } = useCrossTabSync({ session_renamed: ({ chatId, newTitle }) => rename(chatId, newTitle) })
+ *
+ * An instance is held while a component is there, and a second longer: what is
+ * said after an answer has come, by a component that is gone by then, must
+ * reach the others too.
+ */
+import { useEffect, useMemo } from 'react'
+import { getSyncInstance } from './cross_tab.js'
+import { useClientSource, useLatest } from './react_context.js'
+
+const GRACE_MS = 1_000
+
+/**
+ * Tells the other tabs, and is told: listeners by type, or on() for effects of
+ * one's own.  The owner is the provider's unless options name another.
+ */
+export function useCrossTabSync(listeners = {}, options = {}) {
+  const source = useClientSource()
+  const { owner = source.owner, name, enabled = source.enabled } = options
+  const latest = useLatest({ listeners, options })
+  const sync = useMemo(() => new HeldSync({ ...latest.current.options, owner, name, enabled }), [latest, owner, name, enabled])
+
+  useEffect(() => sync.hold(), [sync])
+  const types = Object.keys(listeners).sort().join('\n')
+  useEffect(() => {
+    const off = (types ? types.split('\n') : []).map(type =>
+      sync.on(type, (...args) => latest.current.listeners[type]?.(...args)))
+    return () => off.forEach(stop => stop())
+  }, [sync, types, latest])
+
+  return sync.api
+}
+
+class HeldSync {
+  #options
+  #instance = null
+  #holders = 0
+  #timer
+
+  constructor(options) {
+    this.#options = options
+    const broadcast = (type, payload) => this.#acquire().broadcast(type, payload)
+    this.api = { broadcast, on: this.on }
+  }
+
+  on = (type, listener) => this.#acquire().on(type, listener)
+
+  hold() {
+    this.#holders += 1
+    this.#acquire()
+    return () => {
+      this.#holders -= 1
+      this.#acquire()
+    }
+  }
+
+  // Of those that nobody holds, too: a child's effects run before its parent's.
+  #acquire() {
+    clearTimeout(this.#timer)
+    if (this.#holders === 0) this.#timer = setTimeout(() => this.#release(), GRACE_MS)
+    return (this.#instance ??= getSyncInstance(this.#options))
+  }
+
+  #release() {
+    this.#instance.cleanup()
+    this.#instance = null
+  }
+}

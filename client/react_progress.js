@@ -1,0 +1,57 @@
+/*
+ * react_progress.js: useSyncProgress(), for one stream or for all that are
+ * being synced.
+ *
+ * Reads a store (react_stream.js, react_connections.js) through
+ * useSyncExternalStore, so that everything which is rendered together shows the
+ * same state.  On a server, and while its markup is taken over, it shows what
+ * it was given.
+ *
+ * Callbacks are those of the latest rendering, and may be written inline; they
+ * run when the news comes, not when React renders.
+ */
+import { useEffect, useMemo, useSyncExternalStore } from 'react'
+import { keyOf } from './identifier.js'
+import { ConnectionMap } from './react_connections.js'
+import { useConnectionState, useLatest, useSyncClient } from './react_context.js'
+import { StreamView } from './react_stream.js'
+
+const CONNECTIONS = 'ConnectionSyncChannel'
+
+/**
+ * Watches one stream: useSyncProgress(identifier, options).  Nothing while the
+ * identifier is null.
+ *
+ * Or many: useSyncProgress({ connections, … }), a Map of those which are being
+ * synced.
+ */
+export function useSyncProgress(target, options = {}) {
+  const isMany = typeof target === 'object' && target !== null && !isIdentifier(target)
+  const props = isMany ? target : options
+  const latest = useLatest(props)
+  const ofPage = useSyncClient()
+  const isOn = props.enabled !== false
+  const client = isOn ? props.client ?? ofPage : null
+
+  const key = isMany ? props.channel ?? CONNECTIONS : target && isOn ? keyOf(target) : null
+  const { initial, includeEnded } = props
+  const store = useMemo(() => isMany ? new ConnectionMap(client, key, latest) : new StreamView(client, key, latest, { initial, includeEnded }),
+    // Not the last two: they say how to begin.
+    [isMany, client, key, latest])
+  const shown = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)
+  const connection = useConnectionState(client)
+
+  const list = isMany ? props.connections : null
+  useEffect(() => {
+    if (isMany) store.follow(list)
+  }, [isMany, store, list])
+
+  return useMemo(() => ({ ...store.actions, ...(isMany ? { subscriptions: shown } : shown), connection }),
+    [store, isMany, shown, connection])
+}
+
+// An identifier has its channel, and a parameter or nothing else; options have
+// a list or callbacks.
+function isIdentifier(target) {
+  return typeof target.channel === 'string' && !('connections' in target)
+}

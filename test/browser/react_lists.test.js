@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, test } from 'node:test'
+import { launchChromium, openPage } from './lib/chromium.js'
+import { FakeCable } from './lib/fake_cable.js'
+import { reactSite } from './lib/react_page.js'
+
+let browser
+let cable
+let open
+before(async () => {
+  browser = await launchChromium()
+  cable = await FakeCable.start({ serve: await reactSite() })
+})
+after(async () => {
+  await browser?.close()
+  await cable?.stop()
+})
+afterEach(async () => {
+  const { problems, close } = open ?? {}
+  open = null
+  await close?.()
+  assert.deepEqual(problems ?? [], [])
+})
+
+/** Tabs of one browser, each with the scene. */
+async function tabs(scene, ...all) {
+  open = await openPage(browser, cable.origin)
+  const pages = [open.page]
+  while (pages.length < all.length) {
+    const page = await open.page.context().newPage()
+    page.on('pageerror', error => open?.problems.push(error.message))
+    await page.goto(cable.origin)
+    pages.push(page)
+  }
+  for (const [index, page] of pages.entries()) {
+    await page.locator('[data-ready]').waitFor({ state: 'attached' })
+    await page.evaluate(([scene, props]) => globalThis.show(scene, props), [scene, all[index]])
+    await page.locator('output').waitFor()
+  }
+  return pages
+}
+
+const broadcast = (page, ...args) => page.evaluate(args => globalThis.broadcast(...args), args)
+const called = (page, name) => page.evaluate(name => globalThis.called(name), name)
+
+async function hears(page, name, count = 1) {
+  await page.waitForFunction(([name, count]) => globalThis.called(name).length >= count, [name, count])
+  return called(page, name)
+}
+
+test('[004-06] useCrossTabSync in StrictMode: each tab hears each event once, but not its own', async () => {
+  const [a, b, c] = await tabs('Tab', {}, {}, {})
+  await broadcast(a, 'session_renamed', { chatId: 1, newTitle: 'Inbox' })
+  await broadcast(a, 'session_deleted', { chatId: 2 })
+  for (const page of [b, c]) {
+    assert.deepEqual(await hears(page, 'deleted'), [[2]])
+    assert.deepEqual(await called(page, 'renamed'), [['Inbox', 0]])
+  }
+  await broadcast(b, 'session_deleted', { chatId: 3 })
+  assert.deepEqual(await hears(a, 'deleted'), [[3]])
+})
+
+test('[004-06] listeners are those of the latest rendering; an unmount takes them away, and a later mount is heard again', async () => {
+  const [a, b] = await tabs('Tab', {}, {})
+  await b.evaluate(() => globalThis.show('Tab', { turn: 5 }))
+  await b.locator('output', { hasText: '5' }).waitFor()
+  await broadcast(a, 'session_renamed', { newTitle: 'x' })
+  assert.deepEqual(await hears(b, 'renamed'), [['x', 5]])
+
+  await b.evaluate(() => globalThis.leave())
+  await broadcast(a, 'session_renamed', { newTitle: 'y' })
+  await b.evaluate(() => globalThis.show('Tab', { turn: 6 }))
+  await b.locator('output', { hasText: '6' }).waitFor()
+  await broadcast(a, 'session_renamed', { newTitle: 'z' })
+  assert.deepEqual(await hears(b, 'renamed', 2), [['x', 5], ['z', 6]])
+})
+
+test('what a component says after it has gone reaches the others', async () => {
+  const [a, b] = await tabs('Tab', {}, {})
+  await a.evaluate(() => {
+    globalThis.leave()
+    return new Promise(resolve => setTimeout(resolve, 1_200))
+  })
+  await broadcast(a, 'session_deleted', { chatId: 4 })
+  assert.deepEqual(await hears(b, 'deleted'), [[4]])
+})
+
+test('[004-07] owners of one browser do not hear each other, by the provider or by the hook; [004-10] switched off, nobody does', async () => {
+  const [a, b, c, off] = await tabs('Tab',
+    { provider: { owner: 'ana' } }, { provider: { owner: 'bruno' } }, { options: { owner: 'ana' } }, { provider: { owner: 'ana', enabled: false } })
+  await broadcast(b, 'session_deleted', { chatId: 5 })
+  await broadcast(off, 'session_deleted', { chatId: 6 })
+  await broadcast(a, 'session_deleted', { chatId: 7 })
+  assert.deepEqual(await hears(c, 'deleted'), [[7]])
+  await broadcast(b, 'session_deleted', { chatId: 8 })
+  await broadcast(c, 'session_deleted', { chatId: 9 })
+  assert.deepEqual(await hears(a, 'deleted'), [[9]])
+  for (const page of [b, off]) assert.deepEqual(await called(page, 'deleted'), [])
+})

@@ -34,6 +34,10 @@ const systemClock = {
 
 const clients = []
 
+const DEFAULT_URL = '/cable'
+
+const identityOf = ({ url = DEFAULT_URL, token, owner }) => [String(url), token, owner]
+
 export class SyncProgressClient extends EventTarget {
   #url
   #options
@@ -49,7 +53,7 @@ export class SyncProgressClient extends EventTarget {
 
   constructor(options = {}) {
     super()
-    const { url = '/cable', token, owner, host = globalThis, clock = systemClock } = options
+    const { url = DEFAULT_URL, token, owner, host = globalThis, clock = systemClock } = options
     this.#url = cableUrl(url, host.location?.href)
     this.#options = options
     this.#host = host
@@ -59,8 +63,8 @@ export class SyncProgressClient extends EventTarget {
 
   /** The one client of this page for the same address, token (the same string or callback) and owner. */
   static for(options = {}) {
-    const wanted = ['url', 'token', 'owner']
-    const known = clients.find(each => wanted.every(name => each.options[name] === options[name]))
+    const wanted = identityOf(options)
+    const known = clients.find(each => identityOf(each.options).every((value, index) => value === wanted[index]))
     if (known) return known.client
     const client = new this(options)
     clients.push({ options, client })

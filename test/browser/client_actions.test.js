@@ -119,6 +119,7 @@ test('one client a page for the same address, token and owner', () => {
   const token = () => 'x'
   const one = SyncProgressClient.for({ url: cable.url, token })
   assert.equal(SyncProgressClient.for({ url: cable.url, token }), one)
+  assert.equal(SyncProgressClient.for({ url: new URL(cable.url), token }), one)
   assert.notEqual(SyncProgressClient.for({ url: cable.url, token, owner: 'bob' }), one)
   assert.notEqual(SyncProgressClient.for({ url: cable.url, token: () => 'x' }), one)
 })

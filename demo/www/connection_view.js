@@ -4,7 +4,7 @@
  */
 import { setData, setHidden, setIcon, setText } from './dom.js'
 
-const ICONS = { connecting: 'processing', live: 'live', stale: 'lost', backoff: 'lost', closed: 'cancelled', rejected: 'lock' }
+const ICONS = { connecting: 'processing', live: 'live', stale: 'lost', backoff: 'lost', offline: 'lost', closed: 'cancelled', rejected: 'lock' }
 
 export class ConnectionView {
   #page
@@ -32,7 +32,7 @@ export class ConnectionView {
       if (this.#lost) this.#announcer.say('Connected again')
       this.#wasLive = true
       this.#lost = false
-    } else if (state === 'backoff' && !this.#lost) {
+    } else if (retryInMs !== null && !this.#lost) {
       this.#lost = true
       this.#announcer.say('Connection lost, reconnecting')
     }
@@ -49,6 +49,7 @@ export class ConnectionView {
 
   #describe(now) {
     if (this.#state === 'live') return 'Live'
+    if (this.#state === 'offline') return 'No network'
     if (this.#state === 'backoff') {
       const seconds = Math.ceil((this.#retryAt - now) / 1000)
       return seconds > 0 ? `Reconnecting… next try in ${seconds} s` : 'Reconnecting…'

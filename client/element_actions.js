@@ -1,7 +1,7 @@
 /*
  * element_actions.js: what a press of a button does.
  *
- * Loaded with the first press.  With action-url the application is asked, as a
+ * With action-url the application is asked, as a
  * form of its own would ask it; otherwise the bridge.  A start is a form, since
  * its answer is the application's: a page, or for Turbo a part of one.
  */
@@ -9,10 +9,19 @@ import { RequestError } from './errors.js'
 
 const START_TIMEOUT_MS = 10_000
 
-export async function perform(action, { element, urls, id, subscription }) {
-  if (action === 'start') await submit(element, urls.start)
-  else if (urls.action) await post(urls.action.replace('{action}', action).replace('{id}', encodeURIComponent(id)))
-  else await subscription[action]()
+export async function perform(action, { host, attribute, emit, working, id, subscription }) {
+  if (!emit('action', { action }, true)) return
+  working(action)
+  const url = attribute('action-url')
+  try {
+    if (action === 'start') await submit(host, attribute('start-url'))
+    else if (url) await post(url.replace('{action}', action).replace('{id}', encodeURIComponent(id)))
+    else await subscription[action]()
+    working(null)
+  } catch ({ status = 0, message: error, hint = null, current = null }) {
+    emit('error', { action, status, error, hint, current })
+    working(null, error)
+  }
 }
 
 async function post(url) {
@@ -27,7 +36,7 @@ async function post(url) {
 }
 
 // In the light DOM, so that a Turbo frame around the element is what it answers to.
-async function submit(element, url) {
+async function submit(host, url) {
   const form = document.createElement('form')
   form.method = 'post'
   form.action = url
@@ -36,7 +45,7 @@ async function submit(element, url) {
   token.name = meta('csrf-param') || 'authenticity_token'
   token.value = meta('csrf-token')
   form.append(token)
-  element.append(form)
+  host.append(form)
   const done = new AbortController()
   try {
     await new Promise(resolve => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { launchChromium } from './lib/chromium.js'
-import { ElementPages, give, json, partShows, partText } from './lib/element_page.js'
+import { ElementPages, give, json, partShows } from './lib/element_page.js'
 import { account, payload } from './lib/payloads.js'
 
 const ID = '{"channel":"SyncStatusChannel","session_id":42}'
@@ -71,6 +71,6 @@ test('[000-12] pause by the bridge, and the button becomes resume without losing
 test('a state set by hand, without any server', async () => {
   const page = await openPage('<sync-progress session-id="42" lang="es-CR"></sync-progress>')
   await give(page, payload({ detected_count: 31, error_count: 2 }))
-  assert.equal(await partText(page, 'detected'), '31 gastos detectados')
-  assert.equal(await partText(page, 'errors'), '2 errores')
+  await partShows(page, 'detected', '31 gastos detectados')
+  await partShows(page, 'errors', '2 errores')
 })

@@ -1,7 +1,7 @@
 /*
- * texts_es.js: what the widget says, in Spanish; see texts.js.
+ * element_texts_es.js: what the widget says, in Spanish; see element_texts.js.
  */
-export default {
+export const texts = {
   heading: 'Progreso',
   'sync.heading': 'Sincronización de Correos',
   'mesh.heading': 'Generación de la malla',
@@ -15,12 +15,12 @@ export default {
   'mesh.completed': '¡Malla generada!',
   failed: 'Con errores',
   cancelled: 'Cancelado',
-  skipped: 'Sin iniciar',
+  notStarted: 'Sin iniciar',
   idle: 'Sin actividad',
-  refused: 'No disponible',
-  refusedText: 'No existe o no tiene permiso para verlo.',
+  refused: 'No existe o no tiene permiso para verlo.',
   'mesh.error': 'Error: {error}',
   overall: 'Progreso General',
+  counts: '{n} de {total}',
   soFar: '{n} hasta ahora',
   remaining: '{time} restante',
   'mesh.remaining': '{time} restante',
@@ -31,13 +31,14 @@ export default {
   inserted: '1 nuevo|{n} nuevos',
   updated: '1 actualizado|{n} actualizados',
   deleted: '1 eliminado|{n} eliminados',
-  kept: '1 sin cambios|{n} sin cambios',
-  skippedCount: '1 omitido|{n} omitidos',
+  kept: '{n} sin cambios',
+  skipped: '1 omitido|{n} omitidos',
   age: 'Actualizado {time}',
   took: 'Duración: {time}',
   result: 'Abrir el resultado',
   accounts: 'Cuentas',
-  reconnecting: 'Reconectando...',
+  stale: 'Reconectando...',
+  backoff: 'Reconectando...',
   offline: 'Sin conexión a la red',
   closed: 'Desconectado',
   rejected: 'La conexión fue rechazada',

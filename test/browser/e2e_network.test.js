@@ -17,7 +17,7 @@ after(() => world?.stop())
 async function watched({ owner = 'alice', newToken = () => world.database.token(owner), ...options } = {}) {
   const front = await Front.start(world.bridge, newToken)
   const session = await world.database.session('total_count => 1000', owner)
-  const viewer = await world.watch(await world.context(), session, { tokenOf: owner, ...options }, front)
+  const viewer = await world.watch(await world.context(), session, { tokenOf: owner, ...options }, { front })
   await viewer.shows({ count: 0 })
   return { front, session, viewer }
 }
@@ -78,8 +78,20 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
+  test('a token that ends while it is in use is replaced, and nobody sees it', async () => {
+    let asked = 0
+    const { front, session, viewer } = await watched({ newToken: () => ttl(asked++ ? 3600 : 12) })
+    const begun = Date.now()
+    await until(() => Date.now() - begun, passed => passed >= 14_000, 'the first token is over')
+    await viewer.shows(await world.count(session, 2))
+    assert.deepEqual((await viewer.changes()).map(({ state }) => state), ['connecting', 'live'])
+    assert.equal(front.asked.filter(path => path === 'UPGRADE /cable').length, 1)
+    assert.equal(asked, 2)
+    await viewer.assertSound()
+  })
+
   test('a token that ends and cannot be replaced: the page is told, and knows it for good', async () => {
-    const { front, viewer } = await watched({ tokenOf: undefined, token: await ttl(12) })
+    const { front, viewer } = await watched({ newToken: () => ttl(8), onlyOnce: true })
     await viewer.is('rejected', 20_000)
     assert.equal(front.asked.filter(path => path === 'UPGRADE /cable').length, 1)
     assert.deepEqual(await viewer.tab.call(() => globalThis.told), ['connected', 'disconnected'])
@@ -90,7 +102,7 @@ describe('at once', { concurrency: 20 }, () => {
     const { session, viewer } = await watched()
     await viewer.shows(await world.count(session, 2))
     await world.database.sql(`UPDATE sync.sync_sessions SET owner_id = 'bob' WHERE id = ${session}`)
-    await viewer.tab.until(() => globalThis.told.includes('rejected'), Boolean, 'the page is refused')
+    await viewer.isTold('rejected')
     await world.count(session, 3)
     assert.equal((await viewer.shown()).count, 2)
     await viewer.assertSound()

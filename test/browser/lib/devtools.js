@@ -104,11 +104,25 @@ export class Context {
     const { targetId } = await this.#browser.send('Target.createTarget', {
       url: 'about:blank', browserContextId: this.#id, newWindow: inNewWindow || this.tabs.length === 0
     })
+    const tab = await this.#attach(targetId)
+    await tab.go(address)
+    return tab
+  }
+
+  /** The tab that a page opens by itself, as a link with a target does: with a copy of its session storage. */
+  async opened(opener, address) {
+    const pages = async () => (await this.#browser.send('Target.getTargets')).targetInfos.filter(({ url }) => url === address)
+    const before = (await pages()).map(({ targetId }) => targetId)
+    await opener.click(address => { globalThis.open(address) }, address)
+    const [{ targetId }] = await until(async () => (await pages()).filter(page => !before.includes(page.targetId)), found => found.length > 0, 'the page is open')
+    return this.#attach(targetId)
+  }
+
+  async #attach(targetId) {
     const { sessionId } = await this.#browser.send('Target.attachToTarget', { targetId, flatten: true })
     const tab = new Tab(this.#browser, targetId, sessionId)
     this.tabs.push(tab)
     await tab.prepare()
-    await tab.go(address)
     return tab
   }
 
@@ -175,10 +189,19 @@ export class Tab {
   }
 
   /** Calls a function in the page with these arguments; its result, waited for. */
-  async call(action, ...args) {
+  call(action, ...args) {
+    return this.#call(action, args, false)
+  }
+
+  /** The same as if somebody had clicked there. */
+  click(action, ...args) {
+    return this.#call(action, args, true)
+  }
+
+  async #call(action, args, userGesture) {
     const expression = `(${action})(...${JSON.stringify(args)})`
     const { result, exceptionDetails } = await within(
-      this.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }), `the page answers ${action}`)
+      this.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true, userGesture }), `the page answers ${action}`)
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
     return result.value
   }

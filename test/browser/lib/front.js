@@ -11,6 +11,8 @@ import { connect } from 'node:net'
 export class Front {
   /** Paths asked for, in order; upgrades as "UPGRADE /cable". Queries are left out: they hold tokens. */
   asked = []
+  /** When upgrades were asked for: milliseconds since 1970. */
+  upgradedAt = []
   /** WebSockets that are open through here. */
   webSockets = 0
   /** Event streams that are open through here. */
@@ -26,6 +28,7 @@ export class Front {
   #sockets = new Set()
   #pairs = new Set() // of a browser's WebSocket and the bridge's
   #port = 0
+  #pages = 0
   #silent = false
 
   /** bridge: what has a port; token(owner) gives a token. */
@@ -53,9 +56,11 @@ export class Front {
     return `http://127.0.0.1:${this.#port}`
   }
 
-  /** The page under test with these options. */
-  page(options = {}) {
-    return `${this.origin}/watch.html#${encodeURIComponent(JSON.stringify(options))}`
+  /** The page under test; without options it waits to be told to begin. */
+  page(options) {
+    // two addresses that differ in their fragments only are one page
+    const address = `${this.origin}/watch.html?${++this.#pages}`
+    return options ? `${address}#${encodeURIComponent(JSON.stringify(options))}` : address
   }
 
   /** Nobody is there any more: connections end, new ones are refused. */
@@ -124,6 +129,7 @@ export class Front {
 
   #upgrade(ask, socket, head) {
     this.asked.push(`UPGRADE ${new URL(ask.url, 'http://localhost').pathname}`)
+    this.upgradedAt.push(Date.now())
     if (this.refuseUpgrades) {
       socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
       return

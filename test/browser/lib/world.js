@@ -22,6 +22,7 @@ export class World {
   #guard
   #contexts = []
   #viewers = []
+  #tokens = {}
 
   /** bridgeArgs: more of the bridge's flags. */
   static async start({ bridgeArgs = [] } = {}) {
@@ -35,7 +36,7 @@ export class World {
     world.database = await Database.start()
     world.bridge = await Bridge.start(world.database.conninfo(), ['--www', world.#www, ...bridgeArgs])
     await world.bridge.ready()
-    world.front = await Front.start(world.bridge, owner => world.database.token(owner))
+    world.front = await Front.start(world.bridge, owner => world.token(owner))
     world.browser = await browser
     return world
   }
@@ -46,6 +47,11 @@ export class World {
     await this.bridge?.stop()
     await this.database?.destroy()
     await this.#guard?.release()
+  }
+
+  /** A token that is good for an hour, always the same. */
+  token(owner) {
+    return this.#tokens[owner] ??= this.database.token(owner)
   }
 
   /** A browser of its own, that ends with the test. */
@@ -59,14 +65,23 @@ export class World {
   async reset() {
     for (const context of this.#contexts.splice(0)) await context.close()
     this.#viewers = []
-    Object.assign(this.front, { refuseUpgrades: false, streams: 'pass', token: owner => this.database.token(owner) })
+    Object.assign(this.front, { refuseUpgrades: false, streams: 'pass', token: owner => this.token(owner) })
     this.front.silence(false)
     await this.socketsAre(0)
   }
 
   /** A tab of a context that watches a session as alice, if options say nothing else. */
-  async watch(context, session, options = {}, front = this.front) {
-    const viewer = new Viewer(await context.open(front.page({ session, tokenOf: 'alice', ...options })))
+  async watch(context, session, options = {}, { front = this.front, inNewWindow = false } = {}) {
+    return this.viewer(await context.open(front.page({ session, tokenOf: 'alice', ...options }), { inNewWindow }))
+  }
+
+  /** A tab that waits to be told to begin(). */
+  async open(context) {
+    return this.viewer(await context.open(this.front.page()))
+  }
+
+  viewer(tab) {
+    const viewer = new Viewer(tab)
     this.#viewers.push(viewer)
     return viewer
   }
@@ -106,6 +121,10 @@ export class Viewer {
     this.tab = tab
   }
 
+  begin(session, options = {}) {
+    return this.tab.call(options => globalThis.begin(options), { session, tokenOf: 'alice', ...options })
+  }
+
   /** What is shown now: { at, version, count, status }, or undefined. */
   shown() {
     return this.tab.call(() => globalThis.states.at(-1))
@@ -120,6 +139,11 @@ export class Viewer {
   /** What a reader sees. */
   texts() {
     return this.tab.call(() => Object.fromEntries(['count', 'status'].map(id => [id, document.getElementById(id).textContent])))
+  }
+
+  /** Waits until the page was told that: connected, disconnected, rejected, reset. */
+  isTold(what, ms) {
+    return until(() => this.tab.call(() => globalThis.told ?? []), told => told.includes(what), `a tab is told: ${what}`, ms)
   }
 
   isLeader() {

@@ -1,42 +1,57 @@
 /*
  * watch.js: a page that watches one session, and keeps what it was shown.
  *
- * What to do comes in the fragment, as JSON: { session, …options of the client }.
- * tokenOf: an owner, whose tokens are asked for at /token/<owner>, each time anew.
- * before: such a tab's own number, which survives a reload as storage does not.
+ * What to do comes in the fragment, as JSON, or by a call of begin():
+ * { session, …options of the client }.  tokenOf: an owner, whose tokens are asked
+ * for at /token/<owner>, each time anew, or, with onlyOnce, once, so that the
+ * client knows nothing but a string.
  */
 import { SyncProgressClient } from './client/index.js'
-
-const { session, tokenOf, ...options } = JSON.parse(decodeURIComponent(location.hash.slice(1)))
 
 /** Milliseconds since 1970, finer than Date. */
 const now = () => performance.timeOrigin + performance.now()
 
-globalThis.states = [] // of the session: { at, version, count, status }
-globalThis.changes = [] // of the connection: { at, state, reason }
-globalThis.transports = []
-globalThis.violations = []
-globalThis.told = [] // connected, disconnected, rejected
+Object.assign(globalThis, {
+  states: [], // of the session: { at, version, count, status }
+  changes: [], // of the connection: { at, state, reason }
+  transports: [],
+  told: [], // connected, disconnected, rejected, reset
+  violations: []
+})
 
 addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
   globalThis.violations.push(`${effectiveDirective} ${blockedURI}`))
 
-async function freshToken() {
-  const answer = await fetch(`/token/${encodeURIComponent(tokenOf)}`)
+async function tokenFor(owner) {
+  const answer = await fetch(`/token/${encodeURIComponent(owner)}`)
   if (!answer.ok) throw new Error(`no token: ${answer.status}`)
   return answer.text()
 }
 
-const client = globalThis.client = new SyncProgressClient({ ...(tokenOf && { token: freshToken }), ...options })
-client.addEventListener('statechange', ({ state, reason }) => globalThis.changes.push({ at: now(), state, reason }))
-client.addEventListener('transportchange', () => globalThis.transports.push(client.transport))
-globalThis.subscription = client.subscribe({ channel: 'SyncStatusChannel', session_id: session }, {
-  onConnected: () => globalThis.told.push('connected'),
-  onDisconnected: () => globalThis.told.push('disconnected'),
-  onRejected: () => globalThis.told.push('rejected'),
-  onProgress({ version, processed_count: count, status }) {
-    globalThis.states.push({ at: now(), version, count, status })
-    document.getElementById('count').textContent = count
-    document.getElementById('status').textContent = status
-  }
-})
+globalThis.begin = async ({ session, tokenOf, onlyOnce, ...options }) => {
+  const token = onlyOnce ? await tokenFor(tokenOf) : () => tokenFor(tokenOf)
+  const client = globalThis.client = new SyncProgressClient({ token, ...options })
+  client.addEventListener('statechange', ({ state, reason }) => globalThis.changes.push({ at: now(), state, reason }))
+  client.addEventListener('transportchange', () => globalThis.transports.push(client.transport))
+  globalThis.begun = now()
+  globalThis.subscription = client.subscribe({ channel: 'SyncStatusChannel', session_id: session }, {
+    onConnected: () => globalThis.told.push('connected'),
+    onDisconnected: () => globalThis.told.push('disconnected'),
+    onRejected: () => globalThis.told.push('rejected'),
+    onReset: () => {
+      globalThis.told.push('reset')
+      show('', '')
+    },
+    onProgress({ version, processed_count: count, status }) {
+      globalThis.states.push({ at: now(), version, count, status })
+      show(count, status)
+    }
+  })
+}
+
+function show(count, status) {
+  document.getElementById('count').textContent = count
+  document.getElementById('status').textContent = status
+}
+
+if (location.hash) await globalThis.begin(JSON.parse(decodeURIComponent(location.hash.slice(1))))

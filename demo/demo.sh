@@ -46,7 +46,7 @@ load_messages
 start_bridge
 
 session=$(sql -U app -c "SELECT mail.sync_start('alice', '$title')")
-token=$(sql -U app -c "SELECT sync.sync_progress_token('alice', ARRAY[$session], ttl => '1 day')")
+token=$(sql -U app -c "SELECT sync.sync_progress_token('alice', ttl => '1 day', scope => '{read,control}')")
 start_watcher
 
 say
@@ -55,6 +55,7 @@ say "or in psql:     psql -h $PGHOST -U postgres demo -c 'SELECT * FROM sync.syn
 say
 [ -n "${DEMO_EXIT:-}" ] || wait_for_first_watcher
 
+[ -n "${DEMO_EXIT:-}" ] || start_tour
 set_pace
 start_latency
 started_ms=$(date +%s%3N)
@@ -64,14 +65,18 @@ for ((i = 0; i < workers; i++)); do
 done
 show_progress_until_done
 finished_ms=$(date +%s%3N)
-sql -U app -c "SELECT sync.sync_session_complete($session, message => 'All messages are synced')" >/dev/null
+status=$(complete)
 show_progress
 [ ! -t 1 ] || say
 
 seen=$(final_state_seen)
 finish_latency
-summary
-verify "$seen"
+if [ "$status" = completed ]; then
+  summary
+  verify "$seen"
+else
+  say "The job was told to stop: it is $status."
+fi
 
 if [ -z "${DEMO_EXIT:-}" ]; then
   say

@@ -5,6 +5,7 @@ bridge_pid=
 watch_pid=
 latency_pid=
 worker_pids=()
+tour_pid=
 latency_result=
 
 sql() {
@@ -68,7 +69,7 @@ start_database() {
   PGHOST=$(scripts/pg.sh socket "$base/pg")
   export PGHOST PGUSER=postgres PGDATABASE=demo
   sql -d postgres -c 'CREATE DATABASE demo'
-  sql -f demo/setup.sql -f demo/mail.sql -f demo/job.sql -f demo/grants.sql
+  sql -f demo/setup.sql -f demo/mail.sql -f demo/job.sql -f demo/tour.sql -f demo/grants.sql
 }
 
 copy_messages() {
@@ -172,6 +173,19 @@ wait_for_first_watcher() {
   done
 }
 
+# The other kinds, and whatever is begun again from the page.
+start_tour() {
+  sql -U app -c "SELECT tour.start('alice')" >/dev/null
+  sql -U app -c "CALL tour.play($session)" >"$dir/tour.log" 2>&1 &
+  tour_pid=$!
+}
+
+# Completes the main job, unless the page has ended it; says how it has ended.
+complete() {
+  sql -U app -c "SELECT CASE WHEN status IN ('cancelled', 'failed') THEN status
+    ELSE sync.sync_session_complete(id, message => 'All messages are synced') END FROM sync.sync_sessions WHERE id = $session"
+}
+
 # How fast each worker goes, in steps of a tenth of a second, and how far apart
 # the 200 samples of the latency are: they are to fill the time of the job.
 set_pace() {
@@ -261,7 +275,7 @@ end_process() {
 stop_everything() {
   trap '' INT TERM HUP
   local pid
-  for pid in "${worker_pids[@]}" "$latency_pid" "$watch_pid" "$bridge_pid"; do
+  for pid in "${worker_pids[@]}" "$tour_pid" "$latency_pid" "$watch_pid" "$bridge_pid"; do
     end_process "$pid"
   done
   if [ -n "${dir:-}" ]; then

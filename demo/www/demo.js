@@ -1,131 +1,163 @@
 /*
  * demo.js: the page's boot script.
  *
- * What to watch stands in the fragment, #session=42&token=…, which no server
- * sees and a reload keeps; &channel= and &param= name other kinds of runs.
- * Messages come in as often as the server likes, and are drawn once a frame.
+ * The widget does all the showing; what is here chooses what it shows, prints
+ * the same state as psql does, and makes trouble.
  */
-import { SyncProgressClient, createFormat } from './client/index.js'
-import { AccountsView } from './accounts_view.js'
-import { Announcer } from './announcer.js'
-import { ConnectionView } from './connection_view.js'
-import { fieldsOf, setData, setHidden, setIcon, setOptional, setText } from './dom.js'
-import { RunView, hasEnded, statusText } from './run_view.js'
+import { SyncProgressClient } from './client/index.js'
+import './client/define.js'
+import { addressOf, hasExpired, readAddress } from './address.js'
+import { CuttableSocket, cut } from './cuttable_socket.js'
+import { answer, question } from './psql_view.js'
 
-const format = createFormat('en')
-const page = document.querySelector('.page')
-const fields = fieldsOf(page)
-const announcer = new Announcer(fields.announcement)
-const connectionView = new ConnectionView(page, fields, announcer)
-const runView = new RunView(page, fields, format)
-const accountsView = new AccountsView(fields, format)
+// What the tour keeps running beside the main job (demo/tour.sql).
+const RUNS = {
+  mesh: { channel: 'MeshProgressChannel', id: 'bracket' },
+  batch: { channel: 'BatchProgressChannel', id: 'gearbox' },
+  connection: { channel: 'ConnectionSyncChannel', id: 'crm' }
+}
 
-const NOTICE_ICONS = { missing: 'search', disconnected: 'lost' }
+const byId = id => document.getElementById(id)
+const address = readAddress()
+const look = { theme: 'teal', locale: 'en', scheme: '' }
+let client = null
+let run = { channel: address.channel, id: address.id }
+let subscription = null
 
-/** Watches what the fragment names; returns the client, or null if it names nothing. */
-function watch({ session, token, channel, param }) {
-  if (session === null) {
-    showNotice('missing', 'Which run?', 'The address of this page names no session. It looks like this:',
-      `${location.origin}${location.pathname}#session=42&token=…`)
-    return null
-  }
-  const client = new SyncProgressClient({ token })
-  let latest = null
-
-  client.addEventListener('statechange', event => {
-    connectionView.render(event)
-    if (event.state === 'rejected') showUnauthorized(event.reason, token, session)
+if (address.id === null) {
+  showNotice('Which run?', 'The address of this page names no session. It looks like this:',
+    `${location.origin}${location.pathname}#session=42&token=…`)
+} else {
+  client = new SyncProgressClient({ token: address.token, WebSocket: CuttableSocket })
+  client.addEventListener('statechange', ({ state, reason }) => {
+    showHolder()
+    if (state === 'rejected') showUnauthorized(reason)
   })
-  client.subscribe({ channel, [param]: session }, {
-    onProgress(payload) {
-      if (latest === null) requestAnimationFrame(draw)
-      latest = { payload, at: performance.now() }
-      document.title = titleOf(payload) // a hidden page draws no frames, its tab shows this
-    },
-    onRejected() {
-      latest = null
-      showNotice('refused', 'You may not watch this session',
-        `Session ${session} does not exist, or your token does not allow to watch it.`)
-      client.close()
+  if (address.only) document.documentElement.classList.add('only')
+  else setUpTools()
+  watch()
+}
+
+function watch() {
+  const widget = document.createElement('sync-progress')
+  widget.client = client
+  widget.setAttribute('channel', run.channel)
+  widget.setAttribute('source-id', run.id)
+  widget.setAttribute('actions', 'pause resume cancel retry')
+  byId('stage').replaceChildren(widget)
+  dress()
+
+  subscription?.unsubscribe()
+  subscription = client.subscribe(identifierOf(run), {
+    onProgress: showState,
+    onRejected: () => showNotice('You may not watch this run',
+      `${run.id} does not exist, or your token does not allow to watch it.`)
+  })
+}
+
+// As the widget names it, so that both are one subscription.
+function identifierOf({ channel, id }) {
+  const number = /^\d{1,15}$/.test(id) ? Number(id) : id
+  return channel === 'SyncStatusChannel' ? { channel, session_id: number } : { channel, id: number }
+}
+
+function dress() {
+  const widget = byId('stage').firstElementChild
+  for (const name of ['theme', 'locale']) {
+    if (look[name]) widget.setAttribute(name, look[name])
+    else widget.removeAttribute(name)
+  }
+  document.documentElement.style.colorScheme = look.scheme || 'light dark'
+}
+
+function showState(payload) {
+  showHolder()
+  const asked = address.only ? null : question(run.channel, run.id, payload)
+  byId('psql').hidden = asked === null
+  byId('psql-query').textContent = asked ?? ''
+  byId('psql-answer').textContent = answer(payload)
+  byId('trouble').hidden = address.only
+  const percent = payload.progress_percentage ?? payload.progress
+  document.title = [typeof percent === 'number' ? `${percent}%` : payload.status, payload.title].filter(Boolean).join(' · ')
+}
+
+function showHolder() {
+  byId('holder').hidden = client.state !== 'live'
+  byId('holder').textContent = client.isLeader
+    ? 'This tab holds the browser’s one connection'
+    : 'Another tab holds the connection, this one listens to it'
+}
+
+function setUpTools() {
+  const tools = byId('tools')
+  tools.elements.theme.value = look.theme
+  tools.addEventListener('change', ({ target: { name, value } }) => {
+    if (name !== 'kind') {
+      look[name] = value
+      dress()
+      return
     }
+    run = RUNS[value] ?? { channel: address.channel, id: address.id }
+    byId('said').textContent = ''
+    watch()
   })
-  return client
-
-  function draw() {
-    if (latest === null) return
-    const { payload, at } = latest
-    latest = null
-    runView.render(payload, at)
-    accountsView.render(payload.accounts ?? [], hasEnded(payload.status))
-    announcer.progress(payload, statusText(payload.status))
-  }
+  byId('fail').addEventListener('click', fail)
+  byId('cut').addEventListener('click', () => {
+    cut()
+    say('Cut. Nothing is lost meanwhile: what you see next is the newest state.')
+  })
+  byId('beside').addEventListener('click', toggleTabs)
 }
 
-function showUnauthorized(reason, token, session) {
-  const mint = `SELECT sync.sync_progress_token('owner', ARRAY[${Number(session) || '…'}]);`
-  const expired = reason === 'token_expired' || expiryOf(token) * 1000 < Date.now()
-  if (!token) {
-    showNotice('unauthorized', 'A token is needed',
-      'This page may only be opened with a token. Whoever runs the job can make one in psql:', mint)
-  } else if (expired) {
-    showNotice('expired', 'This link has expired', 'Whoever runs the job can make a new token in psql:', mint)
-  } else if (reason === 'unauthorized') {
-    showNotice('unauthorized', 'This link is not valid',
-      'Its token was not accepted. Whoever runs the job can make a new one in psql:', mint)
-  } else {
-    showNotice('disconnected', 'The server has ended the connection', 'Reload the page to connect again.')
-  }
-}
-
-/** Tells why there is nothing (more) to see; what may not be seen is hidden. */
-function showNotice(state, title, text, sql = null) {
-  const lastStateMayStay = (state === 'expired' || state === 'disconnected') && page.dataset.state !== 'loading'
-  setData(page, 'notice', state)
-  setIcon(fields.notice.querySelector('svg'), NOTICE_ICONS[state] ?? 'lock')
-  setText(fields['notice-title'], title)
-  setText(fields['notice-text'], text)
-  setOptional(fields['notice-sql'], sql)
-  setHidden(fields.notice, false)
-  setHidden(fields.connection, true)
-  runView.stop()
-  if (!lastStateMayStay) {
-    setData(page, 'state', state)
-    for (const name of ['run', 'accounts-section', 'psql']) setHidden(fields[name], true)
-    document.title = title
-  }
-  announcer.say(title)
-}
-
-function readFragment() {
-  const given = new URLSearchParams(location.hash.slice(1))
-  const session = given.get('session')
-  return {
-    session: /^\d{1,15}$/.test(session ?? '') ? Number(session) : session || null,
-    token: given.get('token') || null,
-    channel: given.get('channel') || 'SyncStatusChannel',
-    param: given.get('param') || 'session_id'
-  }
-}
-
-// Read to explain a refusal, never to decide anything.
-function expiryOf(token) {
+// A pinned run is the tour's word for one that fails.
+async function fail() {
   try {
-    return JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))).exp ?? Infinity
-  } catch {
-    return Infinity
+    await subscription.pin(true)
+    say('The job is told to fail.')
+  } catch ({ message }) {
+    say(`That was refused: ${message}`)
   }
 }
 
-function titleOf({ title, session_id: id, status, progress_percentage: percent }) {
-  const where = status === 'processing' && percent !== null ? format.percentage(percent) : statusText(status)
-  return `${where} · ${title || `Session ${id}`}`
+// Frames of one origin are to each other what tabs are.
+function toggleTabs() {
+  const tabs = byId('tabs')
+  const show = tabs.hidden
+  tabs.hidden = !show
+  byId('beside').setAttribute('aria-expanded', String(show))
+  tabs.replaceChildren(...show ? ['One', 'Another'].map(title => {
+    const frame = document.createElement('iframe')
+    frame.title = `${title} tab`
+    frame.src = addressOf({ ...address, ...run })
+    return frame
+  }) : [])
 }
 
-watch(readFragment())
-setInterval(() => {
-  const now = performance.now()
-  runView.tick(now)
-  connectionView.tick(now)
-}, 1000)
-// Another run: a page begun anew is simpler than one taken back.
-window.addEventListener('hashchange', () => location.reload())
+function say(text) {
+  byId('said').textContent = text
+}
+
+function showUnauthorized(reason) {
+  const mint = 'SELECT sync.sync_progress_token(\'owner\');'
+  if (!address.token) {
+    showNotice('A token is needed', 'This page may only be opened with a token. Whoever runs the job can make one in psql:', mint)
+  } else if (reason === 'token_expired' || hasExpired(address.token)) {
+    showNotice('This link has expired', 'Whoever runs the job can make a new token in psql:', mint)
+  } else if (reason === 'unauthorized') {
+    showNotice('This link is not valid', 'Its token was not accepted. Whoever runs the job can make a new one in psql:', mint)
+  } else {
+    showNotice('The server has ended the connection', 'Reload the page to connect again.')
+  }
+}
+
+/** Tells why there is nothing (more) to see. */
+function showNotice(title, text, sql = null) {
+  byId('notice-title').textContent = title
+  byId('notice-text').textContent = text
+  byId('notice-sql').textContent = sql ?? ''
+  byId('notice-sql').hidden = sql === null
+  byId('notice').hidden = false
+  for (const id of ['psql', 'trouble', 'tabs', 'holder']) byId(id).hidden = true
+  if (client === null) byId('tools').hidden = true
+  document.title = title
+}

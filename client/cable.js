@@ -35,14 +35,13 @@ export class Cable {
     this.#clock = clock
     this.#handler = handler
     this.#heardAt = this.#checkedAt = clock.now()
-    this.#timer = clock.setTimeout(() => this.#check(), CHECK_MS)
-
     this.#socket = new WebSocket(url, [PROTOCOL])
     this.#socket.onmessage = event => this.#receive(event.data)
     this.#socket.onclose = () => this.#finish(null, true)
     // Says nothing that onclose does not; must be there, because some
     // implementations throw an error that nobody listens for.
     this.#socket.onerror = () => {}
+    this.#timer = clock.setTimeout(() => this.#check(), CHECK_MS)
   }
 
   /** Asks for a stream; repeated until answered, on this connection. */

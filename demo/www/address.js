@@ -2,9 +2,12 @@
  * address.js: what the page's address asks for.
  *
  * It stands in the fragment, #session=42&token=…, which no server sees and a
- * reload keeps.  &channel= and &id= name another run than the session's,
- * &only=1 asks for the widget alone.
+ * reload keeps.  &channel= and &id= name another run than the session's;
+ * &theme=, &locale= and &scheme= what it looks like; &only=1 asks for the widget
+ * alone.
  */
+const LOOK = { theme: 'teal', locale: 'en', scheme: '' }
+
 export function readAddress(hash = location.hash) {
   const given = new URLSearchParams(hash.slice(1))
   return {
@@ -12,13 +15,14 @@ export function readAddress(hash = location.hash) {
     token: given.get('token') || null,
     channel: given.get('channel') || 'SyncStatusChannel',
     id: given.get('id') || given.get('session') || null,
-    only: given.has('only')
+    only: given.has('only'),
+    look: Object.fromEntries(Object.entries(LOOK).map(([name, value]) => [name, given.get(name) ?? value]))
   }
 }
 
 /** The address of this page with the widget alone. */
-export function addressOf({ session, token, channel, id }) {
-  const given = new URLSearchParams({ session, token: token ?? '', channel, id, only: '1' })
+export function addressOf({ session, token, channel, id, look }) {
+  const given = new URLSearchParams({ session: session ?? '', token: token ?? '', channel, id, ...look, only: '1' })
   return `${location.pathname}#${given}`
 }
 

@@ -19,7 +19,7 @@ const RUNS = {
 
 const byId = id => document.getElementById(id)
 const address = readAddress()
-const look = { theme: 'teal', locale: 'en', scheme: '' }
+const look = address.look
 let client = null
 let run = { channel: address.channel, id: address.id }
 let subscription = null
@@ -28,7 +28,8 @@ if (address.id === null) {
   showNotice('Which run?', 'The address of this page names no session. It looks like this:',
     `${location.origin}${location.pathname}#session=42&token=…`)
 } else {
-  client = new SyncProgressClient({ token: address.token, WebSocket: CuttableSocket })
+  // Were it not for the cut, which shall be seen, it would have server-sent events to go on with.
+  client = new SyncProgressClient({ token: address.token, WebSocket: CuttableSocket, transports: ['websocket'] })
   client.addEventListener('statechange', ({ state, reason }) => {
     showHolder()
     if (state === 'rejected') showUnauthorized(reason)
@@ -44,6 +45,7 @@ function watch() {
   widget.setAttribute('channel', run.channel)
   widget.setAttribute('source-id', run.id)
   widget.setAttribute('actions', 'pause resume cancel retry')
+  widget.setAttribute('sparkline', '')
   byId('stage').replaceChildren(widget)
   dress()
 
@@ -90,16 +92,17 @@ function showHolder() {
 
 function setUpTools() {
   const tools = byId('tools')
-  tools.elements.theme.value = look.theme
+  for (const [name, value] of Object.entries(look)) tools.elements[name].value = value
   tools.addEventListener('change', ({ target: { name, value } }) => {
     if (name !== 'kind') {
       look[name] = value
       dress()
-      return
+    } else {
+      run = RUNS[value] ?? { channel: address.channel, id: address.id }
+      byId('said').textContent = ''
+      watch()
     }
-    run = RUNS[value] ?? { channel: address.channel, id: address.id }
-    byId('said').textContent = ''
-    watch()
+    if (!byId('tabs').hidden) openTabs()
   })
   byId('fail').addEventListener('click', fail)
   byId('cut').addEventListener('click', () => {
@@ -119,18 +122,22 @@ async function fail() {
   }
 }
 
-// Frames of one origin are to each other what tabs are.
 function toggleTabs() {
   const tabs = byId('tabs')
-  const show = tabs.hidden
-  tabs.hidden = !show
-  byId('beside').setAttribute('aria-expanded', String(show))
-  tabs.replaceChildren(...show ? ['One', 'Another'].map(title => {
+  tabs.hidden = !tabs.hidden
+  byId('beside').setAttribute('aria-expanded', String(!tabs.hidden))
+  if (tabs.hidden) tabs.replaceChildren()
+  else openTabs()
+}
+
+// Frames of one origin are to each other what tabs are.
+function openTabs() {
+  byId('tabs').replaceChildren(...['One tab', 'Another tab'].map(title => {
     const frame = document.createElement('iframe')
-    frame.title = `${title} tab`
-    frame.src = addressOf({ ...address, ...run })
+    frame.title = title
+    frame.src = addressOf({ ...address, ...run, look })
     return frame
-  }) : [])
+  }))
 }
 
 function say(text) {

@@ -54,13 +54,13 @@ export class FakeCable {
     this.#refuse = refuse
   }
 
-  nextConnection() {
-    return this.connections.take('a connection')
+  nextConnection(ms) {
+    return this.connections.take('a connection', ms)
   }
 
   /** The next connection, welcomed and with its first subscribe confirmed. */
-  async nextWatcher() {
-    const peer = await this.nextConnection()
+  async nextWatcher(ms) {
+    const peer = await this.nextConnection(ms)
     peer.welcome()
     const { identifier } = await peer.nextCommand('subscribe')
     peer.confirm(identifier)

@@ -33,11 +33,11 @@ export class Mailbox {
     this.#serve()
   }
 
-  take(what = 'an item') {
+  take(what = 'an item', ms = undefined) {
     return within(new Promise(resolve => {
       this.#waiting.push(resolve)
       this.#serve()
-    }), what)
+    }), what, ms)
   }
 
   /** The first item not taken yet that passes; those before it are passed over. */

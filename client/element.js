@@ -19,7 +19,7 @@ export class SyncProgressElement extends (globalThis.HTMLElement ?? class {}) {
   #widget = createWidget(this, name => this.getAttribute(name) ?? defaults[name] ?? null)
 
   static get observedAttributes() {
-    return [...WATCHED, ...SHOWN]
+    return WATCHED.concat(SHOWN)
   }
 
   /** What attributes say where they are not there. */

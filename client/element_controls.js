@@ -21,7 +21,6 @@ export const texts = {
   retry: 'Try again',
   start: 'Start sync',
   starting: 'Starting...',
-  notDone: 'That did not work: {error}',
   details: 'View details',
   result: 'Open the result'
 }
@@ -54,6 +53,7 @@ export function safeUrl(address, origin) {
 export function create(parts, shadow) {
   const h = builder(parts)
   adopt(shadow, controlStyles)
+  set(parts.root, 'tabindex', '-1') // for the focus, when there is no button left
   parts.actions.append(...BUTTONS.map(name => button(h, name)), h('a', 'link details'))
   parts.progress.append(h('a', 'link result'))
 

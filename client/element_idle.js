@@ -18,7 +18,7 @@ export const texts = {
 }
 
 const styles = `
-[part=idle]{display:grid;justify-items:center;gap:.5rem;margin-top:.75rem;text-align:center}
+[part=empty]{display:grid;justify-items:center;gap:.5rem;margin-top:.75rem;text-align:center}
 [part=none]{font-weight:500}
 [part=last]{color:var(--quiet)}
 `
@@ -27,12 +27,12 @@ export function create(parts, shadow) {
   const h = builder(parts)
   adopt(shadow, controlStyles)
   adopt(shadow, styles)
-  parts.progress.after(h('div', 'idle', {}, h('p', 'none'), h('p', 'last'), button(h, 'startAll'), h('a', 'link history')))
+  parts.progress.after(h('div', 'empty', {}, h('p', 'none'), h('p', 'last'), button(h, 'startAll'), h('a', 'link history')))
 
   return ({ state, say, last, locale, attribute, busy, act }) => {
     const isIdle = state === 'idle'
     const history = safeUrl(attribute('history-url'))
-    set(parts.idle, 'hidden', !isIdle)
+    set(parts.empty, 'hidden', !isIdle)
     if (!isIdle) return
     parts.startAll.act = () => act('start')
     set(parts.startAll, 'aria-disabled', busy && 'true')

@@ -9,7 +9,7 @@
 import { Countdown } from './countdown.js'
 import { createAnnouncer } from './element_announcer.js'
 import { adopt, builder, setTexts } from './element_dom.js'
-import { motionStyles } from './element_motion.js'
+import { lateStyles } from './element_late_styles.js'
 import { figuresOf } from './figures.js'
 import { createFormat, roundEstimate } from './format.js'
 import { COUNTERS, hasEnded } from './payloads.js'
@@ -32,7 +32,8 @@ export const texts = {
   skipped: '{n} skipped',
   age: 'Updated {time}',
   took: 'Took {time}',
-  reconnected: 'Connected again'
+  reconnected: 'Connected again',
+  notDone: 'That did not work: {error}'
 }
 
 const styles = `
@@ -56,13 +57,14 @@ export function create(parts, shadow) {
   let seen // the record that was shown last
   let advance // { at, known }: when it last got further
 
-  adopt(shadow, motionStyles)
+  adopt(shadow, lateStyles)
   adopt(shadow, styles)
+  parts.header.after(h('p', 'notice'), h('p', 'problem', { role: 'alert' }))
   parts.figures.append(...['stalled', 'remaining'].map(span))
   parts.stats.append(...['detected', 'errors', ...COUNTERS, 'rate', 'age'].map(span))
 
   function show(given) {
-    const { record, locale, receivedAt } = given
+    const { record, locale, receivedAt, notice, problem, say } = given
     const figures = record && (record === seen?.record ? seen.figures : figuresOf(record.payload))
     model = { ...given, ...record, ...figures, format: formatFor(locale) }
     if (record && record !== seen?.record) {
@@ -73,7 +75,7 @@ export function create(parts, shadow) {
       countdown.update(estimateOf(model), receivedAt)
     }
     seen = record && { record, figures }
-    if (record) setTexts(parts, countsOf(model))
+    setTexts(parts, { notice, problem: problem && say('notDone', { error: problem }), ...record && countsOf(model) })
     show.tick(model.now)
     announce(model)
   }

@@ -4,7 +4,7 @@
  * Inherits the page's font; colours are by what they mean, each a variable.
  * They follow color-scheme, so that a page that is always light says so in one
  * line.  Colour never stands alone, an icon and a word say the same.  What moves
- * is in element_motion.js.
+ * is in element_late_styles.js.
  */
 export const styles = `
 :host{display:block;color-scheme:light dark;
@@ -15,13 +15,13 @@ export const styles = `
 --line:var(--sp-color-line,color-mix(in srgb,var(--text) 15%,var(--back)));
 --track:var(--sp-color-track,var(--line));--button:var(--sp-color-button,var(--run));--tone:var(--quiet)}
 :host([hidden]),[hidden]{display:none!important}
-*{box-sizing:border-box;margin:0;padding:0;overflow-wrap:anywhere}
+*{margin:0;padding:0;overflow-wrap:anywhere}
 [part~=root]{padding:var(--sp-padding,1.25rem);border:1px solid var(--line);border-radius:var(--sp-radius,.75rem);background:var(--back);color:var(--text);line-height:1.5;font-variant-numeric:tabular-nums}
 [part~=processing]{--tone:var(--run)}[part~=completed]{--tone:var(--ok)}[part~=failed]{--tone:var(--bad)}[part~=paused]{--tone:var(--warn)}
 header,[part=figures],[part=stats],[part=actions]{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem .75rem}
-[part=titles]{flex:1 1 10rem;min-width:0}
-h2{font-size:1.125em;line-height:1.3}
-[part=status]{color:var(--tone);font-weight:500}
+[part=titles]{flex:1 10rem}
+h2{font-size:1.125em}
+[part~=status]{color:var(--tone);font-weight:500}
 svg{width:1em;height:1em;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 [part=icon]{width:1.5em;height:1.5em;color:var(--tone)}
 :focus-visible{outline:2px solid var(--sp-color-focus,var(--button));outline-offset:2px}

@@ -13,7 +13,7 @@ export const texts = {
   paused: 'En pausa',
   completed: 'Completado',
   'mesh.completed': '¡Malla generada!',
-  failed: 'Con errores',
+  failed: 'Falló',
   cancelled: 'Cancelado',
   notStarted: 'Sin iniciar',
   idle: 'Sin actividad',

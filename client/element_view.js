@@ -20,19 +20,18 @@ export function createView(shadow) {
 
   return {
     show(model, modules) {
-      const { record, state, say, attribute, problem, connection } = model
+      const { record, state, say, attribute, connection } = model
       const fraction = record && fractionOf(record)
       const notice = model.notice = /stale|backoff|offline|closed|rejected/.test(connection) && say(connection)
       const moving = record && fraction === null
       set(parts.root, 'part', `root ${state}${moving ? ' indeterminate' : ''}${notice ? ' disconnected' : ''}`)
+      set(parts.status, 'part', `status ${state}`)
       set(parts.root, 'aria-busy', state === 'loading' && 'true')
       set(parts.progress, 'hidden', !record)
       setIcon(parts.icon, state)
       setTexts(parts, {
         heading: attribute('heading') ?? record?.title ?? say('heading'),
-        status: say(state),
-        notice,
-        problem: problem && say('notDone', { error: problem })
+        status: say(state)
       })
       if (record) showRecord(parts, model, fraction)
       for (const name in modules) extras[name] ??= modules[name].create?.(parts, shadow)
@@ -65,21 +64,18 @@ function showRecord(parts, model, fraction) {
 
 function build(shadow, parts) {
   const h = builder(parts)
-  const alert = { role: 'alert' }
   adopt(shadow, styles)
-  shadow.append(h('section', 'root', { role: 'group', 'aria-labelledby': 'heading', tabindex: '-1' },
+  shadow.append(h('section', 'root', { role: 'group', 'aria-labelledby': 'heading' },
     h('header', 'header', {},
       icon(h, 'icon'),
       h('div', 'titles', {}, h('h2', 'heading', { id: 'heading' }), h('p', 'status')),
       h('div', 'actions')),
-    h('p', 'notice'),
-    h('p', 'problem', alert),
     h('div', 'progress', {},
       h('p', 'message'),
       h('p', 'figures', {}, h('span', 'overall', { id: 'overall' }), h('span', 'percent'), h('span', 'counts', { id: 'counts' })),
       h('div', 'bar', { role: 'progressbar', 'aria-labelledby': 'heading overall', 'aria-describedby': 'counts' }, h('div', 'indicator')),
       h('p', 'stats'),
-      h('p', 'error', alert),
+      h('p', 'error', { role: 'alert' }),
       h('ul', 'accounts', { hidden: true })),
     h('p', 'announcement', { role: 'status' })))
 }

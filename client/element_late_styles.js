@@ -1,14 +1,15 @@
 /*
- * element_motion.js: what moves in the widget, and what looks different while the
- * connection is lost.
+ * element_late_styles.js: what moves in the widget, and what the first drawing cannot
+ * have: notices, and the look of a lost connection.
  *
  * At rest by default; motion is for those who have not asked for less of it.
  * For them a bar without a percentage only breathes: frozen it would look stuck.
  */
-export const motionStyles = `
+export const lateStyles = `
 [part=notice],[part=problem],[part=stalled]{margin-top:.75rem;padding:.1em .6em;border-radius:.5em;background:color-mix(in srgb,var(--warn) 10%,var(--back));color:var(--warn);font-weight:500}
 [part=problem]{color:var(--bad)}
 [part=stalled]{margin:0}
+[part=announcement]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 [part~=disconnected] :is([part$=indicator],svg){filter:grayscale(.8);opacity:.7}
 @media(prefers-reduced-motion:no-preference){
 [part=indicator]{transition:width .5s ease-out}

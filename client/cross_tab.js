@@ -58,7 +58,7 @@ export class CrossTabSync {
     this.#name = channelName(options)
   }
 
-  /** "broadcast" or "storage" while it is in use, else "off". */
+  /** "broadcast" or "storage" once it is open, else "off". */
   get mode() {
     return this.#mode
   }
@@ -107,7 +107,6 @@ export class CrossTabSync {
 
   async #openStorage() {
     const opening = this.#opening = {}
-    this.#mode = 'storage'
     try {
       const { openStorageChannel } = await import('./storage_channel.js')
       if (opening !== this.#opening) return

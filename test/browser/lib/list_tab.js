@@ -41,7 +41,7 @@ export class ListTab {
   sees(title) {
     return until(() => this.call(title => ({
       heard: globalThis.heard.find(each => each.title === title)?.at, shown: globalThis.shown[title]
-    }), title), ({ shown }) => shown, `a tab shows ${title}`)
+    }), title), ({ heard, shown }) => heard && shown, `a tab shows ${title}`)
   }
 
   reads() {

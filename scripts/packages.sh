@@ -2,7 +2,7 @@
 # Install the Debian packages that are missing here, after saying what each is
 # for.
 #
-#   scripts/packages.sh build|demo|bench|load|check|conformance|lint|fuzz|sanitize|valgrind
+#   scripts/packages.sh build|demo|bench|load|client|check|conformance|lint|fuzz|sanitize|valgrind
 #
 # All but "lint" include "build".  Needs root or sudo only if something is
 # missing.  No cluster is created and no service is left running: a server
@@ -74,7 +74,7 @@ has_package libcjose-dev|libcjose-dev|checks signed tokens (JWT), for the bridge
 has_package libjansson-dev|libjansson-dev|JSON, for the bridge
 has_package libinih-dev|libinih-dev|reads the bridge's configuration file
 LIST
-  case $1 in demo | bench | load | check | conformance)
+  case $1 in demo | bench | load | client | check | conformance)
     cat <<'LIST'
 has_server|postgresql-PGMAJOR|the PostgreSQL server itself, run in a private cluster
 LIST
@@ -93,7 +93,7 @@ has_package pgbouncer|pgbouncer|a pooler, which the bridge must not be behind
 has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
 LIST
   esac
-  case $1 in check | conformance)
+  case $1 in check | conformance | client)
     cat <<'LIST'
 has_node|nodejs|tests with the stock Action Cable client
 command -v npm|npm|fetches that client
@@ -177,8 +177,8 @@ forbid_services() {
 }
 
 case ${1:-} in
-build | demo | bench | load | check | conformance | lint | fuzz | sanitize | valgrind) set=$1 ;;
-*) die "usage: scripts/packages.sh build|demo|bench|load|check|conformance|lint|fuzz|sanitize|valgrind" ;;
+build | demo | bench | load | client | check | conformance | lint | fuzz | sanitize | valgrind) set=$1 ;;
+*) die "usage: scripts/packages.sh build|demo|bench|load|client|check|conformance|lint|fuzz|sanitize|valgrind" ;;
 esac
 
 list=$(missing "$set")

@@ -14,11 +14,12 @@
  * Everything from outside (sockets, clock, randomness, window) can be handed
  * in; nothing is touched before the first connect().
  */
-import { isList, keyOf, pathOf } from './identifier.js'
+import { keyOf, pathOf } from './identifier.js'
 import { Identity } from './identity.js'
 import { Link } from './link.js'
 import { ListEvent, State, StateChangeEvent, SubscriptionEvent, SyncProgressEvent } from './state.js'
 import { Stream } from './stream.js'
+import { Tabs } from './tabs.js'
 
 // After a change of network the next frame may take one ping and a bit.
 const ONLINE_GRACE_MS = 4_000
@@ -80,6 +81,11 @@ export class SyncProgressClient extends EventTarget {
     return this.#transport
   }
 
+  /** Whether this tab holds the connection; others may share it. */
+  get isLeader() {
+    return this.#uplink?.isLeader ?? false
+  }
+
   /** Attempts since the connection was lost. */
   get attempt() {
     return this.#attempt
@@ -94,7 +100,7 @@ export class SyncProgressClient extends EventTarget {
     let stream = this.#streams.get(key)
     const isNew = !stream
     if (isNew) {
-      stream = new Stream(key, { isList: isList(key) })
+      stream = new Stream(key)
       this.#streams.set(key, stream)
     }
     const subscription = stream.add(callbacks, {
@@ -138,10 +144,11 @@ export class SyncProgressClient extends EventTarget {
   #begin() {
     if (this.#uplink) {
       this.#uplink.close()
+      this.#listen()
       for (const stream of this.#streams.values()) stream.forget()
     }
-    const { WebSocket = this.#host.WebSocket, random = Math.random } = this.#options
-    this.#uplink = new Link({
+    const { WebSocket = this.#host.WebSocket, random = Math.random, shared } = this.#options
+    this.#uplink = new (shared === false ? Link : Tabs)({
       ...this.#options,
       WebSocket,
       random,
@@ -161,7 +168,12 @@ export class SyncProgressClient extends EventTarget {
       lost: detail => {
         for (const stream of [...this.#streams.values()]) stream.disconnect(detail)
       },
-      confirmed: identifier => this.#answered('confirmed', identifier, stream => stream.confirm()),
+      confirmed: (identifier, wasAlready) => this.#answered('confirmed', identifier, stream => {
+        // Again without a break: another tab has taken over, and what it missed
+        // of a list nobody knows.
+        if (!wasAlready && stream.isConfirmed && stream.isList) this.#deliver(stream, { type: 'sessions_reloaded' })
+        stream.confirm()
+      }),
       rejected: identifier => this.#answered('rejected', identifier, stream => {
         this.#streams.delete(identifier)
         stream.reject()

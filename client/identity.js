@@ -55,32 +55,31 @@ export class Identity {
   }
 
   /** A token to open something with; a callback that never answers must not hold anybody for ever. */
-  async renew() {
-    if (!this.isRenewable || this.#clock.now() - this.#askedAt < RECENT_MS) return this.#token
-    this.#asking ??= this.#ask().finally(() => { this.#asking = null })
+  renew() {
+    if (!this.isRenewable) return Promise.resolve(this.#token)
+    if (this.#clock.now() - this.#askedAt >= RECENT_MS) {
+      const isFirst = !this.#asking
+      this.#askedAt = Infinity // until it has answered
+      this.#asking = this.#ask(isFirst)
+    }
     return this.#asking
   }
 
-  async #ask() {
+  async #ask(isFirst) {
     let timer
     const late = new Promise((_, reject) => {
       timer = this.#clock.setTimeout(() => reject(new Error('no token came')), TIMEOUT_MS)
     })
     try {
       const token = await Promise.race([this.#source(), late])
-      this.#take(token)
+      const before = this.rights
+      this.#token = token
+      if (!isFirst && this.rights !== before) this.#changed()
       return token
     } finally {
+      this.#askedAt = this.#clock.now()
       this.#clock.clearTimeout(timer)
     }
-  }
-
-  #take(token) {
-    const before = this.rights
-    const isFirst = this.#askedAt === -Infinity
-    this.#token = token
-    this.#askedAt = this.#clock.now()
-    if (!isFirst && this.rights !== before) this.#changed()
   }
 }
 

@@ -55,6 +55,11 @@ export class Link {
     this.#backoff = new Backoff({ random, now: clock.now })
   }
 
+  /** Where tabs share a link, the one that has it. */
+  get isLeader() {
+    return true
+  }
+
   subscribe(identifier) {
     this.#wanted.add(identifier)
     this.#transport?.subscribe(identifier)

@@ -6,6 +6,7 @@
  * version that it saw last, and is never shown that one or an older one again.
  * Payloads without a version (a channel's own form) pass as they come.
  */
+import { isList } from './identifier.js'
 
 /** What subscribe() returns. */
 export class Subscription {
@@ -87,13 +88,17 @@ export class Stream {
   #rejected = false
   #latest // undefined until something came
 
-  constructor(identifier, { isList = false } = {}) {
+  constructor(identifier) {
     this.identifier = identifier
-    this.isList = isList
+    this.isList = isList(identifier)
   }
 
   get latest() {
     return this.#latest
+  }
+
+  get isConfirmed() {
+    return this.#confirmed
   }
 
   get isEmpty() {
@@ -185,7 +190,7 @@ export class Stream {
   }
 }
 
-function isRefusal(payload) {
+export function isRefusal(payload) {
   return payload?.type === 'error' && 'action' in payload
 }
 

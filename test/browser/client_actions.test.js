@@ -91,8 +91,11 @@ test('list events come as they are, and are nobody\'s latest state', async () =>
 test('a refused perform is told, and is no state', async () => {
   setUp()
   const refusals = new Mailbox()
+  const confirmed = new Promise(resolve => client.addEventListener('confirmed', resolve))
   const subscription = client.subscribe(ID, { onError: refusal => refusals.put(refusal), onProgress: () => assert.fail('no state') })
   const { peer } = await cable.nextWatcher()
+  await confirmed
+  subscription.perform('pause')
   const refusal = { type: 'error', action: 'pause', status: 403, error: 'no' }
   peer.message(ID, refusal)
   assert.deepEqual(await refusals.take(), refusal)

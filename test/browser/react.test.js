@@ -227,8 +227,13 @@ test('a token callback written inline makes one client, and is asked as it is no
   await shows(page, '3 processing')
   assert.equal(cable.connections.all.length, 1)
 
-  peer.drop()
-  assert.equal((await cable.nextConnection()).token, 'inline-2')
+  // a retry within a second of the last time has the same token again
+  let next = peer
+  do {
+    next.drop()
+    next = await cable.nextConnection()
+  } while (next.token === 'inline-0')
+  assert.equal(next.token, 'inline-2')
 })
 
 test('a provider with a token closes its connection after it has gone', async () => {

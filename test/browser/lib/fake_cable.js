@@ -9,6 +9,8 @@ import { WebSocketServer } from 'ws'
 import { Mailbox, within } from './wait.js'
 
 export class FakeCable {
+  /** Called with each connection, for tests that answer all of them alike. */
+  onConnection = null
   connections = new Mailbox()
   #http
   #sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'actioncable-v1-json' })
@@ -31,7 +33,9 @@ export class FakeCable {
         return
       }
       this.#sockets.handleUpgrade(request, socket, head, webSocket => {
-        this.connections.put(new Peer(webSocket, new URL(request.url, 'http://localhost')))
+        const peer = new Peer(webSocket, new URL(request.url, 'http://localhost'))
+        this.connections.put(peer)
+        this.onConnection?.(peer)
       })
     })
     await new Promise((resolve, reject) => {
@@ -76,6 +80,8 @@ export class FakeCable {
 }
 
 class Peer {
+  /** Called with each command. */
+  onCommand = null
   commands = new Mailbox()
   #socket
 
@@ -84,8 +90,16 @@ class Peer {
     this.token = url.searchParams.get('token')
     this.protocol = socket.protocol
     this.gone = new Promise(resolve => socket.on('close', resolve))
-    socket.on('message', data => this.commands.put(JSON.parse(data.toString())))
+    socket.on('message', data => {
+      const command = JSON.parse(data.toString())
+      this.commands.put(command)
+      this.onCommand?.(command)
+    })
     socket.on('error', () => {})
+  }
+
+  get isOpen() {
+    return this.#socket.readyState === 1
   }
 
   /** The next command of that name; others before it are passed over. */

@@ -65,7 +65,7 @@ export class World {
   async reset() {
     for (const context of this.#contexts.splice(0)) await context.close()
     this.#viewers = []
-    Object.assign(this.front, { refuseUpgrades: false, streams: 'pass', token: owner => this.token(owner) })
+    Object.assign(this.front, { asked: [], upgradedAt: [], refuseUpgrades: false, streams: 'pass', token: owner => this.token(owner) })
     this.front.silence(false)
     await this.socketsAre(0)
   }

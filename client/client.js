@@ -14,7 +14,7 @@
  * Everything from outside (sockets, clock, randomness, window) can be handed
  * in; nothing is touched before the first connect().
  */
-import { keyOf, pathOf } from './identifier.js'
+import { keyOf } from './identifier.js'
 import { Identity } from './identity.js'
 import { Link } from './link.js'
 import { ListEvent, State, StateChangeEvent, SubscriptionEvent, SyncProgressEvent } from './state.js'
@@ -106,7 +106,7 @@ export class SyncProgressClient extends EventTarget {
     const subscription = stream.add(callbacks, {
       unsubscribe: which => this.#unsubscribe(stream, which),
       perform: (which, action, data) => this.#uplink?.perform(key, action, data),
-      request: (action, body) => this.request(`sessions/${pathOf(key)}/${action}`, { method: 'POST', body })
+      request: (action, body) => this.#request(pathOf => `sessions/${pathOf(key)}/${action}`, { method: 'POST', body })
     })
     if (isNew) this.#uplink?.subscribe(key)
     if (this.#state === State.IDLE) this.connect()
@@ -119,11 +119,15 @@ export class SyncProgressClient extends EventTarget {
   }
 
   /** An authorised request for a path below the bridge's address; its parsed answer, or a RequestError. */
-  async request(path, options = {}) {
+  request(path, options = {}) {
+    return this.#request(() => path, options)
+  }
+
+  async #request(pathBy, options) {
     if (this.#identity.token === undefined || this.#identity.expiresInMs < TOKEN_MARGIN_MS) await this.#identity.renew()
     const base = this.#url.replace(/^ws/, 'http')
-    const { request } = await import('./http.js') // few pages ever ask
-    return request(new URL(path, base), { token: this.#identity.token, fetch: this.#host.fetch, ...options })
+    const { pathOf, request } = await import('./http.js') // few pages ever ask
+    return request(new URL(pathBy(pathOf), base), { token: this.#identity.token, fetch: this.#host.fetch, ...options })
   }
 
   /** Connects, or tries again now; does nothing while connecting or live. */
@@ -222,10 +226,11 @@ export class SyncProgressClient extends EventTarget {
         this.#uplink?.wake()
       } else if (pauseMs != null) timer = this.#clock.setTimeout(suspend, pauseMs)
     }
-    const reactions = { online: wake, offline: wake, pagehide: suspend, freeze: suspend, pageshow: resume, resume, visibilitychange }
-    for (const [type, react] of Object.entries(reactions)) {
-      for (const target of [host, document]) target?.addEventListener?.(type, react, this.#listeners)
+    const listen = (target, reactions) => {
+      for (const [type, react] of Object.entries(reactions)) target?.addEventListener?.(type, react, this.#listeners)
     }
+    listen(host, { online: wake, offline: wake, pagehide: suspend, pageshow: resume })
+    listen(document, { freeze: suspend, resume, visibilitychange })
   }
 
   #setState({ state, reason = null, retryInMs = null, attempt = 0, transport = null }) {

@@ -3,14 +3,29 @@
  */
 import { RequestError } from './errors.js'
 
+export { pathOf } from './paths.js'
+
 /** Resolves with the parsed body, null if there is none; rejects with a RequestError. */
-export async function request(url, { token, method = 'GET', body, signal, headers, fetch = globalThis.fetch }) {
-  let response
+export async function request(url, options) {
+  const response = await send(url, options)
+  const answer = await response.json().catch(() => null)
+  if (response.ok) return answer
+  throw new RequestError(answer?.error ?? `the server answered ${response.status}`, {
+    status: response.status,
+    hint: answer?.hint,
+    current: answer?.current,
+    retryAfterMs: response.headers.has('Retry-After') ? response.headers.get('Retry-After') * 1_000 : null
+  })
+}
+
+/** Resolves with the response, whatever it says. */
+export async function send(url, { token, method = 'GET', body, signal, headers, fetch = globalThis.fetch }) {
   try {
-    response = await fetch(url, {
+    return await fetch(url, {
       method,
       signal,
-      credentials: 'include',
+      // Who has a token needs no cookie, and is then let in from any page that a server allows.
+      credentials: token == null ? 'include' : 'same-origin',
       headers: {
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
         ...(token != null && { Authorization: `Bearer ${token}` }),
@@ -22,12 +37,4 @@ export async function request(url, { token, method = 'GET', body, signal, header
     if (signal?.aborted) throw cause
     throw new RequestError('the server could not be reached')
   }
-  const answer = await response.json().catch(() => null)
-  if (response.ok) return answer
-  throw new RequestError(answer?.error ?? `the server answered ${response.status}`, {
-    status: response.status,
-    hint: answer?.hint,
-    current: answer?.current,
-    retryAfterMs: response.headers.has('Retry-After') ? response.headers.get('Retry-After') * 1_000 : null
-  })
 }

@@ -6,7 +6,8 @@
  *
  * It owns at most one transport and replaces it when it is lost; what is
  * watched stays, so that a reconnect is nothing but a gap between two
- * versions.  "live" is the server's welcome; "stale" says that the connection
+ * versions.  That is a WebSocket, or where those do not get through, what
+ * fallback.js finds.  "live" is the server's welcome; "stale" says that the connection
  * was given up because nothing was heard, and backoff follows at once;
  * "offline" is a backoff in which the browser says that there is no network: it
  * ends when that is back, and now and then without, for the browser may be wrong;
@@ -20,6 +21,7 @@
  */
 import { Backoff } from './backoff.js'
 import { Cable } from './cable.js'
+import { isList } from './identifier.js'
 import { State } from './state.js'
 
 // An outage is over when a connection has held this long.  Were it over at the
@@ -28,6 +30,11 @@ const HELD_MS = 5_000
 
 // How often to try although the browser says that it is useless.
 const OFFLINE_RETRY_MS = 60_000
+
+// So often has a WebSocket to fail without a word from the server before it is
+// asked whether the server is there at all; and these are no words of a server.
+const FAILURES = 2
+const WORDLESS = [null, 'stale', 'unavailable']
 
 // A token that could not be had is asked for again while the old one is good.
 const REFRESH_RETRY_MS = 5_000
@@ -42,13 +49,18 @@ export class Link {
   #wanted = new Set()
   #transport = null
   #name = null // the transport's, while live
+  #rung // the name of the transport to begin with
+  #isFallback = false
+  #failures = 0
   #liveSince = null
   #timer = null
   #opening = 0
 
-  /** options: url, identity, host, clock, random, WebSocket, handler; maxAttempts. */
-  constructor(options) {
-    const { identity, clock, random, handler } = this.#options = options
+  /** options: url, identity, host, clock, random, WebSocket, handler; transports, maxAttempts. */
+  constructor({ transports = ['websocket', 'sse', 'polling'], ...options }) {
+    const { identity, clock, random, handler } = this.#options = { transports, ...options }
+    const remembered = rememberedRung(options.host)
+    this.#rung = transports.includes(remembered) ? remembered : transports[0]
     this.#identity = identity
     this.#clock = clock
     this.#handler = handler
@@ -110,8 +122,9 @@ export class Link {
     return this.#state === State.BACKOFF || this.#state === State.OFFLINE
   }
 
-  async #open() {
+  async #open(isFallback = this.#rung !== 'websocket') {
     const opening = ++this.#opening
+    this.#isFallback = isFallback
     this.#clock.clearTimeout(this.#timer)
     this.#setState(State.CONNECTING)
 
@@ -128,9 +141,11 @@ export class Link {
     const url = new URL(this.#options.url)
     if (token != null) url.searchParams.set('token', token)
     try {
-      this.#transport = new Cable({ ...this.#options, url: url.href, handler: this.#transportHandler() })
+      const Transport = isFallback ? (await import('./fallback.js')).Fallback : Cable
+      if (opening !== this.#opening) return
+      this.#transport = new Transport({ ...this.#options, url: url.href, rung: this.#rung, Cable, isList, handler: this.#transportHandler() })
     } catch {
-      this.#retry('unavailable')
+      if (opening === this.#opening) this.#lost('unavailable', true)
       return
     }
     for (const identifier of this.#wanted) this.#transport.subscribe(identifier)
@@ -155,6 +170,7 @@ export class Link {
 
   #lost(reason, reconnect) {
     this.#transport = null
+    const isWordless = this.#liveSince === null && WORDLESS.includes(reason)
     if (this.#liveSince !== null && this.#clock.now() - this.#liveSince >= HELD_MS) this.#backoff.reset()
     this.#liveSince = null
 
@@ -162,6 +178,12 @@ export class Link {
     const hopeless = reason === 'token_expired' && !this.#identity.isRenewable
     if (!reconnect || hopeless) {
       this.#stop(State.REJECTED, reason)
+      return
+    }
+    if (!isWordless) this.#failures = 0
+    else if (this.#isFallback) this.#rung = this.#options.transports[0]
+    else if (++this.#failures >= FAILURES && this.#options.transports[1] && this.#wanted.size) {
+      this.#open(true)
       return
     }
     const opening = this.#opening
@@ -209,6 +231,16 @@ export class Link {
     if (state === this.#state && transport === this.#name) return
     this.#state = state
     this.#name = transport
+    this.#rung = transport ?? this.#rung
     this.#handler.changed({ state, reason, retryInMs, attempt: this.#backoff.attempts, transport })
+  }
+}
+
+// What fallback.js has come down to in this browser session, as far as storage allows.
+function rememberedRung(host) {
+  try {
+    return host.sessionStorage['sync-progress:transport']
+  } catch {
+    return undefined
   }
 }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { State } from '../../client/index.js'
-import { ClientRig, ID, settled, tokenOf } from './lib/client_rig.js'
+import { ClientRig, ID, settled, tokenOf, until } from './lib/client_rig.js'
 import { FakeCable } from './lib/fake_cable.js'
 
 let cable
@@ -165,7 +165,7 @@ test('one that cannot be had, or is still the old one, is asked for again while 
   for (const [version, left] of [[1, 2], [2, 1]]) {
     peer.message(ID, { version }) // a sign of life
     await shows(version)
-    while (answers.length > left) await settled()
+    await until(() => answers.length <= left)
     await settled()
     rig.clock.advance(5_000)
   }

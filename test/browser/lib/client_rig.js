@@ -6,7 +6,7 @@ import WebSocket from 'ws'
 import { SyncProgressClient } from '../../../client/index.js'
 import { FakeClock } from './fake_clock.js'
 import { FakeHost } from './fake_host.js'
-import { Mailbox } from './wait.js'
+import { Mailbox, patience } from './wait.js'
 
 export const STREAM = { channel: 'SyncStatusChannel', session_id: 42 }
 export const ID = JSON.stringify(STREAM)
@@ -59,3 +59,12 @@ export class ClientRig {
 
 /** Lets what has been promised happen. */
 export const settled = () => new Promise(resolve => setImmediate(resolve))
+
+/** Waits, without letting the clock go on, until it holds. */
+export async function until(holds, what = holds.toString()) {
+  const end = Date.now() + patience(10_000)
+  while (!holds()) {
+    if (Date.now() > end) throw new Error(`not in time: ${what}`)
+    await settled()
+  }
+}

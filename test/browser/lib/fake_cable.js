@@ -15,6 +15,7 @@ export class FakeCable {
   #http
   #sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'actioncable-v1-json' })
   #refuse = false
+  #refusals = new Mailbox()
   #port = 0
 
   /** serve: answers what is not an upgrade, for pages that come from the same host. */
@@ -29,6 +30,7 @@ export class FakeCable {
     this.#http = createServer(this.serve ?? ((request, response) => response.writeHead(404).end()))
     this.#http.on('upgrade', (request, socket, head) => {
       if (this.#refuse) {
+        this.#refusals.put(request.url)
         socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
         return
       }
@@ -56,6 +58,15 @@ export class FakeCable {
   /** Handshakes are answered with 404 from now on. */
   refuse(refuse = true) {
     this.#refuse = refuse
+  }
+
+  /** How many were. */
+  get refused() {
+    return this.#refusals.all.length
+  }
+
+  nextRefusal() {
+    return this.#refusals.take('a handshake to refuse')
   }
 
   nextConnection(ms) {

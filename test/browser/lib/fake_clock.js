@@ -21,6 +21,11 @@ export class FakeClock {
     return this.#timers.size
   }
 
+  /** How many timers were ever set. */
+  get set() {
+    return this.#lastId
+  }
+
   /** Lets ms pass, running each timer at its own time. */
   advance(ms) {
     const end = this.#now + ms

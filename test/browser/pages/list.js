@@ -37,8 +37,9 @@ globalThis.shown = {} // title → when it was first in the page
 globalThis.said = [] // of own edits
 
 async function freshToken() {
-  globalThis.tokenAskedAt = now()
-  return (await systemFetch(`/token/${tokenOf}`)).text()
+  const fresh = await (await systemFetch(`/token/${tokenOf}`)).text()
+  globalThis.tokenCameAt = now()
+  return fresh
 }
 
 const client = globalThis.client = new SyncProgressClient({ token: tokenOf ? freshToken : token, owner, ...options })

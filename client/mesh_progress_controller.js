@@ -71,12 +71,13 @@ export class MeshProgressController extends Controller {
   #notice = null // in place of the status
   #isConnected = false
   #frame = null
+  #morphed = null
 
   connect() {
     this.#life = new AbortController()
     this.#texts = { ...(/^es\b/i.test(languageOf(this.element, 'en')) ? ES : EN), ...this.constructor.texts }
     this.#speaker = new Speaker(this.element)
-    this.element.addEventListener('turbo:morph-element', () => this.#schedule(), { signal: this.#life.signal })
+    this.element.addEventListener('turbo:morph-element', () => this.#scheduleAfterMorph(), { signal: this.#life.signal })
     if (this.meshIdValue && this.meshIdValue !== '0') this.#subscribe()
     this.#render()
   }
@@ -198,6 +199,14 @@ export class MeshProgressController extends Controller {
 
   get #container() {
     return this.hasContainerTarget ? this.containerTarget : this.element
+  }
+
+  // When the morph is through, and before what it has brought is drawn.
+  #scheduleAfterMorph() {
+    this.#morphed ??= Promise.resolve().then(() => {
+      this.#morphed = null
+      if (this.#life) this.#render()
+    })
   }
 
   #schedule() {

@@ -57,6 +57,7 @@ export class SyncWidgetController extends Controller {
   #state = null // and as a record
   #completedAt = null
   #frame = null
+  #morphed = null
   #endTimer
   #isLost = false
 
@@ -69,7 +70,7 @@ export class SyncWidgetController extends Controller {
     this.#view = new SyncWidgetView(this, widgetTexts(language, this.constructor.texts), language)
     this.#view.prepare()
     this.#client.addEventListener('statechange', ({ state }) => this.#connection(state), { signal })
-    this.element.addEventListener('turbo:morph-element', () => this.#schedule(), { signal })
+    this.element.addEventListener('turbo:morph-element', () => this.#scheduleAfterMorph(), { signal })
     this.#connection(this.#client.state)
     this.#watch()
   }
@@ -250,6 +251,14 @@ export class SyncWidgetController extends Controller {
   }
 
   // -- what is shown ---------------------------------------------------------------
+
+  // When the morph is through, and before what it has brought is drawn.
+  #scheduleAfterMorph() {
+    this.#morphed ??= Promise.resolve().then(() => {
+      this.#morphed = null
+      if (this.#life) this.#render()
+    })
+  }
 
   #schedule() {
     this.#frame ??= requestAnimationFrame(() => {

@@ -66,6 +66,12 @@ export class RailsApp {
     return peer
   }
 
+  /** The page's subscribe for that, confirmed; one that had to be repeated is passed over. */
+  async confirmNext(peer, identifier) {
+    await peer.commands.find(command => command.command === 'subscribe' && command.identifier === identifier, `a subscribe for ${identifier}`)
+    peer.confirm(identifier)
+  }
+
   /** As new, after a test. */
   reset() {
     this.routes.clear()

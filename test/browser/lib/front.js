@@ -57,9 +57,9 @@ export class Front {
   }
 
   /** The page under test; without options it waits to be told to begin. */
-  page(options) {
+  page(options, name = 'watch.html') {
     // two addresses that differ in their fragments only are one page
-    const address = `${this.origin}/watch.html?${++this.#pages}`
+    const address = `${this.origin}/${name}?${++this.#pages}`
     return options ? `${address}#${encodeURIComponent(JSON.stringify(options))}` : address
   }
 

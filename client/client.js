@@ -50,6 +50,7 @@ export class SyncProgressClient extends EventTarget {
   #attempt = 0
   #streams = new Map() // identifier → Stream
   #uplink = null
+  #cache = null
   #listeners = null
 
   constructor(options = {}) {
@@ -59,7 +60,7 @@ export class SyncProgressClient extends EventTarget {
     this.#options = options
     this.#host = host
     this.#clock = clock
-    this.#identity = new Identity({ token, owner, clock, changed: () => this.#begin() })
+    this.#identity = new Identity({ token, owner, clock, changed: isFirst => isFirst ? this.#cache?.restore() : this.#begin() })
   }
 
   /** The one client of this page for the same address, token (the same string or callback) and owner. */
@@ -108,7 +109,10 @@ export class SyncProgressClient extends EventTarget {
       perform: (which, action, data) => this.#uplink?.perform(key, action, data),
       request: (action, body) => this.#request(pathOf => `sessions/${pathOf(key)}/${action}`, { method: 'POST', body })
     })
-    if (isNew) this.#uplink?.subscribe(key)
+    if (isNew) {
+      this.#uplink?.subscribe(key)
+      this.#cache?.restore()
+    }
     if (this.#state === State.IDLE) this.connect()
     return subscription
   }
@@ -144,13 +148,38 @@ export class SyncProgressClient extends EventTarget {
     this.#setState({ state: State.CLOSED })
   }
 
+  /** Disconnects, and nothing of what was seen is left: for a logout. */
+  async forget() {
+    this.close()
+    for (const stream of this.#streams.values()) stream.forget()
+    await this.#useCache()
+    this.#cache?.clear()
+  }
+
+  async #useCache() {
+    if (this.#cache || this.#options.cache === false) return
+    const { Cache } = await import('./cache.js').catch(() => ({}))
+    this.#cache ??= Cache && new Cache({
+      client: this,
+      url: this.#url,
+      identity: this.#identity,
+      host: this.#host,
+      clock: this.#clock,
+      streams: this.#streams,
+      signal: this.#listeners?.signal,
+      show: (stream, payload) => stream.restore(payload) && this.#announce(stream, payload)
+    })
+  }
+
   // Also when a token came with other rights: nothing of the old ones may stay.
   #begin() {
     if (this.#uplink) {
       this.#uplink.close()
       this.#listen()
+      this.#cache?.clear()
       for (const stream of this.#streams.values()) stream.forget()
     }
+    this.#useCache()
     const { WebSocket = this.#host.WebSocket, random = Math.random, shared } = this.#options
     this.#uplink = new (shared === false ? Link : Tabs)({
       ...this.#options,
@@ -194,7 +223,10 @@ export class SyncProgressClient extends EventTarget {
   }
 
   #deliver(stream, payload) {
-    if (!stream?.deliver(payload)) return
+    if (stream?.deliver(payload)) this.#announce(stream, payload)
+  }
+
+  #announce(stream, payload) {
     const { identifier } = stream
     this.dispatchEvent(stream.isList
       ? new ListEvent('listevent', { identifier, name: payload.type, data: payload.data ?? null })

@@ -22,7 +22,7 @@ export class Identity {
   #askedAt = -Infinity
   #asking = null
 
-  /** changed() is called when a token has other rights than the one before. */
+  /** changed(isFirst) is called when the first token is there, and when one has other rights than the one before. */
   constructor({ token, owner, clock, changed }) {
     this.#source = token
     this.#owner = owner
@@ -74,7 +74,7 @@ export class Identity {
       const token = await Promise.race([this.#source(), late])
       const before = this.rights
       this.#token = token
-      if (!isFirst && this.rights !== before) this.#changed()
+      if (isFirst || this.rights !== before) this.#changed(isFirst)
       return token
     } finally {
       this.#askedAt = this.#clock.now()

@@ -77,6 +77,9 @@ export interface Clock {
 /** What the client takes from its surroundings: in a browser, the window. */
 export interface Host {
   WebSocket?: unknown
+  EventSource?: unknown
+  fetch?: typeof fetch
+  sessionStorage?: unknown
   navigator?: { readonly onLine: boolean }
   location?: { href: string }
   document?: { readonly visibilityState: string, addEventListener(type: string, listener: () => void, options?: object): void }
@@ -90,6 +93,13 @@ export interface ClientOptions {
   token?: Token | (() => Token | Promise<Token>)
   /** Who watches, where no token says it (cookies). */
   owner?: string
+  /**
+   * Which may be used, always in this order. Default: all of "websocket", "sse" and "polling".
+   * What is found to get through is remembered for the browser session, and what is above tried again.
+   */
+  transports?: Transport[]
+  /** Default true: the last states are shown at once by the next page of the tab, if it has the same rights. */
+  cache?: boolean
   /** Default true; false: never connects, whoever subscribes. */
   enabled?: boolean
   /** Retries in a row, then "closed" with the reason "max_attempts"; connect() tries again. Default: no end. */
@@ -105,7 +115,10 @@ export interface ClientOptions {
 }
 
 export interface Callbacks<Payload = SyncPayload> {
-  /** Whatever comes is newer than what came before. */
+  /**
+   * Whatever comes is newer than what came before. What an earlier page was shown may come first, while the
+   * subscription is "pending".
+   */
   onProgress?(payload: Payload, subscription: Subscription): void
   onConnected?(detail: { reconnected: boolean }): void
   onDisconnected?(detail: { willReconnect: boolean }): void
@@ -239,6 +252,8 @@ export class SyncProgressClient extends EventTarget {
   subscribe<Payload = SyncPayload>(identifier: Identifier, callbacks?: Callbacks<Payload>): Subscription
   connect(): void
   close(): void
+  /** Disconnects, and nothing of what was seen is left, here and in the tab's storage: for a logout. */
+  forget(): Promise<void>
   addEventListener<Type extends keyof ClientEventMap>(
     type: Type,
     listener: (this: SyncProgressClient, event: ClientEventMap[Type]) => void,

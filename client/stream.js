@@ -87,6 +87,7 @@ export class Stream {
   #everConfirmed = false
   #rejected = false
   #latest // undefined until something came
+  #kept // what an earlier page was shown, until then
 
   constructor(identifier) {
     this.identifier = identifier
@@ -94,7 +95,7 @@ export class Stream {
   }
 
   get latest() {
-    return this.#latest
+    return this.#latest ?? this.#kept
   }
 
   get isConfirmed() {
@@ -165,9 +166,17 @@ export class Stream {
     return shown
   }
 
+  /** Shows what an earlier page was shown; whatever the server says is newer. Returns whether it did. */
+  restore(payload) {
+    if (this.#confirmed || this.latest !== undefined) return false
+    this.#kept = payload
+    this.#each(({ callbacks }, subscription) => call(callbacks.onProgress, payload, subscription))
+    return true
+  }
+
   /** What is known belongs to somebody else: begin anew. */
   forget() {
-    this.#latest = undefined
+    this.#latest = this.#kept = undefined
     this.#everConfirmed = false
     this.#each(watcher => {
       watcher.version = -1

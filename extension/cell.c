@@ -96,6 +96,20 @@ sp_cell_boot(void)
 	return table->boot;
 }
 
+int64
+sp_cell_last_serial(void)
+{
+	return table->last_serial;
+}
+
+/* These cells are those of an earlier memory (leftover.c). */
+void
+sp_cell_continue(uint64 boot, int64 last_serial)
+{
+	table->boot = boot;
+	table->last_serial = last_serial;
+}
+
 static int *
 bucket_of(Oid relation, int64 session, int64 account, char op, const char *name)
 {
@@ -245,6 +259,20 @@ sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, uint32 *genera
 		*generation = (uint32) (pg_atomic_fetch_add_u64(&cell->state, 1) >> 32);
 	LWLockRelease(table->lock);
 	return cell;
+}
+
+/* The next cell that is not flushed, from *position (start with 0) on; NULL at the end.  When nobody counts any more. */
+SpCell *
+sp_cell_next_unflushed(int *position)
+{
+	while (*position < table->high_water)
+	{
+		SpCell	   *cell = &table->cells[(*position)++];
+
+		if (cell->database != InvalidOid && !cell->gone && (int64) pg_atomic_read_u64(&cell->sum) != cell->flushed)
+			return cell;
+	}
+	return NULL;
 }
 
 SpCell *

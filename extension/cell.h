@@ -69,6 +69,9 @@ sp_cell_mix(uint64 h)
 extern Size sp_cell_memory(void);
 extern void sp_cell_attach(bool found);
 extern uint64 sp_cell_boot(void);
+extern int64 sp_cell_last_serial(void);
+extern void sp_cell_continue(uint64 boot, int64 last_serial);
+extern SpCell *sp_cell_next_unflushed(int *position);
 extern SpCell *sp_cell_pin(SpDatabase *database, SpSlot *slot, const SpRow *row, uint32 *generation);
 extern SpCell *sp_cell_by_number(int number);
 extern int	sp_cell_number(const SpCell *cell);

@@ -25,6 +25,7 @@
  *
  * What is locked, by a transaction that goes on, is left to the next worker;
  * while the server stops there is none, but the transaction is being ended, too.
+ * What even then nobody could write outlives the stop in a file (leftover.c).
  */
 #include "postgres.h"
 
@@ -32,6 +33,7 @@
 #include "cell.h"
 #include "compat.h"
 #include "flush.h"
+#include "leftover.h"
 #include "miscadmin.h"
 #include "office.h"
 #include "storage/fd.h"
@@ -78,6 +80,7 @@ sp_office_take(SpDatabase *database)
 	if (!pg_atomic_compare_exchange_u32(&database->worker_proc, &none, SpMyProcNumber()))
 		return false;
 	held = database;
+	sp_leftover_forget();
 	return true;
 }
 

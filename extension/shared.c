@@ -22,6 +22,7 @@
 
 #include "cell.h"
 #include "compat.h"
+#include "leftover.h"
 #include "miscadmin.h"
 #include "shared.h"
 #include "slot.h"
@@ -86,12 +87,14 @@ sp_shared_attach(void)
 	{
 		sp_shared->lock = &(GetNamedLWLockTranche("sync_progress"))->lock;
 		pg_atomic_init_u32(&sp_shared->launcher_proc, SP_NO_PROC);
+		pg_atomic_init_u32(&sp_shared->leftover, 0);
 		for (int i = 0; i < SP_MAX_DATABASES; i++)
 			init_database(&sp_shared->databases[i]);
 	}
 	sp_slot_attach(found);
 	sp_cell_attach(found);
 	LWLockRelease(AddinShmemInitLock);
+	sp_leftover_attach(found);
 }
 
 /* Raises the one error that every function gives when not preloaded. */
@@ -105,29 +108,19 @@ sp_shared_require(void)
 				 errhint("Add sync_progress to shared_preload_libraries in postgresql.conf and restart the server.")));
 }
 
-/*
- * Find or make the entry of this database's extension, whose sync_sessions is
- * "relation".  Returns NULL when there are none left: counting goes on, and
- * the launcher's first pass after a restart finds the database again.
- */
+/* Find or make the entry of a database's extension, whose sync_sessions is "relation"; NULL: there are none left. */
 SpDatabase *
-sp_shared_database(Oid relation)
+sp_shared_entry(Oid oid, Oid relation)
 {
-	static SpDatabase *found = NULL;
+	SpDatabase *found = NULL;
 	SpDatabase *free_entry = NULL;
 
-	if (sp_shared == NULL)
-		return NULL;
-	if (found != NULL && found->relation == relation && found->database == MyDatabaseId)
-		return found;
-
-	found = NULL;
 	LWLockAcquire(sp_shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < SP_MAX_DATABASES && found == NULL; i++)
 	{
 		SpDatabase *database = &sp_shared->databases[i];
 
-		if (database->database == MyDatabaseId && database->relation == relation)
+		if (database->database == oid && database->relation == relation)
 			found = database;
 		else if (database->database == InvalidOid ||
 				 (free_entry == NULL && pg_atomic_read_u32(&database->wanted) == 0 &&
@@ -143,11 +136,28 @@ sp_shared_database(Oid relation)
 	{
 		found = free_entry;
 		init_database(found);
-		found->database = MyDatabaseId;
+		found->database = oid;
 		found->relation = relation;
 		found->stats.reset_at = GetCurrentTimestamp();
 	}
 	LWLockRelease(sp_shared->lock);
+	return found;
+}
+
+/*
+ * The entry of this database's extension.  NULL when there are none left:
+ * counting goes on, and the launcher's first pass after a restart finds the
+ * database again.
+ */
+SpDatabase *
+sp_shared_database(Oid relation)
+{
+	static SpDatabase *found = NULL;
+
+	if (sp_shared == NULL)
+		return NULL;
+	if (found == NULL || found->relation != relation || found->database != MyDatabaseId)
+		found = sp_shared_entry(MyDatabaseId, relation);
 	return found;
 }
 

@@ -97,6 +97,7 @@ typedef struct SpShared
 {
 	LWLock	   *lock;			/* who has which entry and slot */
 	pg_atomic_uint32 launcher_proc;
+	pg_atomic_uint32 leftover;	/* there is a file of counts (leftover.c) */
 	SpDatabase	databases[SP_MAX_DATABASES];
 } SpShared;
 
@@ -106,6 +107,7 @@ extern void sp_shared_request(void);
 extern void sp_shared_attach(void);
 extern void sp_shared_require(void);
 extern SpDatabase *sp_shared_database(Oid relation);
+extern SpDatabase *sp_shared_entry(Oid oid, Oid relation);
 extern void sp_shared_disown_others(Oid relation);
 extern void sp_shared_wake_worker(SpDatabase *database);
 extern void sp_shared_wake_launcher(void);

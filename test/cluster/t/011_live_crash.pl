@@ -8,7 +8,6 @@ use SyncProgress::Test;
 use SyncProgress::Listener;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use POSIX ();
 use Time::HiRes qw(time);
 
 my $node = new_cluster('livecrash', conf => q{
@@ -88,38 +87,10 @@ $node->start;
 is(counted($node, $locked), 7, 'a session that a client has locked: its count is written when the client is gone');
 
 # -- there is no worker ---------------------------------------------------------------
-# None is started while the launcher is held; a stop lets it go, when no worker
-# is started any more.
-sub without_worker
-{
-	$worker = worker_pid($node);
-	my $launcher = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'sync_progress launcher'");
-	kill 'STOP', $launcher;
-	sql("SELECT pg_terminate_backend($worker)");
-	wait_until(sub { worker_pid($node) eq '' }, 'the end of the worker');
-	return $launcher;
-}
-
-sub stop_and_release
-{
-	my ($launcher) = @_;
-	my $before = -s $node->logfile;
-	my $helper = fork // die $!;
-	if ($helper == 0)
-	{
-		wait_until(sub { slurp_file($node->logfile, $before) =~ /received fast shutdown/ }, 'the stop');
-		kill 'CONT', $launcher;
-		POSIX::_exit(0);
-	}
-	$node->stop('fast');
-	waitpid $helper, 0;
-	return;
-}
-
 my $row = "SELECT processed_count FROM sync.sync_sessions WHERE id =";
 my $gone = quiet_session();
 live($gone, 5);
-my $launcher = without_worker();
+my $launcher = end_worker($node);
 is(sql("$row $gone"), 6, 'the worker was terminated: it has written what it had');
 live($gone, 7);
 ok(wait_until(sub { sql("$row $gone") == 13 }, 'the flush'), 'who counts while there is no worker writes it when it ends, stop or no stop');
@@ -129,17 +100,17 @@ ok(wait_until(sub { sql("$row $gone") == 13 }, 'the flush'), 'who counts while t
 my $holder = $node->background_psql('postgres');
 $holder->query_safe("SET sync_progress.mode = live; SELECT count(sync.sync_progress_increment($gone)) FROM generate_series(1, 50);");
 is(sql("$row $gone"), 13, 'a client has counted, and is still there');
-stop_and_release($launcher);
+stop_without_worker($node, $launcher);
 eval { $holder->quit };
 $node->start;
 is(counted($node, $gone), 63, 'a stop while there is no worker: the client that counted writes it');
 
 # many end at once, and while a worker ends: one of them writes for all
 my $many = quiet_session();
-$launcher = without_worker();
+$launcher = end_worker($node);
 my $crowd = load($many, '-T', 60);
 wait_until(sub { sql("SELECT processed_count FROM sync.sync_progress($many)") > 500 }, 'the load');
-stop_and_release($launcher);
+stop_without_worker($node, $launcher);
 $crowd->{run}->finish;
 $node->start;
 my $crowded = acknowledged($crowd) + 1;

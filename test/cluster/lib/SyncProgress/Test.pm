@@ -13,9 +13,10 @@ use warnings;
 use Exporter 'import';
 use File::Basename qw(dirname);
 use File::Temp ();
+use POSIX ();
 
 our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid
-  wait_for_worker wait_until start_after_kill accepts_connections pgbench_start quick_kind script);
+  wait_for_worker wait_until start_after_kill accepts_connections pgbench_start quick_kind script end_worker stop_without_worker);
 
 BEGIN
 {
@@ -125,6 +126,36 @@ sub accepts_connections
 {
 	my ($node) = @_;
 	return IPC::Run::run([ $node->installed_command('pg_isready'), '-q', '-h', $node->host, '-p', $node->port ]);
+}
+
+# Ends the worker, and has none come: its launcher is held until
+# stop_without_worker() gets what this returns.
+sub end_worker
+{
+	my ($node) = @_;
+	my $worker = worker_pid($node);
+	my $launcher = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'sync_progress launcher'");
+	kill 'STOP', $launcher;
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($worker)");
+	wait_until(sub { worker_pid($node) eq '' }, 'the end of the worker');
+	return $launcher;
+}
+
+# Stops the server, and lets the launcher go when no worker is started any more.
+sub stop_without_worker
+{
+	my ($node, $launcher) = @_;
+	my $before = -s $node->logfile;
+	my $helper = fork // die $!;
+	if ($helper == 0)
+	{
+		wait_until(sub { slurp_file($node->logfile, $before) =~ /received fast shutdown/ }, 'the stop');
+		kill 'CONT', $launcher;
+		POSIX::_exit(0);
+	}
+	$node->stop('fast');
+	waitpid $helper, 0;
+	return;
 }
 
 # Starts a server whose postmaster was killed.  The first attempts may fail:

@@ -183,8 +183,8 @@ fold_range(void *state, int first, int count)
 	{
 		SpDue	   *due = sessions[i].due;
 
-		if (due->outcome == SP_OUTCOME_LOCKED)
-			continue;
+		if (due->outcome != SP_OUTCOME_NOTHING)
+			continue;			/* locked, or not all there */
 		due->ended = sessions[i].status >= SP_STATUS_COMPLETED;
 		if (is_ending(&sessions[i]))
 		{

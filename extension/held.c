@@ -49,6 +49,10 @@ static Statement find_accounts = {
 	"SELECT id, sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
 };
 
+static Statement last_account = {
+	"SELECT last_value - (NOT is_called)::integer FROM %s.sync_session_accounts_id_seq", 0, {0}
+};
+
 /* Many in one: what an UPDATE costs before its first row is most of it. */
 static Statement update_sessions = {
 	"UPDATE %s.sync_sessions AS s SET processed_count = u.processed, detected_count = u.detected, error_count = u.error,"
@@ -186,8 +190,36 @@ compare_counts(const void *a, const void *b)
 }
 
 /*
+ * An account that does not exist was deleted, or a restore has yet to come to
+ * it: the ledger's rows and the sessions are before it in a dump, and its id is
+ * one that this database has not given out then.  Such a session waits as one
+ * that is not there itself, and as long (due->discard: long enough).
+ */
+static void
+await_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions, const SpCounts *counts, int ncounts)
+{
+	int64		last;
+
+	run(catalog, &last_account, NULL, NULL, SPI_OK_SELECT);
+	last = sp_rows_int64(SPI_tuptable->vals[0], 1, NULL);
+	for (int n = 0; n < nsessions; n++)
+	{
+		SpDue	   *due = sessions[n].due;
+
+		for (int i = 0; i < sessions[n].nrows && due->outcome == SP_OUTCOME_NOTHING && !due->discard; i++)
+		{
+			SpCounts	key = {.id = sessions[n].rows[i].account};
+
+			if (key.id > last && bsearch(&key, counts, ncounts, sizeof(SpCounts), compare_counts) == NULL)
+				due->outcome = SP_OUTCOME_UNKNOWN;
+		}
+	}
+}
+
+/*
  * Lock the accounts that the sessions' rows name.  A session of which one
- * exists but is not free becomes SP_OUTCOME_LOCKED.
+ * exists but is not free becomes SP_OUTCOME_LOCKED, one of which one is still
+ * to be restored SP_OUTCOME_UNKNOWN.
  */
 SpCounts *
 sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions,
@@ -251,6 +283,7 @@ sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsession
 				sessions[n].due->outcome = SP_OUTCOME_LOCKED;
 		}
 	}
+	await_accounts(catalog, sessions, nsessions, counts, *naccounts);
 	return counts;
 }
 

@@ -117,6 +117,24 @@ my $crowded = acknowledged($crowd) + 1;
 cmp_ok(counted($node, $many), '>=', $crowded, 'a stop while there is no worker and 8 clients count: nothing is lost');
 cmp_ok(counted($node, $many), '<=', $crowded + 8, 'nor counted twice');
 
+# connections come and go, and so do workers, until the server stops
+my $churn = quiet_session();
+my @benches = (load($churn, '-T', 60, '-C'), load($churn, '-T', 60, '-R', 500));
+for my $round (1 .. 5)
+{
+	my $at = $round * 150;
+	wait_until(sub { sql("SELECT processed_count FROM sync.sync_progress($churn)") > $at }, 'the load');
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'sync_progress worker'");
+}
+$node->stop('fast');
+$_->{run}->finish for @benches;
+$node->start;
+my $churned = 1;
+$churned += acknowledged($_) for @benches;
+my $there = counted($node, $churn);
+cmp_ok($there, '>=', $churned, 'clients come and go, their workers end, the server stops: nothing is lost');
+cmp_ok($there, '<=', $churned + 16, 'nor counted twice');
+
 # a worker that has just gone is missed by the stop
 $gone = quiet_session();
 $holder = $node->background_psql('postgres');

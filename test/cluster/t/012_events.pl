@@ -193,11 +193,20 @@ is($messages, $edits, 'once');
 
 # -- and with the worker terminated in between ----------------------------------
 $bench = edit_start(eight('fay'), 1000);
+my %terminated;
 for my $some (500, 1500, 2500)
 {
-	wait_until(sub { (() = $listener->of('owner:fay')) > $some }, "$some messages");
-	my $pid = worker_pid($node);
-	sql("SELECT pg_terminate_backend($pid)") if $pid;
+	my $pid;
+	# one that has told something
+	wait_until(
+		sub {
+			my @told = $listener->of('owner:fay');
+			$pid = @told > $some ? $told[-1]{pid} : undef;
+			return $pid && !$terminated{$pid};
+		},
+		"$some messages");
+	sql("SELECT pg_terminate_backend($pid)");
+	$terminated{$pid} = 1;
 }
 $bench->{run}->finish;
 wait_for_worker($node);

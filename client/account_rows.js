@@ -19,12 +19,10 @@ const LOOKS = {
 }
 
 export class AccountRows {
-  #element
   #part // (row, target name) → element
   #texts
 
-  constructor({ element, identifier, texts }) {
-    this.#element = element
+  constructor({ identifier, texts }) {
     this.#texts = texts
     this.#part = (row, name) => row.querySelector(`[data-${identifier}-target~="${name}"]`)
   }
@@ -48,7 +46,7 @@ export class AccountRows {
     return row
   }
 
-  #row(row, { status, percent, done, total, error }) {
+  #row(row, { title, status, percent, done, total, error }) {
     const part = name => this.#part(row, name)
     setAttribute(row, 'data-status', status)
     const icon = part('accountStatusIcon')
@@ -58,7 +56,7 @@ export class AccountRows {
     const progress = part('accountProgress')
     if (progress && progress.childElementCount === 0) setNumbers(progress, [percent], percent => `${percent}%`)
     const bar = part('accountProgressBar')
-    if (bar) setBar(bar, status === 'completed' ? 100 : percent ?? (status === 'processing' ? null : 0), this.#texts.overall)
+    if (bar) setBar(bar, status === 'completed' ? 100 : percent ?? (status === 'processing' ? null : 0), title ?? this.#texts.overall)
     showError(row, error)
   }
 }

@@ -77,6 +77,7 @@ export class MeshProgressController extends Controller {
     this.#life = new AbortController()
     this.#texts = { ...(/^es\b/i.test(languageOf(this.element, 'en')) ? ES : EN), ...this.constructor.texts }
     this.#speaker = new Speaker(this.element)
+    this.progressBarTargets.forEach(bar => setBar(bar, Number(bar.getAttribute('aria-valuenow')), this.#texts.label))
     this.element.addEventListener('turbo:morph-element', () => this.#scheduleAfterMorph(), { signal: this.#life.signal })
     if (this.meshIdValue && this.meshIdValue !== '0') this.#subscribe()
     this.#render()

@@ -49,18 +49,23 @@ export function setNumbers(element, numbers, fallback) {
   setText(element, text.replace(NUMBER, place => known[next++] ?? place))
 }
 
-/** A bar; percent null: nobody knows how far, and so it has no value. */
-export function setBar(bar, percent, label) {
+/** How long a bar is; percent null: nobody knows how far. */
+export function setLength(bar, percent) {
   const isKnown = percent !== null
+  bar.toggleAttribute('data-indeterminate', !isKnown)
+  setStyle(bar, 'width', `${isKnown ? Math.round(percent * 10) / 10 : 100}%`)
+  setStyle(bar, 'opacity', isKnown ? '' : '0.35')
+}
+
+/** A bar, its name, and its value; one that is not known is left out. */
+export function setBar(bar, percent, name) {
   const role = bar.closest('[role=progressbar]') ?? bar
   setAttribute(role, 'role', 'progressbar')
   setAttribute(role, 'aria-valuemin', 0)
   setAttribute(role, 'aria-valuemax', 100)
-  setAttribute(role, 'aria-valuenow', isKnown ? Math.floor(percent) : null)
-  if (label && !role.hasAttribute('aria-labelledby') && !role.hasAttribute('aria-label')) setAttribute(role, 'aria-label', label)
-  bar.toggleAttribute('data-indeterminate', !isKnown)
-  setStyle(bar, 'width', `${isKnown ? Math.round(percent * 10) / 10 : 100}%`)
-  setStyle(bar, 'opacity', isKnown ? '' : '0.35')
+  setAttribute(role, 'aria-valuenow', percent === null ? null : Math.floor(percent))
+  if (!role.hasAttribute('aria-labelledby') && !role.hasAttribute('aria-label')) setAttribute(role, 'aria-label', name)
+  setLength(bar, percent)
 }
 
 /** A button's words, and not the picture beside them; returns what they were. */

@@ -16,6 +16,8 @@ export class SyncWidgetController extends Controller<HTMLElement> {
   websocketUrlValue: string
   /** "/sync_sessions/{id}/{action}"; without it the bridge is asked. */
   actionUrlValue: string
+  /** Of the state that the server has rendered: what was kept from before it is not shown. */
+  versionValue: number
   togglePause(event?: Event): Promise<void>
   startSync(event: Event): void
 }

@@ -42,7 +42,7 @@ export class SyncWidgetController extends Controller {
     'lastSync' // ours: when the last run was completed
   ]
 
-  static values = { sessionId: String, active: Boolean, url: String, websocketUrl: String, actionUrl: String, token: String, tokenUrl: String }
+  static values = { sessionId: String, active: Boolean, url: String, websocketUrl: String, actionUrl: String, token: String, tokenUrl: String, version: Number }
 
   /** For all of them: a client of the application's own, and texts that replace those here. */
   static client = null
@@ -171,13 +171,20 @@ export class SyncWidgetController extends Controller {
 
   #received(payload) {
     const state = stateOf(payload)
-    if (!state || payload === this.#payload) return
+    if (!state || payload === this.#payload || this.#isOlder(state)) return
     this.#payload = payload
     const before = this.#state
     this.#state = state
     this.dispatch('update', { detail: { state: payload } })
     if (state.status !== before?.status) this.#statusChanged(state, payload)
     this.#schedule()
+  }
+
+  // What comes from the server is newer than the page.  What was kept from before may not be: the
+  // page has a version, or it has counted more.
+  #isOlder(state) {
+    if (this.#state || this.#run?.subscription.state === 'confirmed') return false
+    return this.hasVersionValue ? state.version < this.versionValue : this.#view.isAheadOf(state)
   }
 
   #statusChanged(state, payload) {

@@ -9,7 +9,7 @@
  */
 import { AccountRows } from './account_rows.js'
 import { fractionOf, hasEnded, normalise, number } from './payloads.js'
-import { fill, setAttribute, setBar, setLabel, setNumbers, setShown, setStyle, setText } from './server_markup.js'
+import { fill, setAttribute, setBar, setLabel, setLength, setNumbers, setShown, setStyle, setText } from './server_markup.js'
 import { Speaker } from './speaker.js'
 import { timeInWords } from './time_in_words.js'
 
@@ -35,7 +35,7 @@ export class SyncWidgetView {
     this.#controller = controller
     this.#texts = texts
     this.#language = language
-    this.#rows = new AccountRows({ element: controller.element, identifier: controller.identifier, texts })
+    this.#rows = new AccountRows({ identifier: controller.identifier, texts })
     this.#speaker = new Speaker(controller.element)
   }
 
@@ -52,8 +52,14 @@ export class SyncWidgetView {
     this.#each('accountItem', row => {
       const numbers = row.querySelector(`[data-${this.#controller.identifier}-target~="accountCount"]`)?.textContent.match(/\d+/g)
       const bar = row.querySelector(`[data-${this.#controller.identifier}-target~="accountProgressBar"]`)
-      if (bar && numbers?.length === 2) setBar(bar, numbers[1] > 0 ? Math.min(100, 100 * numbers[0] / numbers[1]) : 0)
+      if (bar && numbers?.length === 2) setLength(bar, numbers[1] > 0 ? Math.min(100, 100 * numbers[0] / numbers[1]) : 0)
     })
+  }
+
+  /** Whether the server had counted more than this state, which was kept from earlier. */
+  isAheadOf({ done }) {
+    const [count] = this.#controller.processedCountTargets
+    return parseInt(count?.textContent.match(/\d[\d.,]*/)?.[0].replace(/\D/g, ''), 10) > done
   }
 
   showActive(state) {

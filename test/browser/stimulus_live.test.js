@@ -136,3 +136,26 @@ test('[002-13] mesh-progress: cancelled by the application\'s path', async () =>
   await mesh('status', 'Cancelled')
   assert.equal((await database.row(session)).status, 'cancelled')
 })
+
+test('[003-07] subscribeToSyncProgress() in a page, with the cookie of the application', async () => {
+  const session = await database.session(`kind => 'connection', source_id => 'c 1'`)
+  const { page: tab, problems } = await page('<p id="shown"></p>', { token: await control() })
+  await tab.evaluate(() => {
+    const show = text => { document.getElementById('shown').textContent = text }
+    globalThis.watch = globalThis.subscribeToSyncProgress('c 1', {
+      onProgress: update => show(`${update.entities_inserted} inserted`),
+      onComplete: update => show(`${update.entities_inserted} inserted, completed`)
+    })
+  })
+  const shows = text => tab.locator('#shown', { hasText: text }).waitFor()
+  await database.sql(`SELECT sync.sync_progress_increment_many(${session}, '{"inserted":3}')`)
+  await shows('3 inserted')
+  await bridge.stop('SIGTERM')
+  await database.sql(`SELECT sync.sync_progress_increment_many(${session}, '{"inserted":4}')`)
+  await bridge.start()
+  await shows('7 inserted')
+  await database.complete(session)
+  await shows('7 inserted, completed')
+  assert.equal(await tab.evaluate(() => globalThis.watch.isClosed), true)
+  assert.deepEqual(problems, [])
+})

@@ -75,6 +75,7 @@ test('[000-03] [000-10] [000-11] a state reaches every target', async () => {
     assert.equal(await styleOf(part(page, 'accountProgressBar', id), 'width'), width)
     assert.equal(await part(page, 'accountStatusIcon', id).getAttribute('aria-label'), name)
   }
+  assert.equal(await part(page, 'accountProgressBar', 2).getAttribute('aria-label'), 'Scotia Bank')
   assert.equal(await activeValue(page), true)
   await screenshot(page, 'stimulus-active')
   assert.deepEqual(problems.filter(each => !/style-src/.test(each)), [], 'but for the style attributes of the server')
@@ -86,6 +87,28 @@ test('[000-20] lengths that the policy refused to the server are there before an
   assert.equal(await styleOf(part(open.page, 'progressBar'), 'width'), '44%')
   assert.equal(await styleOf(part(open.page, 'accountProgressBar', 2), 'width'), '46.2%')
   assert.equal(await activeValue(open.page), false)
+})
+
+test('[000-28] what was kept from before is shown at once, unless the server\'s page is newer', async () => {
+  // a client that knows a state, and has no connection
+  const keep = (page, state) => page.evaluate(state => {
+    globalThis.SyncWidgetController.client = Object.assign(new EventTarget(), {
+      state: 'backoff',
+      subscribe: () => ({ state: 'pending', latest: state, unsubscribe() {} })
+    })
+    document.querySelector('main').append(document.querySelector('main > *:last-child').cloneNode(true))
+  }, state)
+  const kept = payload({ progress_percentage: 50, processed_count: 500 })
+  for (const [session, values, shown] of [[SESSION, {}, '50%'], [{ ...SESSION, processed: 510, percentage: 51 }, {}, '51%'],
+    [SESSION, { version: kept.version + 1 }, '44%'], [{ ...SESSION, processed: 510 }, { version: kept.version }, '50%']]) {
+    const { page } = await watch({ markup: syncWidget({ session, values, frame: false }) })
+    await keep(page, kept)
+    const text = () => part(page, 'progressPercentage').last().textContent()
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-sync-widget-target~="connectionWarning"]')].at(-1).checkVisibility())
+    assert.equal(await text(), shown)
+    await open.close()
+    app.reset()
+  }
 })
 
 test('[000-15] [000-06] accounts that fail say why; a total that is not known; the failure of the whole', async () => {

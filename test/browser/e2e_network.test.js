@@ -90,6 +90,17 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
+  test('a token that ends while an event stream uses it is replaced, and nobody sees it', async () => {
+    let asked = 0
+    const { session, viewer } = await watched({ newToken: () => ttl(asked++ ? 3600 : 12), transports: ['sse'] })
+    const begun = Date.now()
+    await until(() => Date.now() - begun, passed => passed >= 14_000, 'the first token is over')
+    await viewer.shows(await world.count(session, 2))
+    assert.deepEqual((await viewer.changes()).map(({ state }) => state), ['connecting', 'live'])
+    assert.deepEqual(await viewer.tab.call(() => globalThis.told), ['connected'])
+    await viewer.assertSound()
+  })
+
   test('a token that ends and cannot be replaced: the page is told, and knows it for good', async () => {
     const { front, viewer } = await watched({ newToken: () => ttl(8), onlyOnce: true })
     await viewer.is('rejected', 20_000)

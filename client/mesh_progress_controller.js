@@ -11,7 +11,7 @@
 import { Controller } from '@hotwired/stimulus'
 import { MeshProgressSubscriber, formatTime } from './mesh_subscriber.js'
 import { languageOf, ownAddress, post } from './page.js'
-import { fill, setAttribute, setBar, setBusy, setShown, setText } from './server_markup.js'
+import { fill, release, setAttribute, setBar, setBusy, setShown, setText } from './server_markup.js'
 import { Speaker } from './speaker.js'
 
 const STATUSES = ['pending', 'processing', 'paused', 'completed', 'failed', 'cancelled']
@@ -77,6 +77,7 @@ export class MeshProgressController extends Controller {
     this.#life = new AbortController()
     this.#texts = { ...(/^es\b/i.test(languageOf(this.element, 'en')) ? ES : EN), ...this.constructor.texts }
     this.#speaker = new Speaker(this.element)
+    release(this.element)
     this.progressBarTargets.forEach(bar => setBar(bar, Number(bar.getAttribute('aria-valuenow')), this.#texts.label))
     this.element.addEventListener('turbo:morph-element', () => this.#scheduleAfterMorph(), { signal: this.#life.signal })
     if (this.meshIdValue && this.meshIdValue !== '0') this.#subscribe()

@@ -122,10 +122,11 @@ class ProgressSubscriber {
     const { status } = state
     if (this.#options.dom) this.#show(state)
     this.#call('onProgress', state)
-    if (status === this.#end) return
+    if (status === this.#end || !this.#watch) return
     clearTimeout(this.#timer)
     this.#end = null
-    if (!['completed', 'failed', 'cancelled'].includes(status)) return
+    // What was kept from before may be the end of an earlier run; the server's word follows.
+    if (!['completed', 'failed', 'cancelled'].includes(status) || this.#watch.subscription.state !== 'confirmed') return
     this.#end = status
     this.#timer = setTimeout(() => this.unsubscribe(), this.#options.unsubscribeAfterMs)
     if (status === 'completed') this.#call('onComplete', state)

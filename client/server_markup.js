@@ -89,3 +89,8 @@ export function setBusy(button, isBusy) {
   button.disabled = isBusy
   setAttribute(button, 'aria-busy', isBusy ? 'true' : null)
 }
+
+/** Buttons that were busy when the page was put into a cache. */
+export function release(element) {
+  for (const button of element.querySelectorAll('[aria-busy="true"]')) setBusy(button, false)
+}

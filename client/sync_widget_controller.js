@@ -19,7 +19,7 @@
 import { Controller } from '@hotwired/stimulus'
 import { identifierOf, languageOf, ownAddress, pageClient, post, watch } from './page.js'
 import { hasEnded } from './payloads.js'
-import { setBusy, setLabel } from './server_markup.js'
+import { release, setBusy, setLabel } from './server_markup.js'
 import { SyncWidgetView, stateOf } from './sync_widget_view.js'
 import { widgetTexts } from './sync_widget_texts.js'
 
@@ -69,6 +69,7 @@ export class SyncWidgetController extends Controller {
     this.#client = this.constructor.client ?? pageClient(this.#clientOptions)
     this.#view = new SyncWidgetView(this, widgetTexts(language, this.constructor.texts), language)
     this.#view.prepare()
+    release(this.element)
     this.#client.addEventListener('statechange', ({ state }) => this.#connection(state), { signal })
     this.element.addEventListener('turbo:morph-element', () => this.#scheduleAfterMorph(), { signal })
     this.#connection(this.#client.state)

@@ -153,6 +153,21 @@ test('[002-13] a retry within the five seconds is followed', async t => {
   await told(heard, 'onError', message => message === 'b')
 })
 
+test('an end that was kept from before is shown, and told when the server says so', async () => {
+  const heard = new Recorder()
+  const kept = state({ status: 'completed', progress: 100 })
+  const fake = { state: 'pending', latest: kept, unsubscribe() {} }
+  let callbacks
+  const offline = Object.assign(new EventTarget(), { state: 'backoff', subscribe: (_, given) => { callbacks = given; return fake } })
+  const callbacksHeard = Object.fromEntries(['onProgress', 'onComplete'].map(name => [name, each => heard.put([name, each])]))
+  subscriber = new MeshProgressSubscriber(42, callbacksHeard, { client: offline, dom: false }).subscribe()
+  await told(heard, 'onProgress')
+  assert.deepEqual(names(heard), ['onProgress'])
+  fake.state = 'confirmed'
+  callbacks.onProgress(state({ status: 'completed', progress: 100 }))
+  assert.deepEqual(names(heard), ['onProgress', 'onProgress', 'onComplete'])
+})
+
 test('[002-07] by default it never gives up; with maxAttempts it does, and retry() begins anew', async () => {
   cable.refuse()
   const heard = make(MeshProgressSubscriber, 42, { maxAttempts: 5 })

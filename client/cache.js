@@ -18,6 +18,7 @@ const KEPT = 50
 export class Cache {
   #options
   #timer = null
+  #key = null // the storage's, while rights are known
 
   /** options: client, url, identity, host, clock, streams (identifier → Stream), show(stream, payload), signal. */
   constructor(options) {
@@ -34,6 +35,10 @@ export class Cache {
 
   /** Shows what is known of streams of which nothing has come yet. */
   restore() {
+    const { url, identity: { rights } } = this.#options
+    const key = rights === null ? null : `${PREFIX}${url} ${rights}`
+    if (key !== this.#key) this.#forget() // whoever watched before has left
+    this.#key = key
     const entries = this.#read()
     for (const stream of this.#options.streams.values()) {
       const [, payload] = entries[stream.identifier] ?? []
@@ -72,9 +77,9 @@ export class Cache {
     this.#write(rest)
   }
 
-  get #key() {
-    const { url, identity } = this.#options
-    return identity.rights === null ? null : `${PREFIX}${url} ${identity.rights}`
+  #forget() {
+    this.#stop()
+    attempt(() => this.#key && this.#options.host.sessionStorage.removeItem(this.#key))
   }
 
   #read() {

@@ -60,7 +60,7 @@ export class SyncProgressClient extends EventTarget {
     this.#options = options
     this.#host = host
     this.#clock = clock
-    this.#identity = new Identity({ token, owner, clock, changed: isFirst => isFirst ? this.#cache?.restore() : this.#begin() })
+    this.#identity = new Identity({ token, owner, clock, changed: isFirst => this.#know(isFirst) })
   }
 
   /** The one client of this page for the same address, token (the same string or callback) and owner. */
@@ -171,12 +171,16 @@ export class SyncProgressClient extends EventTarget {
     })
   }
 
+  #know(isFirst) {
+    if (!isFirst) this.#begin()
+    this.#cache?.restore()
+  }
+
   // Also when a token came with other rights: nothing of the old ones may stay.
   #begin() {
     if (this.#uplink) {
       this.#uplink.close()
       this.#listen()
-      this.#cache?.clear()
       for (const stream of this.#streams.values()) stream.forget()
     }
     this.#useCache()

@@ -22,7 +22,7 @@ export class Identity {
   #askedAt = -Infinity
   #asking = null
 
-  /** changed(isFirst) is called when the first token is there, and when one has other rights than the one before. */
+  /** changed(isFirst) is called when the first answer is a token, and when one has other rights than were known before. */
   constructor({ token, owner, clock, changed }) {
     this.#source = token
     this.#owner = owner

@@ -57,3 +57,21 @@ test('[000-27] a page that nobody sees gives up its socket, if it is told so, an
   await viewer.assertSound()
 })
 
+
+test('[000-27] two tabs: the socket stays while either is seen, and comes back with the first that is', async () => {
+  const { session, context, viewer: behind } = await watched({ pauseHiddenAfterMs: 200 })
+  const inFront = await world.watch(context, session, { pauseHiddenAfterMs: 200 })
+  await inFront.shows({ count: 0 })
+  await behind.is('idle')
+  await inFront.shows(await world.count(session, 3))
+  assert.equal(await world.sockets(), 1)
+  await context.open('about:blank')
+  await world.socketsAre(0)
+  const newest = await world.count(session, 3)
+  for (const viewer of [behind, inFront]) {
+    await viewer.tab.show()
+    await viewer.shows(newest)
+    await world.socketsAre(1)
+    await viewer.assertSound()
+  }
+})

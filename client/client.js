@@ -19,7 +19,7 @@ import { Identity } from './identity.js'
 import { Link } from './link.js'
 import { ListEvent, State, StateChangeEvent, SubscriptionEvent, SyncProgressEvent } from './state.js'
 import { Stream } from './stream.js'
-import { Tabs } from './tabs.js'
+import { openTabs } from './tabs.js'
 
 // After a change of network the next frame may take one ping and a bit.
 const ONLINE_GRACE_MS = 4_000
@@ -185,7 +185,7 @@ export class SyncProgressClient extends EventTarget {
     }
     this.#useCache()
     const { WebSocket = this.#host.WebSocket, random = Math.random, shared } = this.#options
-    this.#uplink = new (shared === false ? Link : Tabs)({
+    const options = {
       ...this.#options,
       WebSocket,
       random,
@@ -194,7 +194,8 @@ export class SyncProgressClient extends EventTarget {
       host: this.#host,
       clock: this.#clock,
       handler: this.#handler()
-    })
+    }
+    this.#uplink = shared === false ? new Link(options) : openTabs(options)
     for (const identifier of this.#streams.keys()) this.#uplink.subscribe(identifier)
     this.#uplink.open()
   }

@@ -24,287 +24,248 @@
  * lost between two leaders and nobody is told of a disconnection, unless the new
  * link fails.
  *
- * Each tab holds a lock of its own, too.  The leader queues for it: when it gets
- * it, that tab is gone, and so is what it wanted.
+ * Whoever hears of a new term says again what it wants.  A leader begins one each
+ * minute, and forgets what was not said again since the last: the wishes of tabs
+ * that crashed.
  *
  * An uplink as a Link is, for client.js.  Where rights are unknown, or tabs
  * cannot find each other, it is nothing but a Link.
  */
-import { isRefusal, Stream } from './stream.js'
 import { Link } from './link.js'
 import { State } from './state.js'
+import { isRefusal, Stream } from './stream.js'
 
 const BEAT_MS = 1_000
-const MISSED = 2
-
-// A refusal that comes so long after an action is the answer to it.
-const ANSWER_MS = 10_000
+const MISSED_BEATS = 2
+const TERM_BEATS = 60
 
 // Whom a message is for: the leader, every tab, or the tab of that id.
 const LEADER = 0
 const ALL = 1
 
-export class Tabs {
-  #options
-  #id
-  #name
-  #locks
-  #channel = null
-  #wanted = new Set()
-  #performed = new Map() // identifier and action → when
-  #joined = null // an AbortController for as long as this tab takes part
-  #suspended = false
-  #turn = null // another: a place in the queue, then the lead
-  #term = 0
-  #missed = 0
-  #timer
-  #state // what was told last
-  #link = null // while leading
-  #streams = new Map() // identifier → Stream, with the tabs that want it; while leading
-  #tabs = new Set() // while leading
+/** options: as for a Link. */
+export function openTabs(options) {
+  const { url, identity, host, clock, handler } = options
+  const wanted = new Set()
+  const id = Math.random()
+  let name
+  let locks
+  let channel
+  let joined // an AbortController for as long as this tab takes part
+  let turn // another: a place in the queue, then the lead
+  let term = 0
+  let beats // since the leader was heard, or since the term began
+  let timer
+  let told = {} // the last change of state
 
-  /** options: as for a Link. */
-  constructor(options) {
-    this.#options = options
+  // While leading.
+  let link
+  let streams // identifier → Stream, with the term in which each tab wanted it last
+  let performers // identifier and action → tab
+
+  // To the client of this tab.
+  function tell(what, detail, payload) {
+    if (what === 'changed') told = detail
+    if (what === 'rejected') wanted.delete(detail)
+    handler[what](detail, payload)
   }
 
-  get isLeader() {
-    return this.#link !== null
+  function post(to, ...message) {
+    if (to === LEADER && link) serve(id, ...message)
+    else if (to === id) queueMicrotask(() => tell(...message))
+    else channel?.postMessage([to, term, id, ...message])
   }
 
-  subscribe(identifier) {
-    this.#wanted.add(identifier)
-    this.#post(LEADER, 'subscribe', identifier)
-  }
-
-  unsubscribe(identifier) {
-    this.#wanted.delete(identifier)
-    this.#post(LEADER, 'unsubscribe', identifier)
-  }
-
-  perform(identifier, action, data) {
-    this.#performed.set(identifier + action, this.#options.clock.now())
-    this.#post(LEADER, 'perform', identifier, action, data)
-  }
-
-  open() {
-    if (this.#joined) this.#post(LEADER, 'open')
-    else this.#join()
-  }
-
-  close() {
-    this.#leave({ state: State.CLOSED }, false)
-  }
-
-  wake(graceMs) {
-    this.#link?.wake(graceMs)
-  }
-
-  suspend() {
-    if (!this.#joined) return
-    this.#suspended = true
-    this.#leave({ state: State.IDLE }, true)
-  }
-
-  resume() {
-    if (this.#suspended) this.#join()
-  }
-
-  async #join() {
-    const { url, identity, host } = this.#options
-    const { signal } = this.#joined = new AbortController()
-    this.#suspended = false
-    this.#tell('changed', { state: State.CONNECTING })
-    try {
-      // Whose tab this is may have changed while it was away.
-      await identity.renew().catch(() => {})
-      if (identity.rights !== null && !signal.aborted) {
-        this.#id = Math.random().toString(36)
-        this.#name = `sync-progress ${url} ${identity.rights}`
-        this.#locks = host.navigator.locks
-        await new Promise((resolve, reject) => this.#hold(this.#name + this.#id, { signal }, signal, resolve).catch(reject))
-        this.#channel = new host.BroadcastChannel(this.#name)
+  function hear(to, theirs, from, ...message) {
+    if (to === LEADER) {
+      if (link) serve(from, ...message)
+    } else if (theirs >= term && (to === ALL || to === id)) {
+      if (theirs > term) {
+        term = theirs
+        if (link) queue()
+        greet()
       }
+      if (message.length) tell(...message)
+      else beats = 0
+    }
+  }
+
+  function greet() {
+    post(LEADER, 'greet')
+    for (const identifier of wanted) post(LEADER, 'subscribe', identifier)
+  }
+
+  async function join() {
+    const { signal } = joined = new AbortController()
+    tell('changed', { state: State.CONNECTING })
+    // Whose tab this is may have changed while it was away.
+    await identity.renew().catch(() => {})
+    try {
+      const { navigator, BroadcastChannel } = host.navigator?.locks && host.BroadcastChannel ? host : (await import('./tabs_storage.js')).standIn(host, clock)
+      locks = navigator.locks
+      name = `sync-progress ${url} ${identity.rights}`
+      if (identity.rights !== null && !signal.aborted) channel = new BroadcastChannel(name)
     } catch {}
     if (signal.aborted) return
-    if (!this.#channel) {
-      this.#lead()
-      return
-    }
-    this.#channel.onmessage = ({ data }) => this.#hear(...data)
-    host.document?.addEventListener('visibilitychange', () => this.#look(), { signal })
-    this.#look()
-    this.#greet()
-    this.#run()
+    if (!channel) return lead()
+    channel.onmessage = ({ data }) => hear(...data)
+    host.document.addEventListener('visibilitychange', look, { signal })
+    look()
+    greet()
+    queue()
   }
 
-  #leave(detail, willReconnect) {
-    this.#joined?.abort()
-    this.#joined = null
-    this.#options.clock.clearTimeout(this.#timer)
-    this.#stepDown()
-    this.#channel?.close()
-    this.#channel = null
-    this.#tell('changed', detail)
-    this.#tell('lost', { willReconnect })
+  function leave(detail, willReconnect) {
+    for (const identifier of wanted) post(LEADER, 'unsubscribe', identifier)
+    stepDown()
+    joined?.abort()
+    joined = null
+    clock.clearTimeout(timer)
+    channel?.close()
+    channel = null
+    tell('changed', detail)
+    tell('lost', { willReconnect })
   }
 
-  // Holds a lock until the signal; resolves then, or rejects when it is stolen.
-  #hold(name, options, signal, begin) {
-    return this.#locks.request(name, options, () => !signal.aborted && new Promise(resolve => {
+  /** Waits for the lead, or takes it by force. */
+  function queue(steal) {
+    stepDown()
+    const { signal } = turn = new AbortController()
+    locks.request(name, steal ? { steal } : { signal }, () => !signal.aborted && new Promise(resolve => {
       signal.onabort = resolve
-      begin()
-    }))
+      lead()
+    })).catch(error => {
+      if (signal.aborted) return
+      if (error.name === 'AbortError') return queue() // stolen
+      channel.close() // there are no locks here
+      channel = null
+      lead()
+    })
   }
 
-  /** Queues for the lead, or takes it by force. */
-  #run(steal) {
-    this.#stepDown()
-    const { signal } = this.#turn = new AbortController()
-    this.#hold(this.#name, steal ? { steal } : { signal }, signal, () => this.#lead())
-      .catch(({ name }) => {
-        if (name === 'AbortError' && !signal.aborted) this.#run() // stolen
-      })
-  }
-
-  #lead() {
-    this.#term = Math.max(this.#term, Date.now()) + 1 + Math.random()
-    const report = name => (...args) => {
-      if (link === this.#link) this.#relay(name, ...args)
-    }
-    const link = this.#link = new Link({ ...this.#options, handler: new Proxy({}, { get: (_, name) => report(name) }) })
-    for (const identifier of this.#wanted) this.subscribe(identifier)
-    this.#post(ALL, 'beat')
+  function lead() {
+    term = Math.max(term, Date.now())
+    streams = new Map()
+    performers = new Map()
+    const mine = link = new Link({
+      ...options,
+      handler: new Proxy({}, { get: (_, what) => (...args) => link === mine && relay(what, ...args) })
+    })
+    begin()
     link.open()
   }
 
-  #stepDown() {
-    this.#turn?.abort()
-    const link = this.#link
-    this.#link = null
-    this.#streams.clear()
-    this.#tabs.clear()
-    link?.close()
-  }
-
-  // Whatever the link reports is reported by every tab.
-  #relay(name, ...args) {
-    const [detail, payload] = args
-    const stream = this.#streams.get(detail)
-    switch (name) {
-      case 'changed':
-        if (detail.state === State.CLOSED || detail.state === State.REJECTED) {
-          // That is this tab's own end: another may have a better token.
-          this.#leave(detail, false)
-          return
-        }
-        // One connection takes another's place.
-        if (detail.state === State.CONNECTING && this.#state.state === State.LIVE) return
-        break
-      case 'confirmed':
-        stream?.confirm()
-        break
-      case 'rejected':
-        this.#streams.delete(detail)
-        break
-      case 'received':
-        stream?.deliver(payload)
-        break
-      case 'lost':
-        for (const each of this.#streams.values()) each.disconnect(detail)
+  // A term.
+  function begin() {
+    for (const [identifier, { tabs }] of streams) {
+      for (const [tab, since] of tabs) if (since < term) unwant(tab, identifier)
     }
-    this.#post(ALL, name, ...args)
-    this.#tell(name, ...args)
+    term += 1 + Math.random()
+    beats = 0
+    post(ALL)
+    greet()
   }
 
-  // To the client of this tab.
-  #tell(name, ...args) {
-    const [detail, payload] = args
-    const { clock, handler } = this.#options
-    if (name === 'changed') this.#state = detail
-    if (name === 'rejected') this.#wanted.delete(detail)
-    if (isRefusal(payload) && !(clock.now() - this.#performed.get(detail + payload.action) < ANSWER_MS)) return
-    handler[name](...args)
+  function stepDown() {
+    turn?.abort()
+    const mine = link
+    link = null
+    mine?.close()
   }
 
-  #post(to, name, ...args) {
-    if (to === LEADER && this.#link) this.#serve(this.#id, name, ...args)
-    else if (to === this.#id) queueMicrotask(() => this.#tell(name, ...args))
-    else this.#channel?.postMessage([to, this.#term, this.#id, name, ...args])
-  }
-
-  #hear(to, term, from, name, ...args) {
-    if (to === LEADER) {
-      if (this.#link) this.#serve(from, name, ...args)
-      return
+  // What the link reports is reported by every tab.
+  function relay(what, detail, payload) {
+    if (what === 'changed') {
+      // The end is this tab's own: another may have a better token.
+      if (detail.state === State.CLOSED || detail.state === State.REJECTED) return leave(detail, false)
+      // One connection takes another's place.
+      if (detail.state === State.CONNECTING && told.state === State.LIVE) return
     }
-    if (term < this.#term || (to !== ALL && to !== this.#id)) return
-    if (term > this.#term) {
-      this.#term = term
-      if (this.#link) this.#run()
-      this.#greet()
-    }
-    if (name === 'beat') this.#missed = 0
-    else this.#tell(name, ...args)
-  }
-
-  #greet() {
-    this.#post(LEADER, 'greet')
-    for (const identifier of this.#wanted) this.#post(LEADER, 'subscribe', identifier)
+    const stream = streams.get(detail)
+    if (what === 'confirmed') stream?.confirm()
+    if (what === 'received') stream?.deliver(payload)
+    if (what === 'rejected') streams.delete(detail)
+    if (what === 'lost') for (const each of streams.values()) each.disconnect(detail)
+    const to = isRefusal(payload) ? performers.get(detail + payload.action) : ALL
+    post(to, what, detail, payload)
+    if (to === ALL) tell(what, detail, payload)
   }
 
   /** What a tab asks of the leader. */
-  #serve(tab, name, identifier, ...args) {
-    const stream = this.#streams.get(identifier)
-    if (name === 'greet') this.#welcome(tab)
-    else if (name === 'subscribe') this.#want(tab, identifier, stream)
-    else if (name === 'unsubscribe') this.#unwant(tab, identifier, stream)
-    else this.#link[name](identifier, ...args) // perform, open
-  }
-
-  #welcome(tab) {
-    this.#post(tab, 'changed', this.#state)
-    if (this.#tabs.has(tab)) return
-    this.#tabs.add(tab)
-    const { signal } = this.#turn
-    this.#locks.request(this.#name + tab, { signal }, () => {
-      this.#tabs.delete(tab)
-      for (const [identifier, stream] of this.#streams) this.#unwant(tab, identifier, stream)
-    }).catch(() => {})
-  }
-
-  #want(tab, identifier, stream) {
-    if (!stream) {
-      this.#streams.set(identifier, Object.assign(new Stream(identifier), { tabs: new Set([tab]) }))
-      this.#link.subscribe(identifier)
-    } else if (!stream.tabs.has(tab)) {
-      stream.tabs.add(tab)
-      if (stream.isConfirmed) this.#post(tab, 'confirmed', identifier, true)
-      if (stream.latest !== undefined) this.#post(tab, 'received', identifier, stream.latest)
+  function serve(tab, what, identifier, action, data) {
+    if (what === 'greet') post(tab, 'changed', told)
+    else if (what === 'subscribe') want(tab, identifier)
+    else if (what === 'unsubscribe') unwant(tab, identifier)
+    else {
+      performers.set(identifier + action, tab)
+      link[what](identifier, action, data) // perform, open
     }
   }
 
-  #unwant(tab, identifier, stream) {
-    if (!stream?.tabs.delete(tab) || stream.tabs.size) return
-    this.#streams.delete(identifier)
-    this.#link.unsubscribe(identifier)
+  function want(tab, identifier) {
+    let stream = streams.get(identifier)
+    if (!stream) {
+      streams.set(identifier, stream = new Stream(identifier))
+      stream.tabs = new Map()
+      link.subscribe(identifier)
+    }
+    const { tabs, isConfirmed, latest } = stream
+    if (!tabs.has(tab)) {
+      if (isConfirmed) post(tab, 'confirmed', identifier, true)
+      if (latest !== undefined) post(tab, 'received', identifier, latest)
+    }
+    tabs.set(tab, term)
   }
 
-  get #isSeen() {
-    return this.#options.host.document?.visibilityState !== 'hidden'
+  function unwant(tab, identifier) {
+    const tabs = streams.get(identifier)?.tabs
+    if (!tabs?.delete(tab) || tabs.size) return
+    streams.delete(identifier)
+    link.unsubscribe(identifier)
   }
 
   // Only who can be seen beats, or listens for beats.
-  #look() {
-    this.#options.clock.clearTimeout(this.#timer)
-    this.#missed = 0
-    if (this.#isSeen) this.#tick()
+  function look() {
+    clock.clearTimeout(timer)
+    beats = 0
+    if (host.document.visibilityState === 'visible') beat()
   }
 
-  #tick() {
-    this.#timer = this.#options.clock.setTimeout(() => this.#tick(), BEAT_MS)
-    if (this.#link) {
-      if (this.#tabs.size) this.#post(ALL, 'beat')
-    } else if (++this.#missed > MISSED) this.#run(true)
+  function beat() {
+    timer = clock.setTimeout(beat, BEAT_MS)
+    beats++
+    if (!link) {
+      if (beats > MISSED_BEATS) queue(true)
+    } else if (beats < TERM_BEATS) post(ALL)
+    else begin()
+  }
+
+  return {
+    get isLeader() {
+      return !!link
+    },
+
+    subscribe(identifier) {
+      wanted.add(identifier)
+      post(LEADER, 'subscribe', identifier)
+    },
+
+    unsubscribe(identifier) {
+      wanted.delete(identifier)
+      post(LEADER, 'unsubscribe', identifier)
+    },
+
+    perform: (...args) => post(LEADER, 'perform', ...args),
+    open: () => joined ? post(LEADER, 'open') : join(),
+    close: () => leave({ state: State.CLOSED }, false),
+    wake: graceMs => link?.wake(graceMs),
+
+    suspend() {
+      if (joined) leave({ state: State.IDLE }, true)
+    },
+
+    resume() {
+      if (told.state === State.IDLE) join()
+    }
   }
 }

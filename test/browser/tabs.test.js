@@ -18,7 +18,7 @@ beforeEach(() => {
   tabs = []
 })
 afterEach(async () => {
-  for (const { client } of tabs) client.close()
+  for (const { client, window } of tabs) if (!window.isGone) client.close()
   await until(() => server.open.length, count => count === 0, 'no connection is left')
 })
 
@@ -47,7 +47,7 @@ async function openTabs(...options) {
 async function pass(ms) {
   for (let left = ms; left > 0; left -= 250) {
     server.ping()
-    for (const { window } of tabs) if (!window.hangs) window.clock.advance(Math.min(left, 250))
+    for (const { window } of tabs) if (!window.hangs && !window.isGone) window.clock.advance(Math.min(left, 250))
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
   }
 }
@@ -125,7 +125,6 @@ test('the leader is closed, or crashes: the next one leads, and nobody is told o
   await two.view.sees(8)
   await three.view.sees(8)
 
-  tabs.splice(0, 1)
   two.window.crash()
   await three.leads()
   await server.watches(await server.only(), ID)
@@ -135,18 +134,33 @@ test('the leader is closed, or crashes: the next one leads, and nobody is told o
   assert.deepEqual(three.states.all, ['connecting', 'live'])
 })
 
-test('what a tab wanted goes with it, however it goes', async () => {
+test('what a tab wanted goes with it: at once, or within two minutes if it crashed', async () => {
   const [, two, three] = await openTabs({}, {}, {})
   const peer = await server.only()
-  const view = two.watch(OTHER)
-  await view.sees('connected')
-  two.window.crash()
-  await server.watches(peer, ID)
-
   const list = three.watch(LIST)
   await list.sees('connected')
   three.client.close()
   await server.watches(peer, ID)
+
+  const view = two.watch(OTHER)
+  await view.sees('connected')
+  two.window.crash()
+  await pass(120_000)
+  await server.watches(peer, ID)
+})
+
+test('what a tab wants stays for as long as that is', async () => {
+  const [one, two] = await openTabs({}, {})
+  const peer = await server.only()
+  const view = two.watch(OTHER)
+  await view.sees(1)
+  const commands = peer.commands.all.length
+  await pass(300_000)
+  assert.equal(peer.commands.all.length, commands)
+  server.push(7, OTHER)
+  await view.sees(7)
+  assert.deepEqual(view.events.all, ['connected', 1, 7])
+  assert.deepEqual(one.view.events.all, ['connected', 1])
 })
 
 test('a state that was known is no longer told once nobody watched', async () => {
@@ -299,11 +313,18 @@ test('an action goes through the leader; its refusal is shown where it was asked
   for (const { view } of [one, two, three]) await view.sees(60)
   assert.deepEqual([one, two, three].map(({ view }) => view.events.all.includes('pause: no')), [false, true, false])
 
-  await pass(11_000)
-  server.tell({ type: 'error', action: 'pause', status: 403, error: 'no' }, ID)
+  three.view.subscription.perform('pause')
+  await server.open[0].nextCommand('message')
+  server.tell({ type: 'error', action: 'pause', status: 403, error: 'nor you' }, ID)
+  await three.view.sees('pause: nor you')
+  one.view.subscription.perform('cancel')
+  await server.open[0].nextCommand('message')
+  server.tell({ type: 'error', action: 'cancel', status: 409, error: 'over' }, ID)
+  await one.view.sees('cancel: over')
   server.push(61)
-  await two.view.sees(61)
-  assert.equal(two.view.events.all.filter(event => event === 'pause: no').length, 1, 'an answer so late is somebody else\'s')
+  for (const { view } of [one, two, three]) await view.sees(61)
+  assert.deepEqual([one, two, three].map(({ view }) => view.events.all.filter(event => /:/.test(event))),
+    [['cancel: over'], ['pause: no'], ['pause: nor you']])
 })
 
 test('[004-12] the owner\'s list: every event in each tab, none to a latecomer, a reload where one may be missing', async () => {
@@ -356,7 +377,7 @@ test('a tab whose token becomes another owner\'s leaves', async () => {
   await openTabs({ token: () => tokenOf('ana') }, { token: () => tokenOf(who) })
   const [one, two] = tabs
   who = 'bob'
-  two.window.clock.advance(2_000)
+  await pass(2_000)
   two.window.dispatchEvent(new Event('pagehide'))
   two.window.dispatchEvent(new Event('pageshow'))
   await until(() => server.open.length, count => count === 2, 'two owners, two connections')

@@ -49,12 +49,12 @@ async function openTab(options = {}, where = {}) {
 }
 
 /** So many tabs in windows of their own, so that each is visible; the first leads. */
-async function openTabs(count, where = { inNewWindow: true }) {
+async function openTabs(count, where = { inNewWindow: true }, options = {}) {
   context = await browser.context()
   server.version = 1
   const tabs = []
   for (let i = 0; i < count; i++) {
-    tabs.push(await openTab({}, where))
+    tabs.push(await openTab(options, where))
     await tabs[i].sees(1)
   }
   assert.equal(await tabs[0].leads(), true)
@@ -141,3 +141,16 @@ test('the tab in front leads', async () => {
   await follow([one, two])
   await areSound([one, two])
 })
+
+for (const without of [['locks'], ['locks', 'BroadcastChannel']]) {
+  test(`[004-04] without ${without.join(' and ')}: one connection all the same, handed over`, async () => {
+    const [one, two, three] = await openTabs(3, { inNewWindow: true }, { without })
+    assert.equal(server.open.length, 1)
+    server.push(2)
+    for (const tab of [one, two, three]) await tab.sees(2)
+    await one.close()
+    await follow([two, three])
+    await server.only()
+    await areSound([two, three])
+  })
+}

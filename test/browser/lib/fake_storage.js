@@ -23,7 +23,10 @@ export class FakeStorage {
 
   /** A tab's window: its storage, with its "storage" events. */
   tab(more = {}) {
-    const tab = Object.assign(new EventTarget(), more)
+    return this.attach(Object.assign(new EventTarget(), more))
+  }
+
+  attach(tab) {
     const others = (key, newValue) => {
       if (this.tells) for (const other of this.tabs) if (other !== tab) other.dispatchEvent(Object.assign(new Event('storage'), { key, newValue }))
     }

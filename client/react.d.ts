@@ -4,6 +4,7 @@ import type {
 } from './index.js'
 import type { ConnectionStatus, SyncProgressUpdate } from './connection_update.js'
 import type { CrossTabOptions, CrossTabSync, SyncEvent } from './cross_tab.js'
+import type { EditEvent, ListSnapshot, SessionList, SessionListOptions } from './sessions.js'
 import type { ElementAction, ElementTexts, SyncProgressElement, SyncProgressEventMap } from './element.js'
 
 export type { ConnectionStatus, SyncProgressUpdate }
@@ -171,6 +172,19 @@ export function useCrossTabSync<Events extends object = Record<string, any>>(
   listeners?: { [Type in keyof Events]?: (payload: Events[Type], event: SyncEvent<Events[Type]>) => void },
   options?: CrossTabOptions
 ): Pick<CrossTabSync<Events>, 'broadcast' | 'on'>
+
+export interface UseSessionListOptions extends SessionListOptions {
+  client?: SyncProgressClient
+  /** An edit of one's own was done, or refused. */
+  onNotice?(event: EditEvent): void
+  /** Somebody else was quicker. */
+  onConflict?(event: EditEvent): void
+}
+
+/** The owner's runs. A page has one list of a client; the options are those of who asks first. */
+export function useSessionList(
+  options?: UseSessionListOptions
+): ListSnapshot & Pick<SessionList, 'rename' | 'pin' | 'delete' | 'reload' | 'loadMore'>
 
 declare module 'react' {
   namespace JSX {

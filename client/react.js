@@ -11,5 +11,5 @@
 
 export { SyncProvider, useConnectionState, useSyncClient } from './react_context.js'
 export { SyncProgress } from './react_element.js'
-export { useCrossTabSync } from './react_lists.js'
+export { useCrossTabSync, useSessionList } from './react_lists.js'
 export { useSyncProgress } from './react_progress.js'

@@ -1,17 +1,48 @@
 /*
- * react_lists.js: lists that are the same in every tab.
+ * react_lists.js: lists that are the same in every tab: the server's own, and
+ * those whose rows are the application's.
  *
+ *   const { sessions, rename } = useSessionList({ onConflict: ({ text }) => toast(text) })
  *   const { broadcast } = useCrossTabSync({ session_renamed: ({ chatId, newTitle }) => rename(chatId, newTitle) })
  *
- * An instance is held while a component is there, and a second longer: what is
+ * Of the latter an instance is held while a component is there, and a second longer: what is
  * said after an answer has come, by a component that is gone by then, must
  * reach the others too.
  */
-import { useEffect, useMemo } from 'react'
+import { useEffect, useMemo, useSyncExternalStore } from 'react'
 import { getSyncInstance } from './cross_tab.js'
-import { useClientSource, useLatest } from './react_context.js'
+import { subscribeToNothing, useClientSource, useLatest, useSyncClient } from './react_context.js'
+import { EMPTY_SNAPSHOT, SessionList } from './sessions.js'
 
 const GRACE_MS = 1_000
+
+const getEmpty = () => EMPTY_SNAPSHOT
+
+/** The owner's runs, and what may be done to them.  Who asks first says with which options they are read. */
+export function useSessionList({ client, onNotice, onConflict, ...options } = {}) {
+  const ofTree = useSyncClient()
+  const ofList = client ?? ofTree
+  const latest = useLatest({ onNotice, onConflict })
+  const first = useMemo(() => options, []) // what comes later says nothing new
+  const list = useMemo(() => ofList && SessionList.for(ofList, first), [ofList, first])
+  const shown = useSyncExternalStore(list?.subscribe ?? subscribeToNothing, list?.snapshot ?? getEmpty, getEmpty)
+
+  useEffect(() => {
+    const listening = new AbortController()
+    list?.addEventListener('notice', event => latest.current.onNotice?.(event), { signal: listening.signal })
+    list?.addEventListener('conflict', event => latest.current.onConflict?.(event), { signal: listening.signal })
+    return () => listening.abort()
+  }, [list, latest])
+
+  const edits = useMemo(() => editsOf(list), [list])
+  return useMemo(() => ({ ...shown, ...edits }), [shown, edits])
+}
+
+const EDITS = ['rename', 'pin', 'delete', 'reload', 'loadMore']
+
+function editsOf(list) {
+  return Object.fromEntries(EDITS.map(name => [name, (...args) => list ? list[name](...args) : Promise.resolve(false)]))
+}
 
 /**
  * Tells the other tabs, and is told: listeners by type, or on() for effects of

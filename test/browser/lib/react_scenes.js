@@ -4,7 +4,7 @@
  */
 import { createElement as h, useEffect, useLayoutEffect, useState } from 'react'
 import {
-  SyncProgress, SyncProvider, useConnectionState, useCrossTabSync, useSyncClient, useSyncProgress
+  SyncProgress, SyncProvider, useConnectionState, useCrossTabSync, useSessionList, useSyncClient, useSyncProgress
 } from '../../../client/react.js'
 
 export const calls = []
@@ -90,7 +90,19 @@ function Tab({ options, turn = 0 }) {
   return h('output', null, turn)
 }
 
-export const scenes = { Tab, Widget, One, Two, Many, Connection, InlineToken, Stripes }
+/** The owner's list: a line each, and a button that renames. */
+function List() {
+  const { sessions, isLoaded, isLive, rename } = useSessionList({
+    locale: 'es',
+    onNotice: ({ text }) => calls.push(['notice', text]),
+    onConflict: ({ text, actionText }) => calls.push(['conflict', text, actionText])
+  })
+  return [h('p', { key: 1 }, `${isLoaded ? 'loaded' : 'not loaded'} ${isLive ? 'live' : 'not live'}`),
+    h('ul', { key: 2 }, sessions.map(({ session_id: id, title }) => h('li', { key: id }, `${id} ${title}`,
+      h('button', { onClick: () => rename(id, 'Recibos') }, 'rename'))))]
+}
+
+export const scenes = { List, Tab, Widget, One, Two, Many, Connection, InlineToken, Stripes }
 
 /** An element of that scene, in a provider. */
 export function sceneOf(name, { provider = {}, ...props } = {}) {

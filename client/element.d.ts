@@ -44,6 +44,8 @@ export class SyncProgressElement extends HTMLElement {
 }
 
 declare global {
+  interface HTMLElementEventMap extends SyncProgressEventMap {}
+  interface DocumentEventMap extends SyncProgressEventMap {}
   interface HTMLElementTagNameMap {
     'sync-progress': SyncProgressElement
   }

@@ -243,6 +243,8 @@ export class SyncProgressClient extends EventTarget {
   readonly state: ConnectionState
   /** What the connection is made of; null while there is none. */
   readonly transport: Transport | null
+  /** This tab holds the connection that the tabs of the browser share. */
+  readonly isLeader: boolean
   /** Attempts since the connection was lost. */
   readonly attempt: number
   /** The newest payload known for it, undefined while there is none; the same object until a newer one comes. */

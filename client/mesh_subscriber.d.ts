@@ -85,3 +85,5 @@ export class BatchProgressSubscriber extends ProgressSubscriber {
 
 /** Seconds as "45s" or "2m 5s". */
 export function formatTime(seconds: number): string
+
+export {} // what is not exported above is not there

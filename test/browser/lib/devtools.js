@@ -142,6 +142,7 @@ export class Tab {
   #target
   #session
   #loaded = 0
+  #isCrashed = false
 
   constructor(browser, target, session) {
     this.#browser = browser
@@ -151,7 +152,7 @@ export class Tab {
   }
 
   async prepare() {
-    for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await this.send(`${domain}.enable`)
+    for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'Inspector']) await this.send(`${domain}.enable`)
   }
 
   send(method, params) {
@@ -160,6 +161,7 @@ export class Tab {
 
   #happened(method, params) {
     if (method === 'Page.loadEventFired' || (method === 'Page.frameNavigated' && params.type === 'BackForwardCacheRestore')) this.#loaded++
+    if (method === 'Inspector.targetCrashed') this.#isCrashed = true
     if (method === 'Runtime.exceptionThrown') {
       this.problems.push(`uncaught: ${params.exceptionDetails.exception?.description ?? params.exceptionDetails.text}`)
     }
@@ -239,8 +241,9 @@ export class Tab {
     return this.#browser.send('Target.closeTarget', { targetId: this.#target })
   }
 
-  /** Its process ends, without a word to the page. */
-  crash() {
+  /** Its process ends, without a word to the page; resolves when it has. */
+  async crash() {
     this.send('Page.crash').catch(() => {})
+    await until(() => this.#isCrashed, Boolean, 'the tab has crashed')
   }
 }

@@ -35,7 +35,7 @@ PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
 OWN_GOALS = help bridge unit units demo demo-clean check check-conformance check-sanitize check-valgrind \
-	fuzz bench bench-bridge bench-eta lint format screenshots
+	fuzz bench bench-bridge bench-client bench-eta lint format screenshots
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -83,6 +83,7 @@ help:
 	@echo 'make bench         what an increment costs, next to what else could count'
 	@echo 'make bench-bridge  what the bridge does with 10,000 connections, next to a bare loop of send()'
 	@echo '                   (ONLY="fanout memory handshakes sessions storm slow", CONNECTIONS)'
+	@echo 'make bench-client  how quickly 200 clients are back after an outage, ours and the stock ones (ROUNDS=5, CLIENTS, ONLY)'
 	@echo 'make bench-eta     how good the estimates of the time remaining are (SEEDS=20, BASE=1)'
 	@echo 'make lint          layout, warnings, cppcheck, shellcheck'
 	@echo 'make format        lay out the C code'
@@ -141,6 +142,9 @@ bench:
 bench-bridge:
 	@test/load/bench.sh
 
+bench-client:
+	@test/bench/client/bench.sh
+
 bench-eta: build/judge-eta
 	@test/bench/eta/report.mjs
 
@@ -169,4 +173,4 @@ installcheck-prepare:
 	esac
 
 .PHONY: FORCE help clean-programs bridge unit units demo demo-clean check check-conformance check-sanitize \
-	check-valgrind fuzz bench bench-bridge bench-eta lint format screenshots installcheck-prepare
+	check-valgrind fuzz bench bench-bridge bench-client bench-eta lint format screenshots installcheck-prepare

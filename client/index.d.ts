@@ -94,6 +94,11 @@ export interface ClientOptions {
   /** Who watches, where no token says it (cookies). */
   owner?: string
   /**
+   * Default true: tabs of one browser with the same url and the same rights share a connection. Whose rights these
+   * are must be known, from the token's claims or from owner; else, and with false, each client has its own.
+   */
+  shared?: boolean
+  /**
    * Which may be used, always in this order. Default: all of "websocket", "sse" and "polling".
    * What is found to get through is remembered for the browser session, and what is above tried again.
    */

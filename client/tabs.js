@@ -70,22 +70,22 @@ export function openTabs(options) {
     handler[what](detail, payload)
   }
 
-  function post(to, ...message) {
-    if (to === LEADER && link) serve(id, ...message)
-    else if (to === id) queueMicrotask(() => tell(...message))
-    else channel?.postMessage([to, term, id, ...message])
+  function post(to, what, ...args) {
+    if (to === LEADER && link) serve[what](id, ...args)
+    else if (to === id) queueMicrotask(() => tell(what, ...args))
+    else channel?.postMessage([to, term, id, what, ...args])
   }
 
-  function hear(to, theirs, from, ...message) {
+  function hear(to, theirs, from, what, ...args) {
     if (to === LEADER) {
-      if (link) serve(from, ...message)
+      if (link) serve[what]?.(from, ...args)
     } else if (theirs >= term && (to === ALL || to === id)) {
       if (theirs > term) {
         term = theirs
         if (link) queue()
         greet()
       }
-      if (message.length) tell(...message)
+      if (what) tell(what, ...args)
       else beats = 0
     }
   }
@@ -158,7 +158,7 @@ export function openTabs(options) {
   // A term.
   function begin() {
     for (const [identifier, { tabs }] of streams) {
-      for (const [tab, since] of tabs) if (since < term) unwant(tab, identifier)
+      for (const [tab, since] of tabs) if (since < term) serve.unsubscribe(tab, identifier)
     }
     term += 1 + Math.random()
     beats = 0
@@ -181,47 +181,48 @@ export function openTabs(options) {
       // One connection takes another's place.
       if (detail.state === State.CONNECTING && told.state === State.LIVE) return
     }
-    const stream = streams.get(detail)
-    if (what === 'confirmed') stream?.confirm()
-    if (what === 'received') stream?.deliver(payload)
+    const known = streams.get(detail)
+    if (what === 'confirmed') known?.confirm()
+    if (what === 'received') known?.deliver(payload)
     if (what === 'rejected') streams.delete(detail)
-    if (what === 'lost') for (const each of streams.values()) each.disconnect(detail)
+    if (what === 'lost') for (const stream of streams.values()) stream.disconnect(detail)
     const to = isRefusal(payload) ? performers.get(detail + payload.action) : ALL
     post(to, what, detail, payload)
     if (to === ALL) tell(what, detail, payload)
   }
 
-  /** What a tab asks of the leader. */
-  function serve(tab, what, identifier, action, data) {
-    if (what === 'greet') post(tab, 'changed', told)
-    else if (what === 'subscribe') want(tab, identifier)
-    else if (what === 'unsubscribe') unwant(tab, identifier)
-    else {
+  /** What tabs ask of the leader. */
+  const serve = {
+    greet: tab => post(tab, 'changed', told),
+
+    subscribe(tab, identifier) {
+      let stream = streams.get(identifier)
+      if (!stream) {
+        streams.set(identifier, stream = new Stream(identifier))
+        stream.tabs = new Map()
+        link.subscribe(identifier)
+      }
+      const { tabs, isConfirmed, latest } = stream
+      if (!tabs.has(tab)) {
+        if (isConfirmed) post(tab, 'confirmed', identifier, true)
+        if (latest !== undefined) post(tab, 'received', identifier, latest)
+      }
+      tabs.set(tab, term)
+    },
+
+    unsubscribe(tab, identifier) {
+      const tabs = streams.get(identifier)?.tabs
+      if (!tabs?.delete(tab) || tabs.size) return
+      streams.delete(identifier)
+      link.unsubscribe(identifier)
+    },
+
+    perform(tab, identifier, action, data) {
       performers.set(identifier + action, tab)
-      link[what](identifier, action, data) // perform, open
-    }
-  }
+      link.perform(identifier, action, data)
+    },
 
-  function want(tab, identifier) {
-    let stream = streams.get(identifier)
-    if (!stream) {
-      streams.set(identifier, stream = new Stream(identifier))
-      stream.tabs = new Map()
-      link.subscribe(identifier)
-    }
-    const { tabs, isConfirmed, latest } = stream
-    if (!tabs.has(tab)) {
-      if (isConfirmed) post(tab, 'confirmed', identifier, true)
-      if (latest !== undefined) post(tab, 'received', identifier, latest)
-    }
-    tabs.set(tab, term)
-  }
-
-  function unwant(tab, identifier) {
-    const tabs = streams.get(identifier)?.tabs
-    if (!tabs?.delete(tab) || tabs.size) return
-    streams.delete(identifier)
-    link.unsubscribe(identifier)
+    open: () => link.open()
   }
 
   // Only who can be seen beats, or listens for beats.

@@ -24,9 +24,6 @@ import { openTabs } from './tabs.js'
 // After a change of network the next frame may take one ping and a bit.
 const ONLINE_GRACE_MS = 4_000
 
-// A token that expires this soon is not used for a request.
-const TOKEN_MARGIN_MS = 30_000
-
 const systemClock = {
   now: () => performance.now(),
   setTimeout: (callback, ms) => setTimeout(callback, ms),
@@ -40,11 +37,7 @@ const DEFAULT_URL = '/cable'
 const identityOf = ({ url = DEFAULT_URL, token, owner }) => [String(url), token, owner]
 
 export class SyncProgressClient extends EventTarget {
-  #url
-  #options
-  #host
-  #clock
-  #identity
+  #options // with what the page has for those that were not given
   #state = State.IDLE
   #transport = null
   #attempt = 0
@@ -55,12 +48,9 @@ export class SyncProgressClient extends EventTarget {
 
   constructor(options = {}) {
     super()
-    const { url = DEFAULT_URL, token, owner, host = globalThis, clock = systemClock } = options
-    this.#url = cableUrl(url, host.location?.href)
-    this.#options = options
-    this.#host = host
-    this.#clock = clock
-    this.#identity = new Identity({ token, owner, clock, changed: isFirst => this.#know(isFirst) })
+    const { url = DEFAULT_URL, token, owner, host = globalThis, clock = systemClock, WebSocket = host.WebSocket, random = Math.random } = options
+    const identity = new Identity({ token, owner, clock, changed: isFirst => this.#know(isFirst) })
+    this.#options = { ...options, url: cableUrl(url, host.location?.href), identity, host, clock, WebSocket, random }
   }
 
   /** The one client of this page for the same address, token (the same string or callback) and owner. */
@@ -128,10 +118,8 @@ export class SyncProgressClient extends EventTarget {
   }
 
   async #request(pathBy, options) {
-    if (this.#identity.token === undefined || this.#identity.expiresInMs < TOKEN_MARGIN_MS) await this.#identity.renew()
-    const base = this.#url.replace(/^ws/, 'http')
-    const { pathOf, request } = await import('./http.js') // few pages ever ask
-    return request(new URL(pathBy(pathOf), base), { token: this.#identity.token, fetch: this.#host.fetch, ...options })
+    const { requestAs } = await import('./http.js') // few pages ever ask
+    return requestAs(this.#options, pathBy, options)
   }
 
   /** Connects, or tries again now; does nothing while connecting or live. */
@@ -160,11 +148,8 @@ export class SyncProgressClient extends EventTarget {
     if (this.#cache || this.#options.cache === false) return
     const { Cache } = await import('./cache.js').catch(() => ({}))
     this.#cache ??= Cache && new Cache({
+      ...this.#options,
       client: this,
-      url: this.#url,
-      identity: this.#identity,
-      host: this.#host,
-      clock: this.#clock,
       streams: this.#streams,
       signal: this.#listeners?.signal,
       show: (stream, payload) => stream.restore(payload) && this.#announce(stream, payload)
@@ -184,18 +169,8 @@ export class SyncProgressClient extends EventTarget {
       for (const stream of this.#streams.values()) stream.forget()
     }
     this.#useCache()
-    const { WebSocket = this.#host.WebSocket, random = Math.random, shared } = this.#options
-    const options = {
-      ...this.#options,
-      WebSocket,
-      random,
-      url: this.#url,
-      identity: this.#identity,
-      host: this.#host,
-      clock: this.#clock,
-      handler: this.#handler()
-    }
-    this.#uplink = shared === false ? new Link(options) : openTabs(options)
+    const options = { ...this.#options, handler: this.#handler() }
+    this.#uplink = options.shared === false ? new Link(options) : openTabs(options)
     for (const identifier of this.#streams.keys()) this.#uplink.subscribe(identifier)
     this.#uplink.open()
   }
@@ -249,19 +224,18 @@ export class SyncProgressClient extends EventTarget {
   #listen() {
     if (this.#listeners) return
     this.#listeners = new AbortController()
-    const host = this.#host
+    const { host, clock, pauseHiddenAfterMs: pauseMs } = this.#options
     const { document } = host
-    const { pauseHiddenAfterMs: pauseMs } = this.#options
     let timer
     const suspend = () => this.#uplink?.suspend()
     const resume = () => this.#uplink?.resume()
     const wake = () => this.#uplink?.wake(ONLINE_GRACE_MS)
     const visibilitychange = () => {
-      this.#clock.clearTimeout(timer)
+      clock.clearTimeout(timer)
       if (document.visibilityState === 'visible') {
         resume()
         this.#uplink?.wake()
-      } else if (pauseMs != null) timer = this.#clock.setTimeout(suspend, pauseMs)
+      } else if (pauseMs != null) timer = clock.setTimeout(suspend, pauseMs)
     }
     const listen = (target, reactions) => {
       for (const [type, react] of Object.entries(reactions)) target?.addEventListener?.(type, react, this.#listeners)

@@ -2,8 +2,19 @@
  * http.js: one request to the bridge, and its answer or the reason why not.
  */
 import { RequestError } from './errors.js'
+import { pathOf } from './paths.js'
 
-export { pathOf } from './paths.js'
+// A token that expires this soon is not used for a request.
+const TOKEN_MARGIN_MS = 30_000
+
+/** An address below the bridge's, where the cable is at url. */
+export const addressOf = (url, path) => new URL(path, url.replace(/^ws/, 'http'))
+
+/** A request as whoever watches, for the path that pathBy(pathOf) gives. */
+export async function requestAs({ url, identity, host }, pathBy, options) {
+  if (identity.token === undefined || identity.expiresInMs < TOKEN_MARGIN_MS) await identity.renew()
+  return request(addressOf(url, pathBy(pathOf)), { token: identity.token, fetch: host.fetch, ...options })
+}
 
 /** Resolves with the parsed body, null if there is none; rejects with a RequestError. */
 export async function request(url, options) {

@@ -14,7 +14,7 @@
  * Of the owner's list there is no state, its first page stands for it, and that
  * it may have changed is told as an event.
  */
-import { send } from './http.js'
+import { addressOf, send } from './http.js'
 import { minIntervalOf, pathOf } from './paths.js'
 
 const TIMEOUT_MS = 10_000
@@ -28,9 +28,6 @@ const FIRST_MS = 7_500
 
 // All streams end at once when a server restarts.
 const PAUSE_MS = 2_000
-
-/** An address below the bridge's, where the cable is at url. */
-export const addressOf = (url, path) => new URL(path, url.replace(/^ws/, 'http'))
 
 export class HttpStream {
   #identifier

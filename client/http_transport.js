@@ -7,9 +7,8 @@
  * A browser has six connections to a host that speaks HTTP/1.1, for everything
  * and for all tabs: at most four streams listen, further ones are polled.
  */
-import { request } from './http.js'
-import { HttpStream, addressOf } from './http_stream.js'
-import { pathOf } from './paths.js'
+import { requestAs } from './http.js'
+import { HttpStream } from './http_stream.js'
 
 const MAX_LISTENING = 4
 
@@ -53,10 +52,8 @@ export class HttpTransport {
       this.#streams.get(identifier)?.look()
       return
     }
-    const { url, identity, host } = this.#options
     try {
-      const path = `sessions/${pathOf(identifier)}/${action}`
-      const { state } = await request(addressOf(url, path), { method: 'POST', body: data, token: identity.token, fetch: host.fetch })
+      const { state } = await requestAs(this.#options, pathOf => `sessions/${pathOf(identifier)}/${action}`, { method: 'POST', body: data })
       if (state) this.received(identifier, state)
     } catch ({ status, message: error, hint, current }) {
       this.received(identifier, { type: 'error', action, status, error, hint, current })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
+import { until } from '../bridge/lib/recorder.js'
 import { launchChromium } from './lib/chromium.js'
 import { ElementPages, give, json, partShows } from './lib/element_page.js'
 import { account, payload } from './lib/payloads.js'
@@ -61,6 +62,7 @@ test('[000-12] pause by the bridge, and the button becomes resume without losing
   peer.message(ID, payload())
   await partShows(page, 'toggle', 'Pause')
   await page.locator('sync-progress').getByRole('button', { name: 'Pause sync' }).press('Enter')
+  await until(() => pages.requests.length, count => count > 0, 'the request is made')
   await page.waitForFunction(() => !document.querySelector('sync-progress').shadowRoot.querySelector('[aria-disabled]'))
   assert.equal(pages.requests.at(-1).headers.authorization, 'Bearer good')
   peer.message(ID, payload({ status: 'paused' }))

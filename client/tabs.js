@@ -101,7 +101,9 @@ export function openTabs(options) {
     // Whose tab this is may have changed while it was away.
     await identity.renew().catch(() => {})
     try {
-      const { navigator, BroadcastChannel } = host.navigator?.locks && host.BroadcastChannel ? host : (await import('./tabs_storage.js')).standIn(host, clock)
+      const { navigator, BroadcastChannel } = host.navigator?.locks && host.BroadcastChannel
+        ? host
+        : (await import('./tabs_storage.js')).standIn(host, clock)
       locks = navigator.locks
       name = `sync-progress ${url} ${identity.rights}`
       if (identity.rights !== null && !signal.aborted) channel = new BroadcastChannel(name)
@@ -109,7 +111,7 @@ export function openTabs(options) {
     if (signal.aborted) return
     if (!channel) return lead()
     channel.onmessage = ({ data }) => hear(...data)
-    host.document.addEventListener('visibilitychange', look, { signal })
+    host.document?.addEventListener('visibilitychange', look, { signal })
     look()
     greet()
     queue()
@@ -193,7 +195,9 @@ export function openTabs(options) {
 
   /** What tabs ask of the leader. */
   const serve = {
-    greet: tab => post(tab, 'changed', told),
+    greet(tab) {
+      if (tab !== id) post(tab, 'changed', told)
+    },
 
     subscribe(tab, identifier) {
       let stream = streams.get(identifier)
@@ -229,7 +233,7 @@ export function openTabs(options) {
   function look() {
     clock.clearTimeout(timer)
     beats = 0
-    if (host.document.visibilityState === 'visible') beat()
+    if (host.document?.visibilityState !== 'hidden') beat()
   }
 
   function beat() {

@@ -284,6 +284,33 @@ test('the state of the connection is the same in every tab', async () => {
   await server.only()
 })
 
+test('who takes over from a leader without a connection says that it connects', async () => {
+  const [one, two] = await openTabs({ random: () => 1 }, {})
+  server.cable.refuse()
+  server.open[0].drop()
+  await two.reach('backoff')
+  server.cable.refuse(false)
+  server.cable.onConnection = null // it does not say welcome
+  one.client.close()
+  await two.leads()
+  await server.only()
+  assert.equal(two.client.state, 'connecting')
+  server.open[0].welcome()
+  await two.reach('live')
+  assert.deepEqual(two.states.all, ['connecting', 'live', 'backoff', 'connecting', 'live'])
+})
+
+test('nor need it be a page: a worker has no document', async () => {
+  const worker = browser.open({ document: undefined })
+  const tab = new Tab(server, worker)
+  tabs.push(tab)
+  await tab.watch().sees(1)
+  assert.equal(worker.channels.size, 1)
+  const page = openTab()
+  await page.watch().sees(1)
+  assert.equal(server.connections.length, 1)
+})
+
 test('who is refused for good goes alone: another may have a better token', async () => {
   const [one, two] = await openTabs({}, {})
   server.open[0].disconnect('unauthorized', false)

@@ -14,8 +14,9 @@ before(async () => { world = await World.start() })
 after(() => world?.stop())
 
 /** A run of an owner's, and a tab in a browser of its own, with a front of its own, that shows it. */
-async function watched({ owner = 'alice', newToken = () => world.database.token(owner), ...options } = {}) {
+async function watched(t, { owner = 'alice', newToken = () => world.database.token(owner), ...options } = {}) {
   const front = await Front.start(world.bridge, newToken)
+  t.after(() => front.close())
   const session = await world.database.session('total_count => 1000', owner)
   const viewer = await world.watch(await world.context(), session, { tokenOf: owner, ...options }, { front })
   await viewer.shows({ count: 0 })
@@ -25,8 +26,8 @@ async function watched({ owner = 'alice', newToken = () => world.database.token(
 const ttl = seconds => world.database.token('alice', `ttl => '${seconds} seconds'`)
 
 describe('at once', { concurrency: 20 }, () => {
-  test('[000-05] 30 s without a network: back within 2 s after the browser says that it is there again', async () => {
-    const { session, viewer } = await watched()
+  test('[000-05] 30 s without a network: back within 2 s after the browser says that it is there again', async t => {
+    const { session, viewer } = await watched(t)
     const begun = Date.now()
     await viewer.tab.network(false)
     await viewer.tab.until(() => globalThis.changes.some(({ state }) => state === 'stale'), Boolean, 'the connection is given up', 15_000)
@@ -40,8 +41,8 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
-  test('2 s without a network cost nothing but the wait', async () => {
-    const { front, session, viewer } = await watched()
+  test('2 s without a network cost nothing but the wait', async t => {
+    const { front, session, viewer } = await watched(t)
     const begun = Date.now()
     await viewer.tab.network(false)
     await world.database.increment(session, 5)
@@ -53,8 +54,8 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
-  test('a server that falls silent is given up within 9 s, and the next attempt shows the newest state', async () => {
-    const { front, session, viewer } = await watched()
+  test('a server that falls silent is given up within 9 s, and the next attempt shows the newest state', async t => {
+    const { front, session, viewer } = await watched(t)
     front.silence()
     const silent = Date.now()
     await world.database.increment(session, 3)
@@ -66,8 +67,8 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
-  test('connections that are cut, again and again: each time the newest state', async () => {
-    const { front, session, viewer } = await watched()
+  test('connections that are cut, again and again: each time the newest state', async t => {
+    const { front, session, viewer } = await watched(t)
     for (let n = 1; n <= 3; n++) {
       await front.cut()
       await viewer.is('backoff')
@@ -78,9 +79,9 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
-  test('a token that ends while it is in use is replaced, and nobody sees it', async () => {
+  test('a token that ends while it is in use is replaced, and nobody sees it', async t => {
     let asked = 0
-    const { front, session, viewer } = await watched({ newToken: () => ttl(asked++ ? 3600 : 12) })
+    const { front, session, viewer } = await watched(t, { newToken: () => ttl(asked++ ? 3600 : 12) })
     const begun = Date.now()
     await until(() => Date.now() - begun, passed => passed >= 14_000, 'the first token is over')
     await viewer.shows(await world.count(session, 2))
@@ -90,9 +91,9 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
-  test('a token that ends while an event stream uses it is replaced, and nobody sees it', async () => {
+  test('a token that ends while an event stream uses it is replaced, and nobody sees it', async t => {
     let asked = 0
-    const { session, viewer } = await watched({ newToken: () => ttl(asked++ ? 3600 : 12), transports: ['sse'] })
+    const { session, viewer } = await watched(t, { newToken: () => ttl(asked++ ? 3600 : 12), transports: ['sse'] })
     const begun = Date.now()
     await until(() => Date.now() - begun, passed => passed >= 14_000, 'the first token is over')
     await viewer.shows(await world.count(session, 2))
@@ -101,16 +102,16 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
-  test('a token that ends and cannot be replaced: the page is told, and knows it for good', async () => {
-    const { front, viewer } = await watched({ newToken: () => ttl(8), onlyOnce: true })
+  test('a token that ends and cannot be replaced: the page is told, and knows it for good', async t => {
+    const { front, viewer } = await watched(t, { newToken: () => ttl(8), onlyOnce: true })
     await viewer.is('rejected', 20_000)
     assert.equal(front.asked.filter(path => path === 'UPGRADE /cable').length, 1)
     assert.deepEqual(await viewer.tab.call(() => globalThis.told), ['connected', 'disconnected'])
     await viewer.assertSound()
   })
 
-  test('who may watch no longer is told so, and sees nothing more', async () => {
-    const { session, viewer } = await watched()
+  test('who may watch no longer is told so, and sees nothing more', async t => {
+    const { session, viewer } = await watched(t)
     await viewer.shows(await world.count(session, 2))
     await world.database.sql(`UPDATE sync.sync_sessions SET owner_id = 'bob' WHERE id = ${session}`)
     await viewer.isTold('rejected')
@@ -119,8 +120,8 @@ describe('at once', { concurrency: 20 }, () => {
     await viewer.assertSound()
   })
 
-  test('an administrator ends the connections of one owner: who is sent away stays away, who is asked back comes back', async () => {
-    const [bob, carol, dave] = await Promise.all(['bob', 'carol', 'dave'].map(owner => watched({ owner })))
+  test('an administrator ends the connections of one owner: who is sent away stays away, who is asked back comes back', async t => {
+    const [bob, carol, dave] = await Promise.all(['bob', 'carol', 'dave'].map(owner => watched(t, { owner })))
     await world.database.sql(`SELECT sync.sync_progress_disconnect('bob', false), sync.sync_progress_disconnect('carol', true)`)
     await bob.viewer.is('rejected')
     await carol.viewer.tab.until(() => globalThis.changes.map(({ state }) => state), states => states.length > 2, 'carol is disconnected')

@@ -83,7 +83,9 @@ export class Browser {
   }
 
   async close() {
-    await this.#program.end('SIGKILL')
+    // When it is killed, a child that is just being born may survive it, and holds its stderr.
+    this.send('Browser.close').catch(() => {})
+    await within(this.#program.ended, 'Chromium ends').catch(() => this.#program.end('SIGKILL'))
     await this.#guard.release()
   }
 }

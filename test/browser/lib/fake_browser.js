@@ -9,7 +9,7 @@
 import { FakeClock } from './fake_clock.js'
 
 export class FakeBrowser {
-  #locks = new Map() // name → its holder, and who waits, in order: { tab, run, fail }
+  #locks = new Map() // name → its holder, and who waits, in order
   tabs = []
 
   open(more = {}) {
@@ -37,10 +37,6 @@ export class FakeBrowser {
       queue.splice(steal ? 0 : queue.length, 0, wish)
       this.#grant(queue)
     })
-  }
-
-  holder(name) {
-    return this.#queue(name)[0]?.tab
   }
 
   /** Everything of a tab that is no more. */

@@ -181,13 +181,13 @@ test('[000-05] the bridge is killed and started again: every tab shows the newes
   for (const viewer of viewers) await viewer.assertSound()
 })
 
-test('what only a tab that is gone has watched is watched no longer', async () => {
+test('what only a tab that is closed has watched is watched no longer', async () => {
   const { context, viewers } = await tabs(2)
   const other = await world.database.session()
   const third = await world.watch(context, other)
   await third.shows({ count: 0 })
   assert.equal(await world.bridge.metric('subscriptions'), 2)
-  await third.tab.crash()
+  await third.tab.close()
   await until(() => world.bridge.metric('subscriptions'), count => count === 1, 'one subscription is left')
   assert.equal(await world.sockets(), 1)
   for (const viewer of viewers) await viewer.assertSound()

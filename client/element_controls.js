@@ -31,6 +31,7 @@ button{padding:.4em .9em;border:1px solid var(--button);border-radius:.5em;backg
 [aria-disabled]{opacity:.65;cursor:progress}
 a{color:var(--button)}
 [part~=result]{display:inline-block;margin-top:.75rem}
+@media(forced-colors:active){[part~=start],[part~=startAll]{background:ButtonFace;color:ButtonText}}
 `
 
 /** A button that is told what to do when it is shown. */

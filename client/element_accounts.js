@@ -5,6 +5,7 @@
  * payload.  Loaded by the first run that has accounts.
  */
 import { adopt, builder, icon, set, setFill, setIcon, setTexts } from './element_dom.js'
+import { numbers } from './element_texts.js'
 import { fractionOf, hasEnded, text } from './payloads.js'
 
 export const texts = {
@@ -26,6 +27,7 @@ li{display:grid;grid-template-columns:auto 1fr auto;gap:0 .5rem;align-content:st
 [part=account-eta],[part=account-error]{grid-column:2/-1}
 [part=account-error]{color:var(--bad)}
 [part=account-state]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+@media(forced-colors:active){[part=mini-indicator]{background:Highlight}}
 @media(prefers-reduced-motion:no-preference){
 [part=mini-indicator]{transition:width .3s ease-out}
 li[part~=indeterminate] [part=mini-indicator]{animation:wander 2.4s ease-in-out infinite alternate}
@@ -38,7 +40,7 @@ export function create({ accounts: list }, shadow) {
   adopt(shadow, styles)
 
   return ({ record, locale, say, attribute }) => {
-    const format = new Intl.NumberFormat(locale).format
+    const format = numbers(locale)
     const runEnded = record && hasEnded(record.status)
     const kept = new Map()
     const accounts = record && attribute('accounts') !== 'hidden' ? record.accounts : []

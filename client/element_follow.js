@@ -34,8 +34,11 @@ export function follow(source) {
     onConnected: look,
     onEvent({ type, data }) {
       if (data?.kind !== undefined && data.kind !== kind) return
-      if (type === 'session_created' && data) source.watch(data.source_id)
-      else if (/created|deleted|reloaded/.test(type)) look()
+      if (type === 'session_created' && data) {
+        looking++ // a list that is on its way may be older than this
+        source.watch(data.source_id)
+      }
+      if (/deleted|reloaded/.test(type) || !data) look()
     },
     onRejected: look // a token for some sessions only has a list, but no events
   })

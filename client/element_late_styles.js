@@ -9,6 +9,7 @@ export const lateStyles = `
 [part=notice],[part=problem],[part=stalled]{margin-top:.75rem;padding:.1em .6em;border-radius:.5em;background:color-mix(in srgb,var(--warn) 10%,var(--back));color:var(--warn);font-weight:500}
 [part=problem]{color:var(--bad)}
 [part=stalled]{margin:0}
+[part=stats]{margin-top:.5rem}
 [part=announcement]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 [part~=disconnected] :is([part$=indicator],svg){filter:grayscale(.8);opacity:.7}
 @media(prefers-reduced-motion:no-preference){

@@ -30,7 +30,6 @@ svg{width:1em;height:1em;fill:none;stroke:currentColor;stroke-width:2;stroke-lin
 [part=overall]{flex-basis:100%}
 [part=message],[part=overall],[part=stats],[part=counts]{color:var(--quiet);font-size:.875em}
 [part=percent]{font-size:1.75em;font-weight:650;line-height:1.2}
-[part=stats]{margin-top:.5rem}
 [part=bar]{overflow:hidden;height:var(--sp-height,.75rem);margin-top:.4rem;border-radius:1rem;background:var(--track)}
 [part=indicator]{width:33%;height:100%;border-radius:inherit;background:var(--tone)}
 @media(forced-colors:active){[part$=bar]{border:1px solid}[part$=indicator]{forced-color-adjust:none;background:Highlight}}

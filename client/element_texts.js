@@ -30,11 +30,18 @@ export const TEXTS = {
   backoff: 'Reconnecting...',
   offline: 'No network connection',
   closed: 'Disconnected',
-  rejected: 'The connection was refused'
+  rejected: 'Connection refused'
 }
 
 /** A text with its values put in; n chooses between one and many. */
 export function phrase(text, values = {}) {
   const [one, many = one] = text.split('|')
   return (values.n === '1' ? one : many).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '')
+}
+
+const formats = {}
+
+/** How numbers are written there.  Kept, since making one costs more than many uses. */
+export function numbers(locale, style) {
+  return (formats[locale + style] ??= new Intl.NumberFormat(locale, { style })).format
 }

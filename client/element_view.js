@@ -10,6 +10,7 @@
  */
 import { adopt, builder, icon, set, setFill, setIcon, setTexts } from './element_dom.js'
 import { styles } from './element_styles.js'
+import { numbers } from './element_texts.js'
 import { fractionOf } from './payloads.js'
 
 /** Returns show(model, modules), with tick(now) for what time alone changes. */
@@ -47,10 +48,10 @@ export function createView(shadow) {
 function showRecord(parts, model, fraction) {
   const { record, state, say, locale } = model
   const { message, error, percent, done, total } = record
-  const format = new Intl.NumberFormat(locale).format
+  const format = numbers(locale)
   // Never rounded up: 100 % means all.
   const whole = fraction === null ? null : Math.floor(percent ?? fraction * 100)
-  model.percentText = fraction !== null && new Intl.NumberFormat(locale, { style: 'percent' }).format(whole / 100)
+  model.percentText = fraction !== null && numbers(locale, 'percent')(whole / 100)
   set(parts.bar, 'aria-valuenow', whole)
   setFill(parts.indicator, fraction)
   setTexts(parts, {

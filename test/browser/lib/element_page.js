@@ -33,6 +33,15 @@ export class ElementPages {
     return openPage(browser, `${this.cable.origin}/page/${number - 1}`, options)
   }
 
+  /** The next connection with that token, welcomed and with its first subscribe confirmed; pages of other tests may have some too. */
+  async watcher(token) {
+    const peer = await this.cable.connections.find(each => each.token === token, `a connection with token ${token}`)
+    peer.welcome()
+    const { identifier } = await peer.nextCommand('subscribe')
+    peer.confirm(identifier)
+    return { peer, identifier }
+  }
+
   async #serve(request, response) {
     const { pathname } = new URL(request.url, 'http://localhost')
     const key = `${request.method} ${pathname}`

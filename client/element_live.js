@@ -37,7 +37,7 @@ export const texts = {
 }
 
 const styles = `
-[part=remaining]{margin-inline-start:auto}
+[part~=remaining]{margin-inline-start:auto}
 [part=stats]>:not([hidden])~:not([hidden])::before{content:"•";margin-inline-end:.75rem;opacity:.6}
 [part=errors]{color:var(--bad)}
 `
@@ -59,8 +59,8 @@ export function create(parts, shadow) {
 
   adopt(shadow, lateStyles)
   adopt(shadow, styles)
-  parts.header.after(h('p', 'notice'), h('p', 'problem', { role: 'alert' }))
-  parts.figures.append(...['stalled', 'remaining'].map(span))
+  parts.header.after(h('p', 'connection'), h('p', 'problem', { role: 'alert' }))
+  parts.figures.append(...['stalled', 'eta remaining'].map(span))
   parts.stats.append(...['detected', 'errors', ...COUNTERS, 'rate', 'age'].map(span))
 
   function show(given) {
@@ -75,7 +75,7 @@ export function create(parts, shadow) {
       countdown.update(estimateOf(model), receivedAt)
     }
     seen = record && { record, figures }
-    setTexts(parts, { notice, problem: problem && say('notDone', { error: problem }), ...record && countsOf(model) })
+    setTexts(parts, { connection: notice, problem: problem && say('notDone', { error: problem }), ...record && countsOf(model) })
     show.tick(model.now)
     announce(model)
   }

@@ -22,15 +22,15 @@ header,[part=figures],[part=stats],[part=actions]{display:flex;flex-wrap:wrap;al
 [part=titles]{flex:1 10rem}
 h2{font-size:1.125em}
 [part~=status]{color:var(--tone);font-weight:500}
-svg{width:1em;height:1em;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
+svg{width:1em;height:1em;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round}
 [part=icon]{width:1.5em;height:1.5em;color:var(--tone)}
 :focus-visible{outline:2px solid var(--sp-color-focus,var(--button));outline-offset:2px}
 [part=error]{color:var(--bad)}
 [part=progress],[part=error]{margin-top:.75rem}
-[part=overall]{flex-basis:100%}
-[part=message],[part=overall],[part=stats],[part=counts]{color:var(--quiet);font-size:.875em}
-[part=percent]{font-size:1.75em;font-weight:650;line-height:1.2}
-[part=bar]{overflow:hidden;height:var(--sp-height,.75rem);margin-top:.4rem;border-radius:1rem;background:var(--track)}
+[part~=overall]{flex-basis:100%}
+[part=message],[part~=overall],[part=stats],[part=counts]{color:var(--quiet);font-size:.875em}
+[part=percent]{font-size:1.75em;font-weight:650}
+[part~=bar]{overflow:hidden;height:var(--sp-height,.75rem);margin-top:.4rem;border-radius:1rem;background:var(--track)}
 [part=indicator]{width:33%;height:100%;border-radius:inherit;background:var(--tone)}
 @media(forced-colors:active){[part$=bar]{border:1px solid}[part$=indicator]{forced-color-adjust:none;background:Highlight}}
 `

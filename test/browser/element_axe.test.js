@@ -34,7 +34,7 @@ for (const [theme, langs] of Object.entries({ plain: ['en', 'es', 'en'], teal: [
     for (const [index, [look, media]] of Object.entries(LOOKS).entries()) {
       await page.emulateMedia({ colorScheme: 'light', forcedColors: 'none', ...media })
       await page.evaluate(lang => document.querySelectorAll('sync-progress').forEach(each => each.setAttribute('locale', lang)), langs[index])
-      await page.waitForFunction(text => document.querySelector('#active').shadowRoot.querySelector('[part=overall]').textContent === text,
+      await page.waitForFunction(text => document.querySelector('#active').shadowRoot.querySelector('[part~=overall]').textContent === text,
         langs[index] === 'es' ? 'Progreso General' : 'Overall progress')
       const { violations, passes } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
       assert.deepEqual(violations.flatMap(({ id, nodes }) => nodes.map(({ target, any }) => `${look}: ${id} ${target} ${any[0]?.message ?? ''}`)), [])

@@ -35,7 +35,7 @@ test('[000-09] every state in English', async () => {
   await expectTexts(page, {
     active: { heading: 'Email Sync Status', status: 'Sync in progress', message: 'Reading Scotia Bank', overall: 'Overall progress', percent: '45%',
       counts: '450 of 1,000', detected: '31 detected', errors: '2 errors', rate: '4.6/s', age: /^Updated (just now|\d+ sec\. ago)$/,
-      remaining: 'Time remaining: 2–3 minutes', toggle: 'Pause', cancel: 'Cancel', retry: null, details: 'View details', notice: null, error: null },
+      remaining: 'Time remaining: 2–3 minutes', toggle: 'Pause', cancel: 'Cancel', retry: null, details: 'View details', connection: null, error: null },
     pending: { status: 'Waiting to start', percent: '0%', remaining: null, toggle: 'Pause', rate: null },
     indeterminate: { heading: 'Mail of four banks', percent: null, counts: '450 so far', remaining: null },
     stalled: { stalled: 'No progress at the moment', remaining: null, rate: null },
@@ -52,7 +52,7 @@ test('[000-09] every state in English', async () => {
     idle: { status: 'No activity', none: 'No active sync', last: 'Last sync completed about 2 hours ago', start: 'Start sync', startAll: 'Sync all accounts',
       history: 'View history', progress: null },
     idleFirst: { last: 'Start your first sync to import expenses' },
-    lost: { notice: 'Reconnecting...', percent: '45%' },
+    lost: { connection: 'Reconnecting...', percent: '45%' },
     refused: { status: 'It does not exist, or you may not see it.', progress: null }
   })
   assert.deepEqual(open.problems, [])
@@ -68,7 +68,7 @@ test('[000-16] [000-17] the same in the Spanish of Costa Rica', async () => {
     idle: { status: 'Sin actividad', none: 'No hay sincronización activa', last: 'Última sincronización completada hace cerca de 2 horas',
       start: 'Iniciar Sincronización', startAll: 'Sincronizar Todas las Cuentas', history: 'Ver Historial' },
     idleFirst: { last: 'Comienza tu primera sincronización para importar gastos' },
-    lost: { notice: 'Reconectando...' }
+    lost: { connection: 'Reconectando...' }
   })
   // [000-18]
   assert.equal(await page.locator('#active').getByRole('button', { name: 'Pausar sincronización' }).count(), 1)

@@ -162,18 +162,15 @@ test('only the actions that were asked for, where they make sense', async () => 
 test('[000-12] a start is a form of the application, disabled while it is on its way', async () => {
   const page = await openPage(`<sync-progress session-id="42" start-url="/sync_sessions" lang="es"></sync-progress>`,
     { head: '<meta name="csrf-param" content="authenticity_token">' })
-  const { release, answer } = held()
-  pages.answers.set('POST /sync_sessions', answer)
+  // an answer without a page: so the page stays as it is, to be looked at
+  pages.answers.set('POST /sync_sessions', (request, response) => response.writeHead(204).end())
   await give(page, payload({ status: 'completed' }))
-  await button(page, 'Iniciar Sincronización').click({ noWaitAfter: true })
+  await button(page, 'Iniciar Sincronización').click()
   await partShows(page, 'start', 'Iniciando...')
   assert.equal(await button(page, 'Iniciando...').getAttribute('aria-disabled'), 'true')
-  await until(() => pages.requests.length, length => length === 1, 'the form')
-  const [{ headers, body }] = pages.requests
+  const [{ headers, body }] = await until(() => pages.requests, ({ length }) => length === 1, 'the form')
   assert.equal(headers['content-type'], 'application/x-www-form-urlencoded')
   assert.equal(body, 'authenticity_token=csrf-42')
-  release()
-  await page.waitForURL('**/sync_sessions')
 })
 
 test('[000-12] for Turbo it is a form in its frame; the button is back when that has been answered', async () => {
@@ -193,11 +190,14 @@ test('[000-12] for Turbo it is a form in its frame; the button is back when that
   assert.equal(await page.locator('form').count(), 0)
 })
 
-test('the client\'s own refusals of an action are shown too', async () => {
+test('what the page asked over the cable, and was refused, is shown too', async () => {
   const page = await openPage('<sync-progress session-id="42" token="other"></sync-progress>')
   const { peer, identifier } = await pages.watcher('other')
   peer.message(identifier, payload())
   await record(page, 'sync-progress:error')
+  await partShows(page, 'percent', '45%')
+  await page.evaluate(() => document.querySelector('sync-progress').client.subscribe({ channel: 'SyncStatusChannel', session_id: 42 }).perform('pause'))
+  await peer.nextCommand('message')
   peer.message(identifier, { type: 'error', action: 'pause', status: 403, error: 'not yours', hint: 'ask' })
   await partShows(page, 'problem', 'That did not work: not yours')
   assert.equal((await events(page))[0][1].status, 403)

@@ -31,6 +31,12 @@ async function openPage(body, options) {
   return open.page
 }
 
+/** Time in the page passes only by page.clock.runFor() from now on. */
+async function stopClock(page) {
+  await page.clock.install()
+  await page.clock.pauseAt(await page.evaluate(() => Date.now()) + 1_000)
+}
+
 const count = async peer => ({ subscribes: peer.commandsNamed('subscribe').length, unsubscribes: peer.commandsNamed('unsubscribe').length })
 
 test('[000-35] whatever the text says, it is text; a result is a page of this site', async () => {
@@ -195,7 +201,7 @@ test('a token from the application, as text or JSON; one client for all that ask
 test('time passes: the estimate counts down, ages grow, a stall is counted from when it began', async () => {
   const page = await openPage('<sync-progress session-id="42" times="short"></sync-progress>')
   await drive(page)
-  await page.clock.install()
+  await stopClock(page)
   const at = seconds => new Date(Date.UTC(2025, 10, 22, 6, 1, seconds)).toISOString()
   const steady = { eta_low: 50, eta_high: 50, eta_seconds: 50 }
   const hand = async state => {
@@ -206,13 +212,13 @@ test('time passes: the estimate counts down, ages grow, a stall is counted from 
   await partShows(page, 'remaining', 'Time remaining: 50 sec')
   await page.clock.runFor(6_000)
   await partShows(page, 'remaining', 'Time remaining: 45 sec')
-  await partShows(page, 'age', /^Updated [56] sec\. ago$/)
+  await partShows(page, 'age', 'Updated 6 sec. ago')
   await hand(payload({ ...steady, processed_count: 451, updated_at: at(6) }))
   await hand(payload({ eta_state: 'stalled', eta_seconds: null, time_remaining: null, processed_count: 451, updated_at: at(36) }))
   await partShows(page, 'stalled', 'No progress for 30 sec')
   await partShows(page, 'remaining', null)
   await page.clock.runFor(10_000)
-  await partShows(page, 'stalled', /^No progress for (39|40) sec$/)
+  await partShows(page, 'stalled', 'No progress for 40 sec')
 })
 
 test('an estimate is not shown before it can be one, and a range where it is vague', async () => {
@@ -234,10 +240,10 @@ test('an estimate is not shown before it can be one, and a range where it is vag
 test('the sparkline is the last 60 seconds of the rate, for the eye only', async () => {
   const page = await openPage('<sync-progress session-id="42" sparkline></sync-progress>')
   await drive(page)
-  await page.clock.install()
+  await stopClock(page)
   for (let second = 0; second < 70; second++) {
     await page.evaluate(state => globalThis.tell(state), payload({ rate: second % 10 }))
-    await page.clock.runFor(1_001)
+    await page.clock.runFor(1_100)
   }
   const { path, hidden, label } = await page.evaluate(() => {
     const svg = globalThis.part('sparkline')

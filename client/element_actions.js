@@ -10,7 +10,7 @@ import { RequestError } from './errors.js'
 const START_TIMEOUT_MS = 10_000
 
 export async function perform(action, { host, attribute, emit, working, id, subscription }) {
-  if (!emit('action', { action }, true)) return
+  if (!emit('action', { action }, true)) return working(null)
   working(action)
   const url = attribute('action-url')
   try {

@@ -138,10 +138,12 @@ export function createWidget(host, attribute) {
     draw()
   }
 
-  // Its module is there when there are buttons: a press is answered at once.
+  // Busy from the press on, so that a second one does not count.
   async function act(action) {
-    const { perform } = await import('./element_actions.js')
-    return busy || perform(action, { host, attribute, emit, working, id: record?.id, subscription: source?.subscription })
+    if (busy) return
+    busy = action
+    const { perform } = await import('./element_actions.js') // there already, where there are buttons
+    return perform(action, { host, attribute, emit, working, id: record?.id, subscription: source?.subscription })
   }
 
   function restart() {

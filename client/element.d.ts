@@ -2,7 +2,7 @@ import { ConnectionState, StateChangeEvent, SyncProgressClient } from './index.j
 
 export type ElementAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'start'
 
-/** What the widget says, by name: see texts.js. "mesh.heading" is for runs of kind mesh only; "1 error|{n} errors". */
+/** What the widget says, by name: see element_texts.js. "mesh.heading" is for runs of kind mesh only; "1 error|{n} errors". */
 export type ElementTexts = Record<string, string>
 
 export interface SyncProgressEventMap {

@@ -6,7 +6,8 @@
  */
 import { adopt, builder, icon, set, setFill, setIcon, setTexts } from './element_dom.js'
 import { numbers } from './element_texts.js'
-import { fractionOf, hasEnded, text } from './payloads.js'
+import { fractionOf, hasEnded, number, text } from './payloads.js'
+import { timeInWords } from './time_in_words.js'
 
 export const texts = {
   accounts: 'Accounts',
@@ -24,7 +25,8 @@ li{display:grid;grid-template-columns:auto 1fr auto;gap:0 .5rem;align-content:st
 [part=account-count]{text-align:end}
 [part=mini-bar]{grid-column:2/-1;overflow:hidden;height:.25rem;margin:.2rem 0;border-radius:1rem;background:var(--track)}
 [part=mini-indicator]{width:33%;height:100%;border-radius:inherit;background:var(--tone)}
-[part=account-eta],[part=account-error]{grid-column:2/-1}
+[part=account-eta]{display:block}
+[part=account-error]{grid-column:2/-1}
 [part=account-error]{color:var(--bad)}
 [part=account-state]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media(forced-colors:active){[part=mini-indicator]{background:Highlight}}
@@ -48,7 +50,7 @@ export function create({ accounts: list }, shadow) {
       const parts = rows.get(account.id) ?? row()
       kept.set(account.id, parts)
       if (list.children[index] !== parts.account) list.insertBefore(parts.account, list.children[index])
-      show(parts, account, runEnded, say, format)
+      show(parts, account, runEnded, say, format, locale)
     })
     while (list.children.length > kept.size) list.lastChild.remove()
     rows = kept
@@ -62,14 +64,14 @@ function row() {
   const h = builder(parts)
   h('li', 'account', {},
     icon(h, 'account-icon'),
-    h('div', 'account-text', {}, h('span', 'account-name'), h('span', 'account-email'), h('span', 'account-state')),
+    h('div', 'account-text', {}, h('span', 'account-name'), h('span', 'account-email'), h('span', 'account-eta'), h('span', 'account-state')),
     h('span', 'account-count'),
     h('div', 'mini-bar', {}, h('div', 'mini-indicator')),
     h('p', 'account-error'))
   return parts
 }
 
-function show(parts, account, runEnded, say, format) {
+function show(parts, account, runEnded, say, format, locale) {
   const { id, title, done, total, error, payload } = account
   const state = stateOf(account, runEnded)
   const fraction = fractionOf(account)
@@ -80,6 +82,7 @@ function show(parts, account, runEnded, say, format) {
   setTexts(parts, {
     'account-name': title ?? String(id),
     'account-email': text(payload.email),
+    'account-eta': state === 'processing' && number(payload.eta_seconds) !== null && timeInWords(payload.eta_seconds, locale),
     'account-state': say(state),
     'account-count': done !== null && (total === null ? format(done) : `${format(done)}/${format(total)}`),
     'account-error': error

@@ -78,15 +78,15 @@ test('[000-16] [000-17] the same in the Spanish of Costa Rica', async () => {
 test('[000-14] [000-15] accounts: states, counts, errors, and what is left of them in a run that ended', async () => {
   const page = await show(elementStates())
   const rows = name => page.locator(`#${name} [part~=account]`).evaluateAll(nodes => nodes.map(node =>
-    ['name', 'email', 'state', 'count', 'error'].map(part => {
+    ['name', 'email', 'state', 'count', 'eta', 'error'].map(part => {
       const { textContent, hidden } = node.querySelector(`[part=account-${part}]`)
       return hidden ? null : textContent
     })))
   assert.deepEqual(await rows('active'), [
-    ['BAC San José', 'ana@bac.example', 'Completed', '150/150', null],
-    ['Scotia Bank', 'ana@scotia.example', 'Sync in progress', '300/650', null],
-    ['Promerica', 'ana.maria.de.los.angeles.rodriguez@promerica.example', 'Waiting to start', '0/200', null],
-    ['Davivienda', 'ana@davivienda.example', 'Failed', '0/200', 'Password refused']])
+    ['BAC San José', 'ana@bac.example', 'Completed', '150/150', null, null],
+    ['Scotia Bank', 'ana@scotia.example', 'Sync in progress', '300/650', '1 minute', null],
+    ['Promerica', 'ana.maria.de.los.angeles.rodriguez@promerica.example', 'Waiting to start', '0/200', null, null],
+    ['Davivienda', 'ana@davivienda.example', 'Failed', '0/200', null, 'Password refused']])
   assert.deepEqual((await rows('failed')).map(([, , state]) => state), ['Completed', 'Cancelled', 'Not started', 'Failed'])
   const email = page.locator('#active [part=account-email]').nth(2)
   assert.ok(await email.evaluate(node => node.scrollWidth > node.clientWidth), 'a long address is cut')

@@ -13,7 +13,7 @@ const NO_ETA = { eta_seconds: null, eta_low: null, eta_high: null, time_remainin
 
 const ACCOUNTS = [
   account(1, { name: 'BAC San José', email: 'ana@bac.example', status: 'completed', processed_count: 150, total_count: 150, progress_percentage: 100 }),
-  account(2, { name: 'Scotia Bank', email: 'ana@scotia.example', status: 'processing', processed_count: 300, total_count: 650, progress_percentage: 46 }),
+  account(2, { name: 'Scotia Bank', email: 'ana@scotia.example', status: 'processing', processed_count: 300, total_count: 650, progress_percentage: 46, eta_seconds: 70 }),
   account(3, { name: 'Promerica', email: 'ana.maria.de.los.angeles.rodriguez@promerica.example', status: 'pending', total_count: 200 }),
   account(4, { name: 'Davivienda', email: 'ana@davivienda.example', status: 'failed', processed_count: 0, error_message: 'Password refused' })
 ]

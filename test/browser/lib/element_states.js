@@ -21,7 +21,7 @@ const BUTTONS = 'actions="pause resume cancel retry" details-url="/sync_sessions
 const START = 'start-url="/sync_sessions" history-url="/sync_sessions"'
 
 export function elementStates() {
-  const run = changes => payload({ title: null, accounts: ACCOUNTS, ...changes })
+  const run = changes => payload({ title: null, accounts: ACCOUNTS, eta_seconds: 600, eta_low: 480, eta_high: 780, ...changes })
   return {
     active: [`session-id="42" sparkline ${BUTTONS}`, { payload: run({ message: 'Reading Scotia Bank', error_count: 2 }) }],
     pending: [`session-id="42" ${BUTTONS}`, { payload: run({ status: 'pending', progress_percentage: 0, processed_count: 0, ...NO_ETA }) }],

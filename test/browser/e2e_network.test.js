@@ -10,6 +10,7 @@ import { Front } from './lib/front.js'
 import { World } from './lib/world.js'
 
 let world
+let opening = Promise.resolve()
 before(async () => { world = await World.start() })
 after(() => world?.stop())
 
@@ -18,7 +19,8 @@ async function watched(t, { owner = 'alice', newToken = () => world.database.tok
   const front = await Front.start(world.bridge, newToken)
   t.after(() => front.close())
   const session = await world.database.session('total_count => 1000', owner)
-  const viewer = await world.watch(await world.context(), session, { tokenOf: owner, ...options }, { front })
+  // all at once they would be a storm
+  const viewer = await (opening = opening.then(async () => world.watch(await world.context(), session, { tokenOf: owner, ...options }, { front })))
   await viewer.shows({ count: 0 })
   return { front, session, viewer }
 }

@@ -92,8 +92,7 @@ test('a proxy that refuses upgrades: an event stream by itself, and a WebSocket 
   await comesBy(viewer, 'sse')
   await viewer.shows(await world.count(session, 5))
   world.front.refuseUpgrades = false
-  await viewer.tab.network(false)
-  await viewer.tab.network(true)
+  await viewer.tab.call(() => { globalThis.dispatchEvent(new Event('online')) }) // another network, perhaps
   await comesBy(viewer, 'websocket')
   await viewer.shows(await world.count(session, 5))
   await streamsAre(0)

@@ -15,6 +15,9 @@ import { Backoff } from './backoff.js'
 const DEBOUNCE_MS = 500
 const MAX_WAIT_MS = 2_000
 
+// A timer that is longer than 24 days fires at once.
+const LONGEST_MS = 3_600_000
+
 export class Loads {
   #load
   #failed
@@ -84,7 +87,7 @@ export class Loads {
   #again(error) {
     const { status, retryAfterMs } = error
     const isUseless = status >= 400 && status < 500 && status !== 408 && status !== 429
-    const retryInMs = isUseless ? null : Math.max(this.#backoff.next(), retryAfterMs ?? 0)
+    const retryInMs = isUseless ? null : Math.max(this.#backoff.next(), Math.min(retryAfterMs || 0, LONGEST_MS))
     this.#isRetrying = retryInMs !== null
     if (this.#isRetrying) this.#runIn(retryInMs)
     this.#failed(error, retryInMs)

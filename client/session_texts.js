@@ -28,7 +28,10 @@ const TEXTS = {
   }
 }
 
-/** In the language of a locale like "es-CR", with others in place of those that are given. */
+/**
+ * In the language of a locale like "es-CR", with others in place of those that are given.  A page's
+ * lang may be anything ("es_CR"): that must not be a reason to show no list.
+ */
 export function sessionTexts(locale = 'en', overrides = {}) {
-  return { ...TEXTS.en, ...TEXTS[new Intl.Locale(locale).language], ...overrides }
+  return { ...(/^es\b|^es_/i.test(locale) ? TEXTS.es : TEXTS.en), ...overrides }
 }

@@ -31,6 +31,9 @@ const JOBS = '/sessions/ConnectionSyncChannel/{id}'
 // A stream that has held this long was no failure when it is lost.
 const HELD_MS = 5_000
 
+// Nobody is sent away for longer than this; and a timer of more than 24 days would fire at once.
+const LONGEST_MS = 3_600_000
+
 // A proxy's mistake, or a server that is being replaced; all other refusals are meant.
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
 const REFUSALS = { 401: 'unauthorized', 403: 'unauthorized', 404: 'not found' }
@@ -203,7 +206,7 @@ class Watch {
 
   #refused({ status, headers }) {
     const message = `the server answered ${status}`
-    if (PASSING.has(status)) return { message, retryAfterMs: headers.get('Retry-After') * 1_000 }
+    if (PASSING.has(status)) return { message, retryAfterMs: retryAfterMsOf(headers) }
     // A token that has just expired: the callback has another one, or it is hopeless.
     if (status === 401 && this.#identity.isRenewable && !this.#isRefused) {
       this.#isRefused = true
@@ -281,9 +284,8 @@ class Watch {
   // The server says when to come again after a loss; who fails again and again waits longer.
   #waitMs({ retryAfterMs = 0 }) {
     const next = this.#backoff.next()
-    const retryMs = this.#parser.retryMs
-    if (this.#backoff.attempts === 1 && retryMs !== null) return Math.max(retryMs, retryAfterMs)
-    return Math.max(next, retryAfterMs)
+    const retryMs = this.#backoff.attempts === 1 ? this.#parser.retryMs : null
+    return Math.min(Math.max(retryMs ?? next, retryAfterMs), LONGEST_MS)
   }
 
   #wait(ms) {
@@ -313,7 +315,14 @@ class Watch {
   }
 }
 
-// "{id}" in an address of the application's own is the connection's.
+// Seconds, or a date, by which proxies say it.
+function retryAfterMsOf(headers) {
+  const value = headers.get('Retry-After') ?? 0
+  return Math.max(0, value * 1_000 || Date.parse(value) - Date.now() || 0)
+}
+
+// "{id}" in an address of the application's own is the connection's; a URL object has it escaped.
 function addressOf(url, id, host = globalThis) {
-  return new URL(String(url).replace('{id}', encodeURIComponent(id)), host.location?.href)
+  if (id == null || id === '') throw new TypeError(`not the id of a connection: ${id}`)
+  return new URL(String(url).replace(/\{id\}|%7Bid%7D/i, encodeURIComponent(id)), host.location?.href)
 }

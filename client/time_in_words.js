@@ -9,6 +9,7 @@
  * Pure; "not known" (null) answers ''.
  */
 const WORDS = {
+  __proto__: null,
   en: {
     underMinute: 'less than a minute',
     minute: ['{n} minute', '{n} minutes'],
@@ -21,7 +22,7 @@ const WORDS = {
     almostYear: ['almost {n} year', 'almost {n} years']
   },
   es: spanish('alrededor de'),
-  'es-CR': spanish('cerca de')
+  'es-cr': spanish('cerca de')
 }
 
 const HOUR = 60
@@ -43,7 +44,8 @@ const STEPS = [
 /** Seconds in the words of that language; those it has not, in English. */
 export function timeInWords(seconds, locale = 'en') {
   if (!Number.isFinite(seconds)) return ''
-  const words = WORDS[locale] ?? WORDS[locale.split('-')[0]] ?? WORDS.en
+  const tag = locale.toLowerCase().replaceAll('_', '-') // as a page's lang may have it
+  const words = WORDS[tag] ?? WORDS[tag.split('-')[0]] ?? WORDS.en
   const minutes = Math.round(Math.abs(seconds) / 60)
   if (minutes === 0) return words.underMinute
   const [, unit, count] = STEPS.find(([end]) => minutes < end) ?? yearStep(minutes)

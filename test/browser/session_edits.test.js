@@ -305,6 +305,7 @@ test('[004-12] [004-13] the texts: Spanish, English, and those of the applicatio
   assert.deepEqual([spanish.conflict, spanish.reload, spanish.renamed, spanish.renameFailed],
     ['Conversación modificada en otra pestaña', 'Recargar', 'Conversación renombrada', 'Error al renombrar la conversación'])
   assert.deepEqual(Object.keys(sessionTexts('en-US')), Object.keys(spanish))
-  assert.deepEqual(sessionTexts('fr'), sessionTexts('en'))
+  for (const tag of ['fr', '', 'en-US@posix', 'not a language']) assert.deepEqual(sessionTexts(tag), sessionTexts('en'), tag)
+  for (const tag of ['es_CR', 'es-CR', 'ES']) assert.deepEqual(sessionTexts(tag), spanish, 'as pages have it')
   assert.equal(sessionTexts('es', { renamed: 'Chat renombrado' }).renamed, 'Chat renombrado')
 })

@@ -319,6 +319,20 @@ test('a load that fails is tried again, later and later, and the reason is shown
   assert.deepEqual([ids(), list.snapshot().error], [[3, 2, 1], null])
 })
 
+for (const [what, retryAfterMs] of [['a date (not a number)', NaN], ['forty days', 40 * 86_400_000], ['a time that is over', -5_000]]) {
+  test(`a load that is to be tried again after ${what} is not tried again at once, nor never`, async () => {
+    const { client, clock } = setUp()
+    client.auto = false
+    list.open()
+    client.connect()
+    client.requests.all.at(-1).reject(new RequestError('too many', { status: 429, retryAfterMs }))
+    await reloaded(clock, 0)
+    assert.equal(client.reads, 1)
+    await reloaded(clock, 3_600_000)
+    assert.ok(client.reads > 1)
+  })
+}
+
 test('what a load was for is not forgotten when it fails', async () => {
   const { client, clock } = await loaded()
   client.auto = false

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
-import { Recorder } from '../bridge/lib/recorder.js'
+import { Recorder, until } from '../bridge/lib/recorder.js'
 import { getConnectionJobs, subscribeToSyncProgress } from '../../client/sse_users.js'
 import { FakeEvents } from './lib/fake_events.js'
 
@@ -109,6 +109,25 @@ test('[003-12] accidents are tried again: refused for now, no answer, a proxy th
   second.message({ type: 'heartbeat' })
   await told(heard, 'onHeartbeat')
   assert.ok(!names(heard).includes('onError'))
+})
+
+test('[003-12] however a server says when to come again, it is neither at once nor in a year', async () => {
+  for (const [value, least, most] of [[new Date(Date.now() + 60_000).toUTCString(), 50_000, 60_000], ['4000000', 3_600_000, 3_600_000], ['soon', 0, 5_000], ['-9', 0, 5_000]]) {
+    const waits = []
+    const clock = { now: () => performance.now(), clearTimeout: () => {}, setTimeout: (callback, ms) => { waits.push(ms) } }
+    const heard = subscribe({ clock, random: () => 0.5 })
+    ;(await server.nextRequest()).refuse(503, { 'Retry-After': value })
+    const ms = await until(() => waits.at(-1), ms => ms !== 75_000, 'it waits')
+    assert.ok(ms >= least && ms <= most && ms > 0, `${value}: ${ms} ms`)
+    assert.deepEqual(names(heard), [])
+    watch.close()
+  }
+})
+
+test('an address with the place of the id, as a URL; without an id there is nothing to watch', async () => {
+  subscribe({ url: new URL(`${server.origin}/x/{id}`) })
+  assert.equal((await server.nextRequest()).path, '/x/c%2F1')
+  for (const id of [undefined, null, '']) assert.throws(() => subscribeToSyncProgress(id, {}, { url: server.origin }), /^TypeError: not the id of a connection/)
 })
 
 test('[003-12] what will not get better ends it: not found, forbidden, another page than asked for', async () => {

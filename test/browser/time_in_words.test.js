@@ -29,11 +29,13 @@ test('[000-17] Spanish, and that of Costa Rica', () => {
     ['menos de 1 minuto', '1 minuto', '2 minutos', 'alrededor de 1 hora', 'alrededor de 2 horas', '1 día', '3 días'])
   assert.equal(timeInWords(HOUR, 'es-CR'), 'cerca de 1 hora')
   assert.equal(timeInWords(HOUR, 'es-MX'), 'alrededor de 1 hora')
+  for (const tag of ['es_CR', 'es-cr', 'ES-CR']) assert.equal(timeInWords(HOUR, tag), 'cerca de 1 hora', 'as pages have it')
+  assert.equal(timeInWords(HOUR, 'es_MX'), 'alrededor de 1 hora')
   assert.equal(timeInWords(400 * DAY, 'es-CR'), 'cerca de 1 año')
 })
 
 test('what is not known, and languages that are not there', () => {
   for (const nothing of [null, undefined, NaN, Infinity, '5']) assert.equal(timeInWords(nothing), '')
-  assert.equal(timeInWords(120, 'fr'), '2 minutes')
+  for (const tag of ['fr', '', 'constructor', '__proto__']) assert.equal(timeInWords(120, tag), '2 minutes')
   assert.equal(timeInWords(-120), '2 minutes')
 })

@@ -64,7 +64,7 @@ await cable.stop()
 
 async function take({ name, state, run = MAIL, look = {}, rates = [], whole = false, viewport = { width: 820, height: 900 }, colorScheme }) {
   const fragment = new URLSearchParams({ session: '42', token: 'x', ...run, ...look, ...(!whole && { only: '1' }) })
-  const { page, close } = await openPage(browser, `${cable.origin}/#${fragment}`, { viewport, colorScheme, deviceScaleFactor: 1.5, reducedMotion: 'reduce' })
+  const { page, close } = await openPage(browser, `${cable.origin}/#${fragment}`, { viewport, colorScheme, deviceScaleFactor: 1.25, reducedMotion: 'reduce' })
   const { peer, identifier } = await cable.nextWatcher()
   const widget = page.locator('sync-progress')
   if (rates.length) await page.clock.install()

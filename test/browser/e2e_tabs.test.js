@@ -53,7 +53,7 @@ async function timeToNextLeader(disaster) {
   await disaster()
   const begun = Date.now()
   const [at] = await until(() => world.front.upgradedAt.slice(before), upgrades => upgrades.length > 0, 'another tab connects')
-  return at - begun
+  return Math.max(0, at - begun) // or before the browser has said so
 }
 
 /**
@@ -106,7 +106,7 @@ test('five tabs are one socket, and show the same', async () => {
 })
 
 test('the leading tab is closed: another leads within 1 s, and nothing is missed', async t => {
-  await withoutLeader(t, await tabs(5), tab => { tab.close() }, 1_000)
+  await withoutLeader(t, await tabs(5), tab => tab.close(), 1_000)
 })
 
 test('the leading tab crashes: another leads within 1 s, and nothing is missed', async t => {
@@ -115,7 +115,7 @@ test('the leading tab crashes: another leads within 1 s, and nothing is missed',
 
 test('the leading tab goes to the back/forward cache: another leads within 1 s, and nothing is missed', async t => {
   const all = await tabs(3)
-  await withoutLeader(t, all, tab => { tab.go('about:blank') }, 1_000)
+  await withoutLeader(t, all, tab => tab.go('about:blank'), 1_000)
   await all.leader.tab.back()
   await isBack(all.session, all.leader)
 })
@@ -123,7 +123,7 @@ test('the leading tab goes to the back/forward cache: another leads within 1 s, 
 test('the leading tab is frozen: another leads within 1 s, and nothing is missed', async t => {
   const all = await tabs(3)
   await all.context.open('about:blank') // what is in front is never frozen
-  await withoutLeader(t, all, tab => { tab.freeze() }, 1_000)
+  await withoutLeader(t, all, tab => tab.freeze(), 1_000)
   await all.leader.tab.thaw()
   await isBack(all.session, all.leader)
 })

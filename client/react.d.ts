@@ -117,7 +117,7 @@ export interface ConnectionsResult {
   unsubscribe(connectionId: ConnectionId): void
 }
 
-/** Watches one stream; nothing while the identifier is null. A component keeps to one of the two forms. */
+/** Watches one stream; nothing while the identifier, or a parameter in it, is null or undefined. A component keeps to one of the two forms. */
 export function useSyncProgress<Payload = SyncPayload>(
   identifier: Identifier | null | undefined | false,
   options?: UseSyncProgressOptions<Payload>

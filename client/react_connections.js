@@ -24,7 +24,7 @@ export class ConnectionMap {
   #options
   #entries = new Map() // id → Entry
   #ends = new Map() // id → what was told of its ends
-  #over = new Map() // id → job of a run that was shown to its end
+  #over = new Map() // id → the jobs, as the list and as the server named it, of a run that was shown to its end
   #map = EMPTY
   #listeners = new Set()
 
@@ -53,15 +53,15 @@ export class ConnectionMap {
   }
 
   /** The list as it is now. */
-  follow(connections = []) {
+  follow(connections) {
     if (this.#client === null) return
     const { isSyncing = ({ status }) => status === 'syncing' } = this.#options.current
     const listed = new Set()
-    for (const connection of connections) {
+    for (const connection of connections ?? []) {
       const { id, job_id: jobId = null } = connection
       listed.add(id)
       if (!isSyncing(connection)) this.#over.delete(id)
-      else if (this.#over.get(id) !== jobId) this.#add(id, { jobId, isListed: true })
+      else if (!this.#over.get(id)?.includes(jobId)) this.#add(id, { jobId, isListed: true })
     }
     for (const [id, { isListed }] of [...this.#entries]) {
       if (isListed && !listed.has(id)) this.#remove(id)
@@ -83,8 +83,14 @@ export class ConnectionMap {
       changed: () => this.#publish(),
       call: (name, ...args) => safely(this.#options.current[name], id, ...args),
       remove: () => {
-        this.#over.set(id, jobId)
+        this.#over.set(id, [jobId, entry.subscription.jobId])
         this.#remove(id)
+      },
+      // Of another's token nothing stays but the list, which is the page's.
+      reset: () => {
+        this.#remove(id)
+        this.#ends.delete(id)
+        if (isListed) this.#add(id, { jobId, isListed })
       }
     })
     this.#entries.set(id, entry)
@@ -120,14 +126,14 @@ class Entry {
   }
 
   start() {
-    const { client, key, remove } = this.#props
+    const { client, key, reset } = this.#props
     this.#release ??= watch(client, key, {
       changed: () => this.#show(),
-      received: payload => this.#receive(payload),
+      received: (payload, isKept) => this.#receive(payload, isKept),
       called: name => {
         if (name === 'onRejected') this.#reject()
       },
-      reset: remove
+      reset
     })
     this.#show()
     this.#removeSoon()
@@ -156,12 +162,12 @@ class Entry {
     return this.#run !== 'waiting' && this.#run !== 'active'
   }
 
-  #receive(payload) {
+  #receive(payload, isKept) {
     // Who comes back after a moment is told again what it knows.
     if (payload === this.#received) return
     this.#received = payload
     const { call, ends } = this.#props
-    const end = this.#isBefore(payload) ? null : ends.see(payload)
+    const end = isKept || this.#isBefore(payload) ? null : ends.see(payload)
     if (end) this.#run = end
     else if (!endOf(payload)) this.#run = 'active'
     this.#show()

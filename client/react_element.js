@@ -5,6 +5,10 @@
  * and listens to its events.  React 18 can do none of these for an element of
  * one's own but the attributes, so it is done here, for both alike.
  *
+ * The state to begin with is in the markup of a server.  In a browser it is
+ * handed over, once for each run: React 19 would hand the markup's text over,
+ * too, and the element takes a state there.
+ *
  * The element itself is loaded with the first that is mounted.  Until then, and
  * on a server, the tag is there and empty.
  */
@@ -45,17 +49,23 @@ export const SyncProgress = forwardRef(function SyncProgress({ client, initial, 
   const ofTree = useSyncClient()
   const ofOwn = props.url ?? props.token ?? props.tokenUrl
   const given = client ?? (ofOwn === undefined ? ofTree : null)
-  const [payload] = useState(() => initial == null ? undefined : JSON.stringify(initial))
+  const run = JSON.stringify([props.channel, props.sessionId, props.sourceId])
+  const isMarkup = ofTree === null
+  const [payload] = useState(() => isMarkup && initial != null ? JSON.stringify(initial) : undefined)
+  const begun = useLatest({ run, initial })
   const own = useRef(null)
-  const assigned = useRef({})
+  const assigned = useRef(isMarkup ? { run } : {})
 
   // Not an effect: those come after the element has begun.
   const attach = useCallback(element => {
     own.current = element
-    if (element) assign(element, assigned.current, { client: given ?? undefined, texts })
+    if (element) {
+      assign(element, assigned.current, { client: given ?? undefined, texts })
+      begin(element, assigned.current, begun.current)
+    }
     if (typeof ref === 'function') ref(element)
     else if (ref) ref.current = element
-  }, [given, texts, ref])
+  }, [given, texts, ref, run, begun])
 
   useEvents(own, props)
   useEffect(() => {
@@ -70,6 +80,14 @@ function assign(element, assigned, properties) {
   for (const [name, value] of Object.entries(properties)) {
     if (assigned[name] !== value) element[name] = assigned[name] = value
   }
+}
+
+// Only what the page had for that run, and never over what came since.
+function begin(element, assigned, { run, initial }) {
+  if (assigned.run === run) return
+  assigned.run = run
+  element.removeAttribute('payload')
+  if (initial != null) element.payload = initial
 }
 
 function useEvents(own, props) {

@@ -20,20 +20,20 @@ const CONNECTIONS = 'ConnectionSyncChannel'
 
 /**
  * Watches one stream: useSyncProgress(identifier, options).  Nothing while the
- * identifier is null.
+ * identifier is null, or what it names is not known yet (session_id: undefined).
  *
  * Or many: useSyncProgress({ connections, … }), a Map of those which are being
  * synced.
  */
 export function useSyncProgress(target, options = {}) {
-  const isMany = typeof target === 'object' && target !== null && !isIdentifier(target)
+  const isMany = isOptions(target)
   const props = isMany ? target : options
   const latest = useLatest(props)
   const ofPage = useSyncClient()
   const isOn = props.enabled !== false
   const client = isOn ? props.client ?? ofPage : null
 
-  const key = isMany ? props.channel ?? CONNECTIONS : target && isOn ? keyOf(target) : null
+  const key = isMany ? props.channel ?? CONNECTIONS : isOn && isNamed(target) ? keyOf(target) : null
   const { initial, includeEnded } = props
   const store = useMemo(() => isMany ? new ConnectionMap(client, key, latest) : new StreamView(client, key, latest, { initial, includeEnded }),
     // Not the last two: they say how to begin.
@@ -52,6 +52,14 @@ export function useSyncProgress(target, options = {}) {
 
 // An identifier has its channel, and a parameter or nothing else; options have
 // a list or callbacks.
-function isIdentifier(target) {
-  return typeof target.channel === 'string' && !('connections' in target)
+function isOptions(target) {
+  if (!target || typeof target === 'string') return false
+  if (typeof target !== 'object' || !target.channel && ('session_id' in target || 'id' in target)) {
+    throw new TypeError('useSyncProgress: an identifier names its channel, as in { channel: "SyncStatusChannel", session_id: 42 }')
+  }
+  return typeof target.channel !== 'string' || 'connections' in target
+}
+
+function isNamed(target) {
+  return Boolean(target) && (typeof target === 'string' || Object.values(target).every(value => value != null))
 }

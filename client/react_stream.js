@@ -9,7 +9,9 @@
  *     take components away and bring them back, which the server need not know;
  *   - changes what is shown at most once in 16 ms, at once when it was quiet
  *     and always to the newest; the callbacks get every state, and an end is
- *     shown before its callback runs.
+ *     shown before its callback runs;
+ *   - tells what was kept from an earlier page from what the server says: the
+ *     first may be the end of a run before this one, and is no news.
  *
  * A StreamView is what one component makes of it: a snapshot that is the same
  * object until something changed, and its callbacks, each end once.
@@ -52,6 +54,7 @@ class SharedStream {
   #watchers = new Set()
   #forget
   #newest
+  #isKept
   #changed = false
   #frame = null
   #grace = null
@@ -69,6 +72,11 @@ class SharedStream {
       onReset: () => this.#reset(),
       onError: refusal => this.#tell('called', 'onActionError', refusal)
     })
+    this.#isKept = !this.#isConfirmed
+  }
+
+  get #isConfirmed() {
+    return this.subscription?.state === 'confirmed' // what was kept may come before subscribe() returns
   }
 
   add(watcher) {
@@ -76,7 +84,7 @@ class SharedStream {
     this.#watchers.add(watcher)
     if (this.#newest !== null) {
       queueMicrotask(() => {
-        if (this.#watchers.has(watcher)) safely(watcher.received, this.#newest)
+        if (this.#watchers.has(watcher)) safely(watcher.received, this.#newest, this.#isKept)
       })
     }
     return () => this.#remove(watcher)
@@ -98,10 +106,11 @@ class SharedStream {
 
   #receive(payload) {
     this.#newest = payload
+    this.#isKept = !this.#isConfirmed
     this.heardAt = Date.now()
     if (this.#frame === null || endOf(payload)) this.#show()
     else this.#changed = true
-    this.#tell('received', payload)
+    this.#tell('received', payload, this.#isKept)
   }
 
   #setStatus(status, ...called) {
@@ -112,7 +121,7 @@ class SharedStream {
 
   // The token that came last is somebody else's.
   #reset() {
-    this.#newest = null
+    this.payload = this.#newest = null
     this.#tell('reset')
     this.#show()
   }
@@ -142,6 +151,7 @@ export class StreamView {
   #options
   #initial
   #ends
+  #newEnds
   #received
   #snapshot = {}
 
@@ -151,7 +161,8 @@ export class StreamView {
     this.#key = key
     this.#options = options
     this.#initial = initial
-    this.#ends = new RunEnds({ includeFirst: includeEnded })
+    this.#newEnds = () => new RunEnds({ includeFirst: includeEnded })
+    this.#ends = this.#newEnds()
     if (initial !== null) this.#ends.see(initial)
     this.#snapshot = this.getServerSnapshot()
     this.actions = Object.fromEntries(ACTIONS.map(name => [name, (...args) => this.#act(name, args)]))
@@ -174,10 +185,11 @@ export class StreamView {
     if (!this.#isOn) return () => {}
     return watch(this.#client, this.#key, {
       changed,
-      received: payload => this.#receive(payload),
+      received: (payload, isKept) => this.#receive(payload, isKept),
       called: (name, ...args) => this.#call(name, ...args),
       reset: () => {
-        this.#initial = null
+        this.#initial = this.#received = null
+        this.#ends = this.#newEnds()
         this.#call('onReset')
       }
     })
@@ -187,11 +199,11 @@ export class StreamView {
     return this.#client !== null && this.#key !== null
   }
 
-  #receive(payload) {
+  #receive(payload, isKept) {
     // Who comes back after a moment is told again what it knows.
     if (payload === this.#received || newer(payload, this.#initial) !== payload) return
     this.#received = payload
-    const end = this.#ends.see(payload)
+    const end = isKept && endOf(payload) ? null : this.#ends.see(payload)
     this.#call('onProgress', payload)
     if (end === 'completed') this.#call('onComplete', payload)
     if (end === 'failed') this.#call('onError', errorOf(payload), payload)

@@ -17,9 +17,9 @@ export function endOf(payload) {
   return ENDS.includes(payload?.status) ? payload.status : null
 }
 
-/** What went wrong, in the server's words. */
+/** What went wrong, in the server's words; a payload of an application's own may have anything there. */
 export function errorOf(payload) {
-  return payload?.error_message ?? payload?.error ?? payload?.message ?? endOf(payload)
+  return [payload?.error_message, payload?.error, payload?.message].find(each => typeof each === 'string' && each) ?? endOf(payload)
 }
 
 /** Tells each end once. */

@@ -196,6 +196,25 @@ test('a run that was over before is shown, and no news; with includeEnded it is'
   }
 })
 
+test('what names no stream says so, and what is not known yet watches nothing', async () => {
+  const { page, peer } = await show('Two', { identifier: STREAM })
+  peer.welcome()
+  await subscribed(peer)
+  await page.evaluate(props => globalThis.show('Two', props), { identifier: { channel: 'SyncStatusChannel', session_id: null } })
+  await shows(page, 'idle live', 'p')
+  assert.equal((await gone(peer)).identifier, ID)
+  assert.equal(peer.commandsNamed('subscribe').length, 1)
+  for (const wrong of [{ session_id: 42 }, { id: 'a' }, 42, true]) {
+    assert.match(await page.evaluate(identifier => {
+      try {
+        globalThis.useSyncProgress(identifier)
+      } catch ({ name, message }) {
+        return `${name}: ${message}`
+      }
+    }, wrong), /^TypeError: useSyncProgress: an identifier names its channel/)
+  }
+})
+
 test('what is not allowed says so', async () => {
   const { page, peer } = await show('One', { identifier: STREAM })
   peer.welcome()

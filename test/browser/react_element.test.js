@@ -85,6 +85,28 @@ for (const version of [18, 19]) {
   })
 }
 
+for (const version of [18, 19]) {
+  test(`React ${version}: without markup of a server it starts with what it is given, too; each run with its own, once`, async () => {
+    const eleven = payload({ progress_percentage: 11, processed_count: 110 })
+    const page = await show({ ...WIDGET, initial: eleven }, { version })
+    await widgetShows(page, '11%')
+    const { peer } = await cable.nextWatcher()
+    peer.message(ID, payload({ progress_percentage: 12, processed_count: 120 }))
+    await widgetShows(page, '12%')
+
+    // the element is defined by now, and has the property that React 19 looks for
+    const other = { channel: 'SyncStatusChannel', session_id: 43 }
+    const seven = payload({ session_id: 43, progress_percentage: 7, processed_count: 70 })
+    await page.evaluate(props => globalThis.show('Widget', props), { ...WIDGET, sessionId: 43, identifier: other, initial: seven })
+    await widgetShows(page, '7%')
+    await page.evaluate(props => globalThis.show('Widget', props), { ...WIDGET, sessionId: 43, identifier: other, initial: { ...seven, progress_percentage: 1 } })
+    await page.evaluate(() => globalThis.leave())
+    await page.evaluate(props => globalThis.show('Widget', props), { ...WIDGET, sessionId: 43, identifier: other, initial: seven })
+    await widgetShows(page, '7%')
+    assert.deepEqual(await page.evaluate(() => document.querySelector('sync-progress').getAttribute('payload')), null)
+  })
+}
+
 test('another run in the same widget; a token of its own is another connection', async () => {
   const page = await show(WIDGET)
   const { peer } = await cable.nextWatcher()

@@ -3,6 +3,7 @@
  */
 import { createElement as h, Fragment, Profiler, startTransition, StrictMode } from 'react'
 import { createRoot, hydrateRoot } from 'react-dom/client'
+import { useSyncProgress } from '../../../client/react.js'
 import { calls, sceneOf } from './react_scenes.js'
 
 const container = document.getElementById('root')
@@ -16,6 +17,7 @@ function tree(name, { strict = true, ...props } = {}) {
 
 Object.assign(globalThis, {
   calls,
+  useSyncProgress,
   commits: () => commits,
   show(name, props) {
     root ??= createRoot(container)

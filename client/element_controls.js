@@ -14,12 +14,15 @@ const LINKS = ['details', 'result']
 
 export const texts = {
   pause: 'Pause',
-  pauseLabel: 'Pause sync',
+  pauseLabel: 'Pause',
+  'sync.pauseLabel': 'Pause sync',
   resume: 'Resume',
-  resumeLabel: 'Resume sync',
+  resumeLabel: 'Resume',
+  'sync.resumeLabel': 'Resume sync',
   cancel: 'Cancel',
   retry: 'Try again',
-  start: 'Start sync',
+  start: 'Start',
+  'sync.start': 'Start sync',
   starting: 'Starting...',
   details: 'View details',
   result: 'Open the result'
@@ -66,7 +69,9 @@ export function create(parts, shadow) {
       const action = offered[name]
       parts[name].act = () => act(action)
       set(parts[name], 'aria-disabled', busy && 'true')
-      set(parts[name], 'aria-label', name === 'toggle' && action && say(`${action}Label`))
+      // Who says what is written there must be understood: a page may have a text of its own for it.
+      const label = name === 'toggle' && action && say(`${action}Label`)
+      set(parts[name], 'aria-label', label && label.includes(say(action)) && label)
       setTexts(parts, { [name]: action && say(busy === 'start' && name === busy ? 'starting' : action) })
     }
     // The address of a result comes from a job: it must be a page of this site.

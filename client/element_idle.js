@@ -10,10 +10,14 @@ import { timeInWords } from './time_in_words.js'
 
 export const texts = {
   idle: 'No activity',
-  none: 'No active sync',
-  last: 'Last sync completed {time} ago',
-  first: 'Start your first sync to import expenses',
-  startAll: 'Sync all accounts',
+  none: 'Nothing is running',
+  'sync.none': 'No active sync',
+  last: 'The last run completed {time} ago',
+  'sync.last': 'Last sync completed {time} ago',
+  first: 'Nothing has been completed yet',
+  'sync.first': 'Start your first sync to import expenses',
+  startAll: 'Start a run',
+  'sync.startAll': 'Sync all accounts',
   history: 'View history'
 }
 

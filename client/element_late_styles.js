@@ -6,7 +6,7 @@
  * For them a bar without a percentage only breathes: frozen it would look stuck.
  */
 export const lateStyles = `
-[part=connection],[part=problem],[part=stalled]{margin-top:.75rem;padding:.1em .6em;border-radius:.5em;background:color-mix(in srgb,var(--warn) 10%,var(--back));color:var(--warn);font-weight:500}
+[part=connection],[part=problem],[part=stalled]{margin-top:.75rem;padding:.1em .6em;border-radius:.5em;background:var(--sp-color-warn-back,color-mix(in srgb,var(--warn) 10%,var(--back)));color:var(--warn);font-weight:500}
 [part=problem]{color:var(--bad)}
 [part=stalled]{margin:0}
 [part=stats]{margin-top:.5rem}

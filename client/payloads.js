@@ -31,7 +31,8 @@ export function normalise(payload) {
     title: text(p.title ?? p.name),
     message: text(p.message),
     error: text(p.error_message) ?? (status === 'failed' ? text(p.error ?? p.message) : null),
-    percent: number(p.progress_percentage ?? p.progress),
+    // Less may have been there than was expected, which the counts tell; it is done all the same.
+    percent: status === 'completed' ? 100 : number(p.progress_percentage ?? p.progress),
     done: number(p.processed_count ?? ('inserted' in p ? sum(p) : p.completed + p.failed)),
     total: number(p.total_count ?? p.total),
     resultUrl: text(p.result_url),

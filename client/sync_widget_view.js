@@ -67,7 +67,7 @@ export class SyncWidgetView {
     const { status, percent, done, total, detected, errors } = state
     const fraction = fractionOf(state)
     this.#each('statusText', element => setText(element, this.#statusText(state)))
-    this.#each('progressPercentage', element => setNumbers(element, [status === 'completed' ? 100 : percent], percent => `${percent}%`))
+    this.#each('progressPercentage', element => setNumbers(element, [percent], percent => `${percent}%`))
     this.#each('processedCount', element => setNumbers(element, [done, total], (done, total) => `${done}/${total}`))
     this.#each('detectedCount', element => setNumbers(element, [detected], String))
     this.#each('errorCount', element => setNumbers(element, [errors], String))

@@ -95,9 +95,9 @@ test('preventDefault: the page does it itself', async () => {
     event.preventDefault()
     document.title = event.detail.action
   }))
-  await button(page, 'Pause sync').click()
+  await button(page, 'Pause').click()
   await page.waitForFunction(() => document.title === 'pause')
-  assert.equal(await button(page, 'Pause sync').getAttribute('aria-disabled'), null)
+  assert.equal(await button(page, 'Pause').getAttribute('aria-disabled'), null)
   assert.deepEqual(pages.requests, [])
 })
 

@@ -77,6 +77,8 @@ test('how far: the counts are finer than the percent, and nothing is more than a
   assert.equal(fractionOf(normalise({ status: 'processing', processed_count: -5, total_count: 3 })), 0)
   assert.equal(fractionOf(normalise({ status: 'completed', processed_count: 0, total_count: 0 })), 1)
   assert.equal(fractionOf(normalise({ status: 'pending', total_count: null })), 0)
+  const less = normalise({ status: 'completed', processed_count: 10, total_count: 100, progress_percentage: 10 })
+  assert.deepEqual([fractionOf(less), less.percent, less.done], [1, 100, 10])
   for (const status of ['processing', 'paused']) assert.equal(fractionOf(normalise({ status, total_count: null })), null)
 })
 

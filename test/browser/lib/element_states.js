@@ -38,6 +38,7 @@ export function elementStates() {
     loading: ['session-id="42"', {}],
     idle: [START, { sessions: [{ kind: 'sync', source_id: '7', status: 'completed', completed_at: new Date(Date.now() - 7_200_000).toISOString() }] }],
     idleFirst: [START, { sessions: [] }],
+    idleMesh: [`channel="MeshProgressChannel" ${START}`, { sessions: [] }],
     lost: [`session-id="42" ${BUTTONS}`, { payload: run({}), connection: 'backoff' }],
     refused: ['session-id="42"', { refused: true }]
   }

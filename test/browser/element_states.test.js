@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, afterEach, before, test } from 'node:test'
 import { launchChromium, screenshot } from './lib/chromium.js'
 import { ElementPages, partShows, partText } from './lib/element_page.js'
@@ -95,6 +96,18 @@ test('[000-14] [000-15] accounts: states, counts, errors, and what is left of th
   assert.deepEqual((await rows('failed')).map(([, , state]) => state), ['Completed', 'Cancelled', 'Not started', 'Failed'])
   const email = page.locator('#active [part=account-email]').nth(2)
   assert.ok(await email.evaluate(node => node.scrollWidth > node.clientWidth), 'a long address is cut')
+})
+
+test('what can be styled from outside: all parts of all states, and no others', async () => {
+  const { modules } = JSON.parse(await readFile(new URL('../../client/custom-elements.json', import.meta.url)))
+  const declared = modules[0].declarations[0].cssParts.map(({ name }) => name).sort()
+  const page = await show(elementStates())
+  await partShows(page, 'rate', '4.6/s', { element: '#active' })
+  await page.locator('#active [part=sparkline]').waitFor({ state: 'attached' })
+  const drawn = await page.evaluate(() => [...document.querySelectorAll('sync-progress')].flatMap(({ shadowRoot }) =>
+    [...shadowRoot.querySelectorAll('[part]')].flatMap(node => [...node.part])))
+  assert.deepEqual([...new Set(drawn)].filter(name => !name.endsWith('-path')).sort(), declared)
+  for (const name of ['bar', 'track', 'indicator', 'label', 'percent', 'eta', 'account', 'error', 'actions', 'connection']) assert.ok(declared.includes(name), name)
 })
 
 test('a progressbar with a name; without a value while there is none', async () => {

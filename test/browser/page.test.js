@@ -2,6 +2,8 @@
  * The demo's page: what surrounds the widget, and what it does to it.
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { after, afterEach, before, test } from 'node:test'
 import { launchChromium, openPage, screenshot } from './lib/chromium.js'
 import { partShows } from './lib/element_page.js'
@@ -9,6 +11,7 @@ import { FakeCable } from './lib/fake_cable.js'
 import { servePage } from './lib/page_server.js'
 import { payload } from './lib/payloads.js'
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const ID = '{"channel":"SyncStatusChannel","session_id":42}'
 
 let cable
@@ -167,6 +170,27 @@ test('one tab more is the widget alone, of the same run and look', async () => {
   assert.equal(await page.locator('iframe').count(), 2)
   await page.click('#beside')
   assert.equal(await page.locator('iframe').count(), 0)
+})
+
+test('axe finds nothing: a run, with two more tabs, the widget alone, a notice', async () => {
+  for (const [fragment, colorScheme] of [['session=42&token=good', 'light'], ['session=42&token=good&only', 'dark'], ['', 'light']]) {
+    // axe writes markup of its own, which the policy of the page forbids
+    const options = { colorScheme, reducedMotion: 'reduce', bypassCSP: true }
+    if (fragment) {
+      const { page, peer } = await watch({ fragment, ...options })
+      peer.message(ID, payload({ title: 'Mail of four banks' }))
+      await partShows(page, 'age', /Updated/)
+      if (colorScheme === 'light') await page.getByRole('button', { name: 'Two more tabs' }).click()
+    } else {
+      open = await openPage(browser, address(fragment), options)
+      await shows(open.page, 'notice-title', 'Which run?')
+    }
+    await open.page.evaluate(AXE)
+    const { violations, passes } = await open.page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
+    assert.deepEqual(violations.flatMap(({ id, nodes }) => nodes.map(({ target, any }) => `${fragment}: ${id} ${target} ${any[0]?.message ?? ''}`)), [])
+    assert.ok(passes.some(({ id }) => id === 'color-contrast'))
+    await open.close()
+  }
 })
 
 test('on a phone nothing sticks out; by night it is dark', async () => {

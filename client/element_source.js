@@ -5,8 +5,7 @@
  * channel is its reader's newest (element_follow.js, loaded when asked for).
  */
 import { SyncProgressClient } from './client.js'
-
-const tokens = {} // address → callback: the same one, so that elements share a client
+import { tokenFrom } from './token_url.js'
 
 /**
  * Begins at once.  attribute(name) is what the page says; tell's functions are
@@ -71,23 +70,10 @@ function identifierOf(channel, id) {
 
 function clientFor(attribute) {
   const tokenUrl = attribute('token-url') ?? meta('sync-progress-token-url')
-  const token = attribute('token') ?? (tokenUrl ? tokens[tokenUrl] ??= () => fetchToken(tokenUrl) : undefined)
+  const token = attribute('token') ?? (tokenUrl ? tokenFrom(tokenUrl) : undefined)
   return SyncProgressClient.for({ url: attribute('url') ?? meta('action-cable-url'), token })
 }
 
 function meta(name) {
   return document.querySelector(`meta[name="${name}"]`)?.content
-}
-
-// A text, or JSON: "…" or {"token":"…"}.
-async function fetchToken(url) {
-  const response = await fetch(url)
-  if (!response.ok) throw new Error(`${url}: ${response.status}`)
-  const text = await response.text()
-  try {
-    const parsed = JSON.parse(text)
-    return parsed.token ?? parsed
-  } catch {
-    return text.trim()
-  }
 }

@@ -56,7 +56,8 @@ export class MeshProgressController extends Controller {
     retryUrl: { type: String, default: '/api/v1/meshes/{id}/retry' },
     cancelUrl: { type: String, default: '/api/v1/meshes/{id}/cancel' },
     url: String,
-    token: String
+    token: String,
+    tokenUrl: String
   }
 
   /** For all of them: a client of the application's own, and texts that replace those here. */
@@ -175,7 +176,7 @@ export class MeshProgressController extends Controller {
       onComplete: state => this.dispatch('completed', { detail: { state, resultUrl: ownAddress(state.result_url ?? '') && state.result_url } }),
       onCancelled: state => this.dispatch('cancelled', { detail: { state } }),
       onError: message => this.#failed(message)
-    }, { dom: false, texts: this.#texts, ...(client && { client }), url: this.urlValue, ...(this.hasTokenValue && { token: this.tokenValue }) }).subscribe()
+    }, { dom: false, texts: this.#texts, ...(client && { client }), url: this.urlValue, ...(this.hasTokenValue && { token: this.tokenValue }), ...(this.hasTokenUrlValue && { tokenUrl: this.tokenUrlValue }) }).subscribe()
   }
 
   #received(state) {

@@ -55,6 +55,8 @@ export interface SubscriberOptions {
   client?: SyncProgressClient
   url?: string
   token?: Token | (() => Token | Promise<Token>)
+  /** Where a token is to be had, as text or JSON. Default: the page's meta tag sync-progress-token-url. */
+  tokenUrl?: string
   /** Keep #mesh-{id}-progress, -status and -time up to date. Default true. */
   dom?: boolean
   /** Default: Infinity. */

@@ -4,7 +4,7 @@
  * Rails says it in meta tags: action-cable-url, csrf-token; ours to it is
  * sync-progress-token-url, where the token of whoever is logged in is to be
  * had.  Adapters that ask here for the same address and the same token get the
- * same client, and so one connection.
+ * same client, and so one connection; so do elements.
  *
  * A request that changes something carries the page's CSRF token, which must
  * not get into other hands: it goes to the page's own origin or not at all.
@@ -12,11 +12,10 @@
 import { SyncProgressClient } from './client.js'
 import { RequestError } from './errors.js'
 import { request } from './http.js'
+import { tokenFrom } from './token_url.js'
 
 /** For so long a watcher's place is kept: a frame, or a page, is replaced by one that wants the same. */
 const GRACE_MS = 1_000
-
-const callbacks = new Map() // address → callback: the same one, so that its users share a client
 
 export function meta(name) {
   return globalThis.document?.querySelector(`meta[name="${name}"]`)?.content
@@ -28,12 +27,6 @@ export function pageClient({ url, token, tokenUrl = meta('sync-progress-token-ur
     url: url || meta('action-cable-url') || '/cable',
     token: token || (tokenUrl ? tokenFrom(tokenUrl) : undefined)
   })
-}
-
-/** A token callback that asks that address: a text, or JSON, "…" or {"token":"…"}. */
-export function tokenFrom(url) {
-  if (!callbacks.has(url)) callbacks.set(url, () => fetchToken(url))
-  return callbacks.get(url)
 }
 
 /** What names a run of that channel; null without an id (none, or 0). */
@@ -81,13 +74,4 @@ export async function post(template, values = {}, options = {}) {
 /** The language of that part of the page, "es-CR". */
 export function languageOf(element, fallback) {
   return element.closest('[lang]')?.lang || fallback
-}
-
-async function fetchToken(url) {
-  const response = await fetch(url, { credentials: 'same-origin', headers: { Accept: 'application/json, text/plain' } })
-  if (!response.ok) throw new RequestError(`${url} answered ${response.status}`, { status: response.status })
-  const text = (await response.text()).trim()
-  if (!/^["{]/.test(text)) return text
-  const answer = JSON.parse(text)
-  return answer.token ?? answer
 }

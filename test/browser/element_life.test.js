@@ -179,14 +179,14 @@ test('events: an end is told once, and not one that was there from the start', a
   assert.deepEqual(await page.evaluate(() => globalThis.events), ['failed', 'complete'])
 })
 
-test('a token from the application, as text or JSON; one client for all that ask the same address', async () => {
+test('a token from the application, as text or JSON; one client for all that ask the same address, adapters too', async () => {
   let answers = 0
   pages.answers.set('GET /token', (request, response) => {
     answers++
     response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"token":"from-json"}')
   })
   pages.answers.set('GET /text', (request, response) => response.writeHead(200, { 'Content-Type': 'text/plain' }).end('from-text\n'))
-  await openPage('<sync-progress session-id="42"></sync-progress><sync-progress source-id="a" channel="MeshProgressChannel"></sync-progress><sync-progress token-url="/text" session-id="1"></sync-progress>',
+  const page = await openPage('<sync-progress session-id="42"></sync-progress><sync-progress source-id="a" channel="MeshProgressChannel"></sync-progress><sync-progress token-url="/text" session-id="1"></sync-progress>',
     { head: '<meta name="sync-progress-token-url" content="/token"><meta name="action-cable-url" content="/cable">' })
   const peer = await pages.cable.connections.find(({ token }) => token === 'from-json' || token === 'from-text', 'a connection')
   const other = await pages.cable.connections.find(({ token }) => token === 'from-json' || token === 'from-text', 'the other connection')
@@ -195,6 +195,11 @@ test('a token from the application, as text or JSON; one client for all that ask
   shared.welcome()
   assert.deepEqual([await shared.nextCommand('subscribe'), await shared.nextCommand('subscribe')].map(({ identifier }) => identifier).sort(),
     ['{"channel":"MeshProgressChannel","id":"a"}', '{"channel":"SyncStatusChannel","session_id":42}'])
+  await page.evaluate(async () => {
+    const { MeshProgressSubscriber } = await import('/client/mesh_subscriber.js')
+    new MeshProgressSubscriber('b').subscribe()
+  })
+  assert.equal((await shared.nextCommand('subscribe')).identifier, '{"channel":"MeshProgressChannel","id":"b"}')
   assert.equal(answers, 1)
 })
 

@@ -8,7 +8,7 @@ import { after, afterEach, before, test } from 'node:test'
 import { until } from '../bridge/lib/recorder.js'
 import { launchChromium, screenshot } from './lib/chromium.js'
 import { RailsApp, json, listen, targetShows } from './lib/rails_app.js'
-import { meshPage, subscriberPage } from './lib/rails_markup.js'
+import { meshPage, subscriberPage, syncWidget } from './lib/rails_markup.js'
 
 const MESH = '{"channel":"MeshProgressChannel","id":42}'
 const XSS = '<img src=x onerror="document.title=1"><script>document.title=1</script>'
@@ -151,6 +151,16 @@ test('[002-08] [002-07] not allowed; and a connection that is lost', async () =>
   const { peer: third } = await app.nextWatcher()
   third.message(MESH, state({ progress: 60 }))
   await shows(page, 'progressBar', '60%')
+})
+
+test('a token from the application; controllers that name the same address share a connection', async () => {
+  app.routes.set('GET /my/token', (request, response) => response.writeHead(200, { 'Content-Type': 'text/plain' }).end('of-the-page\n'))
+  const values = { 'token-url': '/my/token' }
+  const { peer, identifier } = await watch(meshPage({ values }) + syncWidget({ session: { id: 7 }, values, frame: false }))
+  assert.equal(peer.token, 'of-the-page')
+  const both = [MESH, '{"channel":"SyncStatusChannel","session_id":7}']
+  await peer.commands.find(command => command.command === 'subscribe' && command.identifier === both.find(each => each !== identifier), 'the other one')
+  assert.equal(app.asked('GET /my/token').length, 1)
 })
 
 test('Spanish, ids that are names, and what the page may call', async () => {

@@ -11,6 +11,7 @@ import { timeInWords } from './time_in_words.js'
 
 export const texts = {
   accounts: 'Accounts',
+  left: '{time} left',
   notStarted: 'Not started'
 }
 
@@ -82,7 +83,7 @@ function show(parts, account, runEnded, say, format, locale) {
   setTexts(parts, {
     'account-name': title ?? String(id),
     'account-email': text(payload.email),
-    'account-eta': state === 'processing' && number(payload.eta_seconds) !== null && timeInWords(payload.eta_seconds, locale),
+    'account-eta': state === 'processing' && number(payload.eta_seconds) !== null && say('left', { time: timeInWords(payload.eta_seconds, locale) }),
     'account-state': say(state),
     'account-count': done !== null && (total === null ? format(done) : `${format(done)}/${format(total)}`),
     'account-error': error

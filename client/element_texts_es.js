@@ -24,6 +24,7 @@ export const texts = {
   soFar: '{n} hasta ahora',
   remaining: '{time} restante',
   'mesh.remaining': '{time} restante',
+  left: '{time} restante',
   stalled: 'Sin avance por ahora',
   stalledFor: 'Sin avance desde hace {time}',
   detected: '1 gasto detectado|{n} gastos detectados',

@@ -25,14 +25,15 @@ export function createView(shadow) {
       const fraction = record && fractionOf(record)
       const notice = model.notice = /stale|backoff|offline|closed|rejected/.test(connection) && say(connection)
       const moving = record && fraction === null
+      const isLoading = state === 'loading' && !notice
       set(parts.root, 'part', `root ${state}${moving ? ' indeterminate' : ''}${notice ? ' disconnected' : ''}`)
       set(parts.status, 'part', `status ${state}`)
-      set(parts.root, 'aria-busy', state === 'loading' && 'true')
+      set(parts.root, 'aria-busy', isLoading && 'true')
       set(parts.progress, 'hidden', !record)
       setIcon(parts.icon, state)
       setTexts(parts, {
         heading: attribute('heading') ?? record?.title ?? say('heading'),
-        status: say(state)
+        status: (isLoading || state !== 'loading') && say(state)
       })
       if (record) showRecord(parts, model, fraction)
       for (const name in modules) extras[name] ??= modules[name].create?.(parts, shadow)

@@ -55,6 +55,7 @@ test('[000-09] every state in English', async () => {
     idleFirst: { last: 'Start your first sync to import expenses' },
     idleMesh: { heading: 'Mesh Generation Progress', none: 'Nothing is running', last: 'Nothing has been completed yet', start: 'Start', startAll: 'Start a run' },
     lost: { connection: 'Reconnecting...', percent: '45%' },
+    notAllowed: { status: null, connection: 'Connection refused' },
     refused: { status: 'It does not exist, or you may not see it.', progress: null }
   })
   assert.deepEqual(open.problems, [])
@@ -90,7 +91,7 @@ test('[000-14] [000-15] accounts: states, counts, errors, and what is left of th
     })))
   assert.deepEqual(await rows('active'), [
     ['BAC San José', 'ana@bac.example', 'Completed', '150/150', null, null],
-    ['Scotia Bank', 'ana@scotia.example', 'Sync in progress', '300/650', '1 minute', null],
+    ['Scotia Bank', 'ana@scotia.example', 'Sync in progress', '300/650', '1 minute left', null],
     ['Promerica', 'ana.maria.de.los.angeles.rodriguez@promerica.example', 'Waiting to start', '0/200', null, null],
     ['Davivienda', 'ana@davivienda.example', 'Failed', '0/200', null, 'Password refused']])
   assert.deepEqual((await rows('failed')).map(([, , state]) => state), ['Completed', 'Cancelled', 'Not started', 'Failed'])
@@ -119,7 +120,7 @@ test('a progressbar with a name; without a value while there is none', async () 
   for (const name of ['indeterminate', 'connection']) assert.equal(await bar(name).getAttribute('aria-valuenow'), null)
   for (const attribute of ['aria-valuetext', 'aria-busy']) assert.equal(await bar('indeterminate').getAttribute(attribute), null)
   assert.equal(await page.locator('#loading [part~=root]').getAttribute('aria-busy'), 'true')
-  assert.equal(await page.locator('#active [part~=root]').getAttribute('aria-busy'), null)
+  for (const name of ['active', 'notAllowed']) assert.equal(await page.locator(`#${name} [part~=root]`).getAttribute('aria-busy'), null)
   assert.equal(await page.locator('#failed [role=alert]:visible').count(), 1)
 })
 

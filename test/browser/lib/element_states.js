@@ -40,6 +40,7 @@ export function elementStates() {
     idleFirst: [START, { sessions: [] }],
     idleMesh: [`channel="MeshProgressChannel" ${START}`, { sessions: [] }],
     lost: [`session-id="42" ${BUTTONS}`, { payload: run({}), connection: 'backoff' }],
+    notAllowed: ['session-id="42"', { connection: 'rejected' }],
     refused: ['session-id="42"', { refused: true }]
   }
 }

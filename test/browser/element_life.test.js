@@ -62,6 +62,10 @@ test('[000-35] whatever the text says, it is text; a result is a page of this si
   await tell(page, payload({ status: 'completed', result_url: '/results/42' }))
   await partShows(page, 'result', 'Open the result')
   assert.equal(await page.evaluate(() => globalThis.part('result').href), `${pages.cable.origin}/results/42`)
+  for (const [address, text] of [['javascript:document.title=1', null], ['/runs/42', 'View details'], ['data:text/html,x', null]]) {
+    await page.evaluate(address => document.querySelector('sync-progress').setAttribute('details-url', address), address)
+    await partShows(page, 'details', text)
+  }
 })
 
 test('moved in its page, as Turbo does: it stays subscribed, and loses nothing', async () => {
@@ -132,14 +136,18 @@ test('a state of the server\'s page is there at once, and never replaced by an o
   const page = await openPage(`<sync-progress session-id="42" token="${token}"><script type="application/json">${JSON.stringify(written)}</script></sync-progress>`)
   await partShows(page, 'percent', '30%')
   const { peer, identifier } = await pages.watcher(token)
-  peer.message(identifier, old)
-  peer.message(identifier, payload({ progress_percentage: 31 }))
-  await partShows(page, 'percent', '31%')
   await page.evaluate(() => {
     globalThis.percents = []
     document.querySelector('sync-progress').addEventListener('sync-progress:update', event => globalThis.percents.push(event.detail.payload.progress_percentage))
   })
-  assert.deepEqual(await page.evaluate(() => globalThis.percents.filter(percent => percent < 30)), [])
+  peer.message(identifier, old)
+  await page.waitForFunction(identifier => document.querySelector('sync-progress').client.latest(identifier)?.progress_percentage === 20, identifier)
+  await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+  peer.message(identifier, payload({ progress_percentage: 31 }))
+  await partShows(page, 'percent', '31%')
+  const percents = await page.evaluate(() => globalThis.percents)
+  assert.ok(percents.includes(31))
+  assert.deepEqual(percents.filter(percent => percent < 30), [])
 })
 
 test('the attribute payload likewise; what is no JSON is nothing', async () => {

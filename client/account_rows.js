@@ -20,18 +20,23 @@ const LOOKS = {
 
 export class AccountRows {
   #part // (row, target name) → element
+  #target
   #texts
 
   constructor({ identifier, texts }) {
     this.#texts = texts
+    this.#target = `data-${identifier}-target`
     this.#part = (row, name) => row.querySelector(`[data-${identifier}-target~="${name}"]`)
   }
 
   show(rows, list, accounts) {
     const byId = new Map(rows.map(row => [row.dataset.accountId, row]))
     for (const account of accounts) {
-      const row = byId.get(String(account.id)) ?? this.#add(list, account)
-      if (row) this.#row(row, account)
+      const id = String(account.id)
+      const row = byId.get(id) ?? this.#add(list, account)
+      if (!row) continue
+      byId.set(id, row)
+      this.#row(row, account)
     }
   }
 
@@ -40,6 +45,8 @@ export class AccountRows {
     const row = template?.content.firstElementChild?.cloneNode(true)
     if (!row) return null
     row.dataset.accountId = account.id
+    // So that it is found the next time, whatever the template has forgotten.
+    if (!row.matches(`[${this.#target}~="accountItem"]`)) row.setAttribute(this.#target, `${row.getAttribute(this.#target) ?? ''} accountItem`)
     setText(row.querySelector('[data-account-name]'), account.title ?? '')
     setText(row.querySelector('[data-account-email]'), truncate(text(account.payload.email) ?? ''))
     list.append(row)

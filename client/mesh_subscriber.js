@@ -46,6 +46,8 @@ class ProgressSubscriber {
   #attempts = 0
   #shown // the newest state
   #end = null // the end that was told
+  #past = null // after retry(), until a new run begins: { at }, when the old one ended, if that is known
+  #hasGivenUp = false
   #timer
 
   constructor(kind, id, callbacks, options) {
@@ -68,6 +70,7 @@ class ProgressSubscriber {
     this.#client = this.#options.client ?? pageClient(this.#options)
     this.#stopped = new AbortController()
     this.#attempts = 0
+    this.#hasGivenUp = false
     const { signal } = this.#stopped
     this.#client.addEventListener('statechange', event => this.#connection(event), { signal })
     this.#watch = watch(this.#client, identifier, this.#watcher())
@@ -99,6 +102,10 @@ class ProgressSubscriber {
   /** Connects now; begins anew if it had given up, or ended. */
   retry() {
     this.#attempts = 0
+    clearTimeout(this.#timer)
+    // The new run may begin later than this: until then the server has only the end of the old one.
+    const isOver = this.#end !== null || (!this.#stopped && !this.#hasGivenUp && this.#shown)
+    this.#past = isOver ? { at: this.#end && this.#shown?.updated_at } : null
     this.subscribe()
     this.#client.connect()
     return this
@@ -109,7 +116,7 @@ class ProgressSubscriber {
       onConnected: () => this.#call('onConnected'),
       onDisconnected: () => this.#call('onDisconnected'),
       onRejected: () => this.#giveUp('unauthorized'),
-      onReset: () => { this.#end = this.#shown = null },
+      onReset: () => { this.#end = this.#shown = this.#past = null },
       onProgress: state => {
         if (state !== this.#shown) this.#received(state)
       }
@@ -122,7 +129,8 @@ class ProgressSubscriber {
     const { status } = state
     if (this.#options.dom) this.#show(state)
     this.#call('onProgress', state)
-    if (status === this.#end || !this.#watch) return
+    if (this.#isPast(state) || status === this.#end || !this.#watch) return
+    this.#past = null
     clearTimeout(this.#timer)
     this.#end = null
     // What was kept from before may be the end of an earlier run; the server's word follows.
@@ -134,6 +142,10 @@ class ProgressSubscriber {
     else this.#call('onCancelled', state)
   }
 
+  #isPast({ status, updated_at: at }) {
+    return this.#past !== null && /^(failed|cancelled)$/.test(status) && (this.#past.at == null || this.#past.at === at)
+  }
+
   #connection({ state, reason }) {
     if (state === State.LIVE) this.#attempts = 0
     else if (state === State.BACKOFF && ++this.#attempts > this.#options.maxAttempts) this.#giveUp('maxAttempts')
@@ -143,11 +155,17 @@ class ProgressSubscriber {
 
   #giveUp(reason) {
     this.unsubscribe()
+    this.#hasGivenUp = true
     this.#call('onError', this.#options.texts[reason])
   }
 
+  // A mistake there is reported as any uncaught error, and does not keep the end from being seen.
   #call(name, ...args) {
-    this.#callbacks[name]?.(...args)
+    try {
+      this.#callbacks[name]?.(...args)
+    } catch (error) {
+      queueMicrotask(() => { throw error })
+    }
   }
 
   #show(state) {

@@ -57,8 +57,9 @@ export function setLength(bar, percent) {
   setStyle(bar, 'opacity', isKnown ? '' : '0.35')
 }
 
-/** A bar, its name, and its value; one that is not known is left out. */
-export function setBar(bar, percent, name) {
+/** A bar, its name, and its value, which is no more than all; one that is not known is left out. */
+export function setBar(bar, given, name) {
+  const percent = given === null ? null : Math.min(100, Math.max(0, given))
   const role = bar.closest('[role=progressbar]') ?? bar
   setAttribute(role, 'role', 'progressbar')
   setAttribute(role, 'aria-valuemin', 0)

@@ -19,6 +19,8 @@
 import { Controller } from '@hotwired/stimulus'
 import { identifierOf, languageOf, ownAddress, pageClient, post, watch } from './page.js'
 import { hasEnded } from './payloads.js'
+import { RunEnds } from './run_end.js'
+import { Loads } from './session_loads.js'
 import { release, setBusy, setLabel } from './server_markup.js'
 import { SyncWidgetView, stateOf } from './sync_widget_view.js'
 import { widgetTexts } from './sync_widget_texts.js'
@@ -28,6 +30,15 @@ const KIND = 'sync'
 
 // How long the end of a run is shown before the widget rests.
 const END_MS = 5_000
+
+// How many rows of the list are looked at; the newest first, of all kinds.
+const ROWS = 50
+
+const clock = {
+  now: () => performance.now(),
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: timer => clearTimeout(timer)
+}
 
 const NOTICES = { backoff: 'reconnecting', stale: 'reconnecting', offline: 'offline', closed: 'closed', rejected: 'rejected' }
 
@@ -53,12 +64,14 @@ export class SyncWidgetController extends Controller {
   #life = null
   #run = null // what is watched: the run, and
   #list = null // the owner's list; see watch()
+  #looks = new Loads({ load: signal => this.#look(signal), failed() {}, clock })
+  #ends = new RunEnds({ includeFirst: true })
   #payload = null // the newest state, as it came
   #state = null // and as a record
   #completedAt = null
   #frame = null
   #morphed = null
-  #endTimer
+  #endTimer = null
   #isLost = false
 
   connect() {
@@ -118,15 +131,19 @@ export class SyncWidgetController extends Controller {
   startSync(event) {
     const form = event.target.closest('form')
     const button = event.submitter ?? event.target.closest('button, input[type=submit]') ?? form?.querySelector('[type=submit]')
-    if (!form || !button || button.disabled) return
+    if (!form || !button || button.disabled || isInvalid(event, form, button)) return
     const { disableWith, turboSubmitsWith } = button.dataset
-    // Not before the form has been read: a button that is disabled is not sent.
+    const { signal } = this.#life
     let label
-    setTimeout(() => {
+    const start = () => {
+      if (button.getAttribute('aria-busy') === 'true') return // not "disabled": Turbo was here
       setBusy(button, true)
       if (!turboSubmitsWith) label = setLabel(button, disableWith ?? this.#view.texts.starting) // else Turbo says it
-    })
-    const { signal } = this.#life
+    }
+    // Not before the form has been read: a button that is disabled is not sent.  Who stops it may be
+    // Turbo, which asks for confirmation first, and sends it itself if at all.
+    setTimeout(() => event.defaultPrevented || start())
+    form.addEventListener('turbo:submit-start', start, { once: true, signal })
     const enable = () => {
       setBusy(button, false)
       if (label) setLabel(button, label)
@@ -164,7 +181,9 @@ export class SyncWidgetController extends Controller {
 
   #unwatch() {
     clearTimeout(this.#endTimer)
+    this.#endTimer = null
     cancelAnimationFrame(this.#frame)
+    this.#looks.cancel()
     this.#run?.leave()
     this.#list?.leave()
     this.#run = this.#list = this.#frame = this.#payload = this.#state = null
@@ -177,7 +196,12 @@ export class SyncWidgetController extends Controller {
     const before = this.#state
     this.#state = state
     this.dispatch('update', { detail: { state: payload } })
-    if (state.status !== before?.status) this.#statusChanged(state, payload)
+    if (state.status !== before?.status) {
+      clearTimeout(this.#endTimer)
+      this.#endTimer = null
+    }
+    // What was kept from before may be the end of an earlier run: it is shown, and no more.
+    if (this.#run?.subscription.state === 'confirmed') this.#heard(state.status, payload)
     this.#schedule()
   }
 
@@ -188,14 +212,15 @@ export class SyncWidgetController extends Controller {
     return this.hasVersionValue ? state.version < this.versionValue : this.#view.isAheadOf(state)
   }
 
-  #statusChanged(state, payload) {
-    clearTimeout(this.#endTimer)
-    if (!hasEnded(state.status)) return
-    this.dispatch(state.status, { detail: { state: payload } })
-    if (state.status === 'completed') this.#completedAt = Date.now()
+  #heard(status, payload) {
+    if (this.#ends.see(payload)) {
+      if (status === 'completed') this.#completedAt = Date.now()
+      this.dispatch(status, { detail: { state: payload } })
+    }
+    if (!hasEnded(status) || !this.#life) return
     // What went wrong stays until there is something else to show.
-    if (state.status === 'failed') this.#follow()
-    else this.#endTimer = setTimeout(() => this.#ended(payload), END_MS)
+    if (status === 'failed') this.#follow()
+    else this.#endTimer ??= setTimeout(() => this.#ended(payload), END_MS)
   }
 
   #ended({ job_id: job }) {
@@ -221,18 +246,18 @@ export class SyncWidgetController extends Controller {
   // The list is asked when its events are coming: a run may have begun since the page was rendered.
   #follow() {
     if (this.#list) return
-    const { signal } = this.#life
     this.#list = watch(this.#client, { channel: 'SessionsChannel' }, {
-      onConnected: () => this.#look(signal),
+      onConnected: () => this.#looks.now(),
+      onRejected: () => this.#looks.now(), // a token for some sessions only: it may read them, and hears no events
       onEvent: ({ type, data }) => {
         if (type === 'session_created' && data) this.#begin(data)
-        else if (type === 'session_created' || type === 'sessions_reloaded') this.#look(signal)
+        else if (type === 'session_created' || type === 'sessions_reloaded') this.#looks.soon()
       }
     })
   }
 
   async #look(signal) {
-    const { sessions = [] } = await this.#client.request('sessions?limit=10', { signal }).catch(() => ({})) ?? {}
+    const { sessions } = await this.#client.request(`sessions?limit=${ROWS}`, { signal })
     const run = sessions.find(({ kind }) => kind === KIND)
     if (!signal.aborted && run && !hasEnded(run.status)) this.#begin(run)
   }
@@ -243,8 +268,10 @@ export class SyncWidgetController extends Controller {
   }
 
   #become(id) {
+    // Who watches a source follows its runs.
+    if (this.#run && this.sessionIdValue === id) return
     if (this.sessionIdValue !== id) this.sessionIdValue = id
-    else this.sessionIdValueChanged() // the same source, run again
+    else this.sessionIdValueChanged() // the same source, run again, after a rest
   }
 
   /** Returns false where there is no frame to load, or it was loaded for that already. */
@@ -303,4 +330,9 @@ export class SyncWidgetController extends Controller {
     this.#view.say(this.#view.texts.notDone.replace('{error}', () => error.message))
     this.dispatch('error', { detail: { action, error } })
   }
+}
+
+// A click on a button whose form the browser will not send.
+function isInvalid({ type }, form, button) {
+  return type !== 'submit' && !form.noValidate && !button.formNoValidate && form.matches(':invalid')
 }

@@ -15,11 +15,10 @@ export function tokenFrom(url) {
 async function fetchToken(url) {
   const response = await fetch(url)
   if (!response.ok) throw new Error(`${url}: ${response.status}`)
-  const text = await response.text()
-  try {
-    const parsed = JSON.parse(text)
-    return parsed.token ?? parsed
-  } catch {
-    return text.trim()
-  }
+  const text = (await response.text()).trim()
+  const answer = /^["{]/.test(text) ? JSON.parse(text) : text
+  const token = answer.token ?? answer
+  // Such as a page to log in, to which the request was redirected.
+  if (typeof token !== 'string' || /[\s<]/.test(token)) throw new Error(`${url}: no token`)
+  return token
 }

@@ -168,6 +168,58 @@ test('an end that was kept from before is shown, and told when the server says s
   assert.deepEqual(names(heard), ['onProgress', 'onProgress', 'onComplete'])
 })
 
+test('[002-13] a retry whose run begins late is waited for: what the server says until then is the old end', async t => {
+  const timers = holdTimers(t, END_MS, GRACE_MS)
+  for (const [status, name] of [['failed', 'onError'], ['cancelled', 'onCancelled']]) {
+    for (const isLate of [false, true]) {
+      const { heard, peer } = await watch()
+      const old = state({ status, message: 'a', updated_at: '2026-11-22T16:00:00Z' })
+      peer.message(MESH, old)
+      await told(heard, name)
+      if (isLate) {
+        timers.run() // the five seconds
+        timers.run() // and the place
+        await peer.nextCommand('unsubscribe')
+      }
+      subscriber.retry()
+      assert.deepEqual(timers.pending, [])
+      if (isLate) peer.confirm((await peer.commands.find(({ command }, i) => command === 'subscribe' && peer.commandsNamed('subscribe').length === 2, 'again')).identifier)
+      peer.message(MESH, { ...old, message: 'still the old one' })
+      await told(heard, 'onProgress', ({ message }) => message === 'still the old one')
+      assert.deepEqual(timers.pending, [], 'it goes on')
+      peer.message(MESH, state({ message: 'the new one' }))
+      peer.message(MESH, { ...old, updated_at: '2026-11-22T17:00:00Z' })
+      await heard.find(() => names(heard).filter(each => each === name).length === 2, 'the end of the new one')
+      assert.deepEqual(timers.pending, [END_MS])
+      subscriber.unsubscribe()
+      timers.run()
+      client.close()
+    }
+  }
+})
+
+test('a callback\'s mistake is reported as uncaught, and the end is told and seen all the same', async t => {
+  const thrown = []
+  const uncaught = error => thrown.push(error.message)
+  const others = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', uncaught)
+  t.after(() => {
+    process.off('uncaughtException', uncaught)
+    others.forEach(each => process.on('uncaughtException', each))
+  })
+  const timers = holdTimers(t, END_MS)
+  const heard = make(MeshProgressSubscriber, 42)
+  subscriber = new MeshProgressSubscriber(42, {
+    onProgress() { throw new Error('mine') },
+    onComplete: each => heard.put(['onComplete', each])
+  }, { client, dom: false }).subscribe()
+  const { peer } = await cable.nextWatcher()
+  peer.message(MESH, state({ status: 'completed' }))
+  await told(heard, 'onComplete')
+  assert.deepEqual([thrown, timers.pending], [['mine'], [END_MS]])
+})
+
 test('[002-07] by default it never gives up; with maxAttempts it does, and retry() begins anew', async () => {
   cable.refuse()
   const heard = make(MeshProgressSubscriber, 42, { maxAttempts: 5 })

@@ -238,6 +238,35 @@ test('[000-12] a start: the form is sent once, with its button\'s value, and the
   answer()
 })
 
+test('[000-12] a start that comes to nothing leaves its button as it was: not valid, not confirmed, stopped by the page', async () => {
+  app.routes.set('GET /sessions', json({ sessions: [], next: null }))
+  for (const [turbo, change] of [
+    [false, form => {
+      form.removeAttribute('data-action')
+      form.querySelector('button').dataset.action = 'sync-widget#startSync'
+      form.append(Object.assign(document.createElement('input'), { name: 'since', required: true }))
+    }],
+    [false, form => addEventListener('submit', event => event.preventDefault())],
+    [true, form => {
+      form.dataset.turboConfirm = 'Really?'
+      globalThis.confirm = () => (globalThis.asked = true, false)
+    }]
+  ]) {
+    const { page } = await watch({ markup: syncWidget(), turbo })
+    const button = page.locator('form button')
+    await page.evaluate(`(${change})(document.querySelector('form'))`)
+    await button.click()
+    // what is done a moment later would be done by now
+    await page.evaluate(() => new Promise(resolve => setTimeout(() => requestAnimationFrame(resolve), 50)))
+    assert.deepEqual([await button.isDisabled(), await button.textContent()], [false, 'Sincronizar Todas las Cuentas'])
+    assert.equal(app.asked('POST /sync_sessions').length, 0)
+    await open.close()
+    open = null
+    app.reset()
+    app.routes.set('GET /sessions', json({ sessions: [], next: null }))
+  }
+})
+
 test('[000-20] without a run: idle; the one that begins is followed, and when it has ended it is idle again', async () => {
   app.routes.set('GET /sessions', json({ sessions: [], next: null }))
   const both = syncWidget({ session: SESSION, inactive: true, frame: false, values: { 'session-id': 0 }, lastSync: '3 días' })
@@ -269,6 +298,100 @@ test('[000-20] a run that began while the page was on its way is found in the li
   await app.confirmNext(peer, ID)
   peer.message(ID, payload())
   await targetShows(page, 'progressPercentage', '45%')
+})
+
+test('[000-20] a list that cannot be read for now is read again', async () => {
+  let refusals = 2
+  app.routes.set('GET /sessions', (...args) => (refusals-- > 0
+    ? json({ error: 'busy' }, refusals ? 503 : 429)
+    : json({ sessions: [{ session_id: 42, kind: 'sync', source_id: '42', status: 'processing' }], next: null }))(...args))
+  const { peer } = await watch({ markup: syncWidget({ session: SESSION, inactive: true, frame: false, values: { 'session-id': 0 } }) })
+  await app.confirmNext(peer, ID)
+  assert.equal(app.asked('GET /sessions').length, 3)
+})
+
+test('[000-20] a hundred reloads of the list in a second read it twice at most', async () => {
+  app.routes.set('GET /sessions', json({ sessions: [], next: null }))
+  const { peer } = await watch({ markup: syncWidget() })
+  await until(() => app.asked('GET /sessions'), ({ length }) => length === 1, 'it is read')
+  for (let i = 0; i < 100; i++) peer.message(LIST, { type: 'sessions_reloaded' })
+  await until(() => app.asked('GET /sessions'), ({ length }) => length === 2, 'it is read again')
+  peer.message(LIST, { type: 'session_created', data: { session_id: 42, kind: 'sync', source_id: '42', status: 'processing' } })
+  await app.confirmNext(peer, ID)
+  assert.equal(app.asked('GET /sessions').length, 2)
+})
+
+/** The events of that name, from now on, each as the job's. */
+const listenTo = (page, name) => page.evaluate(name => {
+  globalThis.ends = []
+  addEventListener(`sync-widget:${name}`, event => globalThis.ends.push(event.detail.state.job_id))
+}, name)
+
+test('an end is told once: not again when the same source runs again, and then for that run', async () => {
+  app.routes.set('GET /sessions', json({ sessions: [], next: null }))
+  const { page, peer } = await watch({ markup: syncWidget({ session: SESSION, frame: false }) })
+  await listenTo(page, 'failed')
+  const fail = (job, percent) => peer.message(ID, payload({ job_id: job, status: 'failed', error_message: 'no', progress_percentage: percent }))
+  fail('job-1', 1)
+  await targetShows(page, 'progressPercentage', '1%')
+  await app.confirmNext(peer, LIST)
+  peer.message(LIST, { type: 'session_created', data: { session_id: 43, kind: 'sync', source_id: '42', job_id: 'job-2', status: 'pending' } })
+  fail('job-1', 2)
+  await targetShows(page, 'progressPercentage', '2%')
+  fail('job-2', 3)
+  await targetShows(page, 'progressPercentage', '3%')
+  assert.deepEqual(await page.evaluate(() => globalThis.ends), ['job-1', 'job-2'])
+})
+
+test('[000-28] an end that was kept from before is shown, and told when the server says so', async () => {
+  const { page } = await watch({ markup: syncWidget({ session: SESSION, frame: false }) })
+  await listenTo(page, 'completed')
+  const kept = payload({ status: 'completed', progress_percentage: 100, processed_count: 1000 })
+  await page.evaluate(kept => {
+    const subscription = globalThis.subscription = { state: 'pending', latest: kept, unsubscribe() {} }
+    globalThis.SyncWidgetController.client = Object.assign(new EventTarget(), {
+      state: 'live',
+      subscribe: (_, callbacks) => {
+        globalThis.callbacks = callbacks
+        return subscription
+      }
+    })
+    document.querySelector('main').append(document.querySelector('main > *:last-child').cloneNode(true))
+  }, kept)
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-sync-widget-target~="progressPercentage"]')].at(-1).textContent === '100%')
+  assert.deepEqual(await page.evaluate(() => globalThis.ends), [])
+  assert.deepEqual(await page.evaluate(kept => {
+    globalThis.subscription.state = 'confirmed'
+    globalThis.callbacks.onProgress(kept)
+    globalThis.callbacks.onProgress({ ...kept })
+    return globalThis.ends
+  }, kept), [kept.job_id])
+})
+
+test('[000-15] rows are made of a template once, whatever it has forgotten, and however often an account is named', async () => {
+  const { page, peer } = await watch({ markup: syncWidget({ session: { ...SESSION, accounts: [] } }) })
+  await page.evaluate(() => {
+    const template = document.createElement('template')
+    const row = document.createElement('li')
+    row.append(document.createElement('span'))
+    row.firstChild.dataset.accountName = ''
+    template.content.append(row)
+    document.querySelector('[data-sync-widget-target~="accountsList"]').append(template)
+  })
+  for (const percent of [1, 2, 3]) {
+    peer.message(ID, payload({ progress_percentage: percent, accounts: [account(1), account(1), account(2)] }))
+    await targetShows(page, 'progressPercentage', `${percent}%`)
+  }
+  assert.equal(await page.locator('[data-account-id]').count(), 2)
+})
+
+test('[000-35] a bar is never longer than all, whatever the counts say', async () => {
+  const { page, peer } = await watch()
+  for (const [percent, shown] of [[250, '100'], [-3, '0']]) {
+    peer.message(ID, payload({ accounts: [account(2, { status: 'processing', progress_percentage: percent })] }))
+    await page.waitForFunction(shown => document.querySelector('[data-account-id="2"] [role=progressbar]')?.getAttribute('aria-valuenow') === shown, shown)
+    assert.equal(await styleOf(part(page, 'accountProgressBar', 2), 'width'), `${shown}%`)
+  }
 })
 
 test('ids that are names, and another id given while it watches', async () => {

@@ -21,37 +21,29 @@ const LEAST_CAP_MS = 2_600
 const YOUNG_CAP_MS = 5_000
 const CAP_MS = 30_000
 
-export class Backoff {
-  #random
-  #now
-  #attempts = 0
-  #outageSince = null
+export function createBackoff({ random, now }) {
+  let outageSince
 
-  constructor({ random, now }) {
-    this.#random = random
-    this.#now = now
-  }
+  return {
+    /** Retries asked for since the last reset. */
+    attempts: 0,
 
-  /** Retries asked for since the last reset. */
-  get attempts() {
-    return this.#attempts
-  }
+    /** The wait before the next attempt, in milliseconds; counts the attempt. */
+    next() {
+      outageSince ??= now()
+      this.attempts += 1
+      if (this.attempts === 1) return random() * FIRST_RETRY_MS
 
-  /** The wait before the next attempt, in milliseconds; counts the attempt. */
-  next() {
-    this.#outageSince ??= this.#now()
-    this.#attempts += 1
-    if (this.#attempts === 1) return this.#random() * FIRST_RETRY_MS
+      const age = now() - outageSince
+      const cap = age < YOUNG_OUTAGE_MS ? Math.min(Math.max(age, LEAST_CAP_MS), YOUNG_CAP_MS) : CAP_MS
+      const ceiling = Math.min(2 ** this.attempts * 1_000, cap)
+      return (0.5 + random() / 2) * ceiling
+    },
 
-    const age = this.#now() - this.#outageSince
-    const cap = age < YOUNG_OUTAGE_MS ? Math.min(Math.max(age, LEAST_CAP_MS), YOUNG_CAP_MS) : CAP_MS
-    const ceiling = Math.min(2 ** this.#attempts * 1_000, cap)
-    return (0.5 + this.#random() / 2) * ceiling
-  }
-
-  /** The outage is over. */
-  reset() {
-    this.#attempts = 0
-    this.#outageSince = null
+    /** The outage is over. */
+    reset() {
+      this.attempts = 0
+      outageSince = undefined
+    }
   }
 }

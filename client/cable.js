@@ -8,97 +8,46 @@
  * whatever TCP says.  Any frame counts as life, not only pings: under load,
  * data may be all that gets through.
  *
- * The owner hands in a handler with
- *   welcomed(), confirmed(identifier), rejected(identifier),
- *   received(identifier, message), expiring(), closed({ reason, reconnect }).
- * closed() comes exactly once and last, and never after close().
+ * It reports to its owner, as report(what, …):
+ *   'welcomed', 'confirmed' identifier, 'rejected' identifier,
+ *   'received' identifier message, 'expiring', 'closed' { reason, reconnect }.
+ * The last comes exactly once and last, and never after close().
  */
 const PROTOCOL = 'actioncable-v1-json'
 const CHECK_MS = 1_000
 
-export const STALE_MS = 7_500
+const STALE_MS = 7_500
 
-export class Cable {
-  name = 'websocket'
-  #socket
-  #clock
-  #handler
-  #pending = new Set()
-  #welcomed = false
-  #over = false
-  #heardAt
-  #checkedAt
-  #doubted = false
-  #timer
+/** url, token: where, and who asks; null where the page's cookies say that. */
+export function openCable({ url, token, WebSocket, clock, report }) {
+  const pending = new Set()
+  let isWelcomed = false
+  let heardAt = clock.now()
+  let checkedAt = heardAt
+  let isDoubted = false
 
-  constructor({ url, WebSocket, clock, handler }) {
-    this.#clock = clock
-    this.#handler = handler
-    this.#heardAt = this.#checkedAt = clock.now()
-    this.#socket = new WebSocket(url, [PROTOCOL])
-    this.#socket.onmessage = event => this.#receive(event.data)
-    this.#socket.onclose = () => this.#finish(null, true)
-    // Says nothing that onclose does not; must be there, because some
-    // implementations throw an error that nobody listens for.
-    this.#socket.onerror = () => {}
-    this.#timer = clock.setTimeout(() => this.#check(), CHECK_MS)
-  }
+  const address = new URL(url)
+  if (token != null) address.searchParams.set('token', token)
+  const socket = new WebSocket(address.href, [PROTOCOL])
+  socket.onmessage = ({ data }) => receive(data)
+  socket.onclose = () => finish(null, true)
+  // Says nothing that onclose does not; must be there, because some
+  // implementations throw an error that nobody listens for.
+  socket.onerror = () => {}
+  let timer = clock.setTimeout(check, CHECK_MS)
 
-  /** Asks for a stream; repeated until answered, on this connection. */
-  subscribe(identifier) {
-    this.#pending.add(identifier)
-    this.#ask([identifier])
-  }
-
-  unsubscribe(identifier) {
-    this.#pending.delete(identifier)
-    if (this.#welcomed) this.#send({ command: 'unsubscribe', identifier })
-  }
-
-  /** Calls an action of the channel; its answer, if any, is a message. */
-  perform(identifier, action, data) {
-    // The protocol has the data encoded twice.
-    this.#send({ command: 'message', identifier, data: JSON.stringify({ ...data, action }) })
-  }
-
-  /**
-   * Something happened that may have killed the network unnoticed: the next
-   * frame must come within graceMs, or at once if the silence is already too
-   * long.
-   */
-  demandLife(graceMs = STALE_MS) {
-    const now = this.#clock.now()
-    this.#heardAt = Math.min(this.#heardAt, now - STALE_MS + graceMs)
-    if (now - this.#heardAt > STALE_MS) this.#finish('stale', true)
-  }
-
-  /** Goes on with a newer token of the same rights. */
-  refresh(token) {
-    this.#send({ command: 'refresh', token })
-  }
-
-  /** Closes without telling the handler. */
-  close() {
-    if (this.#over) return
-    this.#over = true
-    this.#clock.clearTimeout(this.#timer)
-    this.#socket.close()
+  function ask() {
+    for (const identifier of pending) send('subscribe', identifier)
   }
 
   // What is asked for before the welcome is asked for at the welcome.
-  #ask(identifiers) {
-    if (!this.#welcomed) return
-    for (const identifier of identifiers) this.#send({ command: 'subscribe', identifier })
+  function send(command, identifier, details) {
+    if (isWelcomed && socket.readyState === 1) socket.send(JSON.stringify({ command, identifier, ...details }))
   }
 
-  #send(command) {
-    if (this.#socket.readyState === 1) this.#socket.send(JSON.stringify(command))
-  }
-
-  #receive(text) {
-    if (this.#over) return
-    this.#heardAt = this.#clock.now()
-    this.#doubted = false
+  function receive(text) {
+    heardAt = clock.now()
+    isDoubted = false
 
     let frame
     try {
@@ -106,55 +55,85 @@ export class Cable {
     } catch {
       return // alive, but not understood
     }
-    switch (frame?.type) {
-      case 'welcome':
-        this.#welcomed = true
-        this.#handler.welcomed()
-        this.#ask(this.#pending)
-        break
-      case 'confirm_subscription':
-        this.#pending.delete(frame.identifier)
-        this.#handler.confirmed(frame.identifier)
-        break
-      case 'reject_subscription':
-        this.#pending.delete(frame.identifier)
-        this.#handler.rejected(frame.identifier)
-        break
-      case 'disconnect':
-        this.#finish(frame.reason ?? null, frame.reconnect !== false)
-        break
-      case 'token_expiring':
-        this.#handler.expiring()
-        break
-      case undefined:
-        if (typeof frame?.identifier === 'string') this.#handler.received(frame.identifier, frame.message)
-        break
-      // 'ping' has done its work; types of later protocols are none of ours.
-    }
+    const { type, identifier, message } = frame ?? {}
+    if (type === 'welcome') {
+      isWelcomed = true
+      report('welcomed')
+      ask()
+    } else if (type === 'confirm_subscription') answer('confirmed', identifier)
+    else if (type === 'reject_subscription') answer('rejected', identifier)
+    else if (type === 'disconnect') finish(frame.reason ?? null, frame.reconnect !== false)
+    else if (type === 'token_expiring') report('expiring')
+    else if (type === undefined && typeof identifier === 'string') report('received', identifier, message)
+    // 'ping' has done its work; types of later protocols are none of ours.
   }
 
-  #check() {
-    const now = this.#clock.now()
-    const silent = now - this.#heardAt > STALE_MS
+  function answer(what, identifier) {
+    pending.delete(identifier)
+    report(what, identifier)
+  }
+
+  function check() {
+    const now = clock.now()
+    const isSilent = now - heardAt > STALE_MS
 
     // A check that comes late itself proves nothing: the machine slept, or the
     // browser throttles a hidden page, and frames may wait behind this timer.
     // The next check decides.
-    const late = now - this.#checkedAt > 2 * CHECK_MS
-    this.#checkedAt = now
-    if (silent && (!late || this.#doubted)) {
-      this.#finish('stale', true)
-      return
-    }
-    this.#doubted = silent
+    const isLate = now - checkedAt > 2 * CHECK_MS
+    checkedAt = now
+    if (isSilent && (!isLate || isDoubted)) return finish('stale', true)
+    isDoubted = isSilent
 
-    this.#ask(this.#pending)
-    this.#timer = this.#clock.setTimeout(() => this.#check(), CHECK_MS)
+    ask()
+    timer = clock.setTimeout(check, CHECK_MS)
   }
 
-  #finish(reason, reconnect) {
-    if (this.#over) return
-    this.close()
-    this.#handler.closed({ reason, reconnect })
+  /** Closes without a report. */
+  function close() {
+    socket.onmessage = socket.onclose = null
+    clock.clearTimeout(timer)
+    socket.close()
+  }
+
+  function finish(reason, reconnect) {
+    close()
+    report('closed', { reason, reconnect })
+  }
+
+  return {
+    name: 'websocket',
+    close,
+
+    /** Asks for a stream; repeated until answered, on this connection. */
+    subscribe(identifier) {
+      pending.add(identifier)
+      send('subscribe', identifier)
+    },
+
+    unsubscribe(identifier) {
+      pending.delete(identifier)
+      send('unsubscribe', identifier)
+    },
+
+    /** Calls an action of the channel; its answer, if any, is a message. */
+    perform(identifier, action, data) {
+      // The protocol has the data encoded twice.
+      send('message', identifier, { data: JSON.stringify({ ...data, action }) })
+    },
+
+    /**
+     * Something happened that may have killed the network unnoticed: the next
+     * frame must come within graceMs, or at once if the silence is already too
+     * long.
+     */
+    demandLife(graceMs = STALE_MS) {
+      const now = clock.now()
+      heardAt = Math.min(heardAt, now - STALE_MS + graceMs)
+      if (now - heardAt > STALE_MS) finish('stale', true)
+    },
+
+    /** Goes on with a newer token of the same rights. */
+    refresh: token => send('refresh', undefined, { token })
   }
 }

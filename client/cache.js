@@ -10,6 +10,8 @@
  *
  * A tab that is duplicated takes the storage along, and finds the same there.
  */
+import { SyncProgressEvent } from './events.js'
+
 const PREFIX = 'sync-progress:states '
 const TTL_MS = 3_600_000
 const INTERVAL_MS = 1_000
@@ -19,17 +21,16 @@ export class Cache {
   #options
   #timer = null
   #key = null // the storage's, while rights are known
+  #listening = null // an AbortController, while the client may be shown anything
 
-  /** options: client, url, identity, host, clock, streams (identifier → Stream), show(stream, payload), signal. */
+  /** options: client, url, identity, host, clock, wanted (identifier → stream). */
   constructor(options) {
     this.#options = options
-    const { client, host, signal } = options
-    const save = () => this.save()
+    const { client } = options
     client.addEventListener('progress', () => this.#touch())
     client.addEventListener('rejected', ({ identifier }) => this.#drop(identifier))
-    host.addEventListener?.('pagehide', save, { signal })
-    for (const type of ['visibilitychange', 'freeze']) host.document?.addEventListener(type, save, { signal })
-    signal?.addEventListener('abort', save)
+    client.addEventListener('statechange', () => this.#attend())
+    this.#attend()
     this.restore()
   }
 
@@ -40,17 +41,23 @@ export class Cache {
     if (key !== this.#key) this.#forget() // whoever watched before has left
     this.#key = key
     const entries = this.#read()
-    for (const stream of this.#options.streams.values()) {
+    for (const stream of this.#options.wanted.values()) {
       const [, payload] = entries[stream.identifier] ?? []
-      if (payload !== undefined) this.#options.show(stream, payload)
+      if (payload !== undefined) this.#show(stream, payload)
     }
+  }
+
+  #show(stream, payload) {
+    const { identifier } = stream
+    if (!stream.restore(payload)) return
+    this.#options.client.dispatchEvent(Object.assign(new SyncProgressEvent('progress'), { identifier, payload }))
   }
 
   save() {
     if (this.#timer === null) return
     this.#stop()
     const entries = this.#read()
-    for (const [identifier, { latest, isList }] of this.#options.streams) {
+    for (const [identifier, { latest, isList }] of this.#options.wanted) {
       if (isList || latest === undefined) continue
       delete entries[identifier] // the newest is the last
       entries[identifier] = [Date.now(), latest]
@@ -65,6 +72,20 @@ export class Cache {
       const { sessionStorage } = this.#options.host
       for (const key of Object.keys(sessionStorage)) if (key.startsWith(PREFIX)) sessionStorage.removeItem(key)
     })
+  }
+
+  #attend() {
+    const { client, host } = this.#options
+    if (client.state === 'closed' || client.state === 'rejected') {
+      this.save()
+      this.#listening?.abort()
+      this.#listening = null
+    } else if (!this.#listening) {
+      this.#listening = new AbortController()
+      const save = () => this.save()
+      host.addEventListener?.('pagehide', save, this.#listening)
+      for (const type of ['visibilitychange', 'freeze']) host.document?.addEventListener(type, save, this.#listening)
+    }
   }
 
   #touch() {

@@ -1,28 +1,20 @@
 /*
  * client.js: the client that applications hold.
  *
- * It knows who on this page watches what (streams), and hands the way to the
- * server to an uplink: a Link of its own, or, where the browser lets tabs find
- * each other, the connection that they share (tabs.js).  Both are
- *
- *   open() close() wake(graceMs) suspend() resume()
- *   subscribe(identifier) unsubscribe(identifier) perform(identifier, action, data)
- *
- * and report to one handler (see link.js).  The streams live as long as the
- * client does; only a token with other rights makes them forget.
+ * It knows who on this page watches what (streams), and leaves the way to the
+ * server to an uplink: the connection that the browser's tabs share where they
+ * can find each other, else one of its own (tabs.js).  That reports what a link
+ * does (see link.js).  The streams live as long as the client does; only a token
+ * with other rights makes them forget.
  *
  * Everything from outside (sockets, clock, randomness, window) can be handed
  * in; nothing is touched before the first connect().
  */
+import { ListEvent, StateChangeEvent, SubscriptionEvent, SyncProgressEvent } from './events.js'
 import { keyOf } from './identifier.js'
-import { Identity } from './identity.js'
-import { Link } from './link.js'
-import { ListEvent, State, StateChangeEvent, SubscriptionEvent, SyncProgressEvent } from './state.js'
-import { Stream } from './stream.js'
-import { openTabs } from './tabs.js'
-
-// After a change of network the next frame may take one ping and a bit.
-const ONLINE_GRACE_MS = 4_000
+import { createIdentity } from './identity.js'
+import { createStream } from './stream.js'
+import { createTabs } from './tabs.js'
 
 const systemClock = {
   now: () => performance.now(),
@@ -30,46 +22,40 @@ const systemClock = {
   clearTimeout: timer => clearTimeout(timer)
 }
 
-const clients = []
+// A change of state that says no more than that.
+const NOTHING = { reason: null, retryInMs: null, attempt: 0, transport: null }
 
-const DEFAULT_URL = '/cable'
-
-const identityOf = ({ url = DEFAULT_URL, token, owner }) => [String(url), token, owner]
+const clients = [] // those that static for() gives
 
 export class SyncProgressClient extends EventTarget {
   #options // with what the page has for those that were not given
-  #state = State.IDLE
-  #transport = null
-  #attempt = 0
-  #streams = new Map() // identifier → Stream
+  #now = { ...NOTHING, state: 'idle' }
+  #streams = new Map() // identifier → stream
   #uplink = null
   #cache = null
-  #listeners = null
 
   constructor(options = {}) {
     super()
-    const { url = DEFAULT_URL, token, owner, host = globalThis, clock = systemClock, WebSocket = host.WebSocket, random = Math.random } = options
-    const identity = new Identity({ token, owner, clock, changed: isFirst => this.#know(isFirst) })
-    this.#options = { ...options, url: cableUrl(url, host.location?.href), identity, host, clock, WebSocket, random }
+    const { url = '/cable', token, owner, host = globalThis, clock = systemClock, WebSocket = host.WebSocket, random = Math.random, transports = ['websocket', 'sse', 'polling'] } = options
+    const identity = createIdentity({ token, owner, clock, changed: isFirst => this.#know(isFirst) })
+    this.#options = { ...options, url: cableUrl(url, host.location?.href), identity, host, clock, WebSocket, random, transports, wanted: this.#streams, client: this, report: (...args) => this.#hear(...args) }
   }
 
   /** The one client of this page for the same address, token (the same string or callback) and owner. */
-  static for(options = {}) {
-    const wanted = identityOf(options)
-    const known = clients.find(each => identityOf(each.options).every((value, index) => value === wanted[index]))
-    if (known) return known.client
-    const client = new this(options)
-    clients.push({ options, client })
-    return client
+  static for(options) {
+    const wanted = new this(options) // does nothing yet
+    const known = clients.find(each => ['url', 'token', 'owner'].every(name => each.#options[name] === wanted.#options[name]))
+    if (!known) clients.push(wanted)
+    return known ?? wanted
   }
 
   get state() {
-    return this.#state
+    return this.#now.state
   }
 
   /** What the connection is made of: "websocket", "sse", "polling"; null while there is none. */
   get transport() {
-    return this.#transport
+    return this.#now.transport
   }
 
   /** Whether this tab holds the connection; others may share it. */
@@ -79,7 +65,7 @@ export class SyncProgressClient extends EventTarget {
 
   /** Attempts since the connection was lost. */
   get attempt() {
-    return this.#attempt
+    return this.#now.attempt
   }
 
   /**
@@ -88,23 +74,28 @@ export class SyncProgressClient extends EventTarget {
    */
   subscribe(identifier, callbacks = {}) {
     const key = keyOf(identifier)
-    let stream = this.#streams.get(key)
-    const isNew = !stream
-    if (isNew) {
-      stream = new Stream(key)
-      this.#streams.set(key, stream)
-    }
-    const subscription = stream.add(callbacks, {
-      unsubscribe: which => this.#unsubscribe(stream, which),
-      perform: (which, action, data) => this.#uplink?.perform(key, action, data),
-      request: (action, body) => this.#request(pathOf => `sessions/${pathOf(key)}/${action}`, { method: 'POST', body })
-    })
-    if (isNew) {
-      this.#uplink?.subscribe(key)
+    const known = this.#streams.get(key)
+    const stream = known ?? this.#createStream(key)
+    const subscription = stream.add(callbacks)
+    if (!known) {
+      this.#uplink?.ask('subscribe', key)
       this.#cache?.restore()
     }
-    if (this.#state === State.IDLE) this.connect()
+    if (this.state === 'idle') this.connect()
     return subscription
+  }
+
+  #createStream(key) {
+    const stream = createStream(key, {
+      perform: (...args) => this.#uplink?.ask('perform', key, ...args),
+      act: (...args) => this.#ask('act', key, ...args),
+      unwatched: () => {
+        this.#streams.delete(key)
+        this.#uplink?.ask('unsubscribe', key)
+      }
+    })
+    this.#streams.set(key, stream)
+    return stream
   }
 
   /** The newest payload known for it, undefined while there is none. */
@@ -113,19 +104,18 @@ export class SyncProgressClient extends EventTarget {
   }
 
   /** An authorised request for a path below the bridge's address; its parsed answer, or a RequestError. */
-  request(path, options = {}) {
-    return this.#request(() => path, options)
+  request(path, options) {
+    return this.#ask('requestAs', path, options)
   }
 
-  async #request(pathBy, options) {
-    const { requestAs } = await import('./http.js') // few pages ever ask
-    return requestAs(this.#options, pathBy, options)
+  async #ask(how, ...args) {
+    const http = await import('./http.js') // few pages ever ask
+    return http[how](this.#options, ...args)
   }
 
   /** Connects, or tries again now; does nothing while connecting or live. */
   connect() {
-    if (this.#options.enabled === false || this.#state === State.CONNECTING || this.#state === State.LIVE) return
-    this.#listen()
+    if (this.#options.enabled === false) return
     if (this.#uplink) this.#uplink.open()
     else this.#begin()
   }
@@ -133,7 +123,7 @@ export class SyncProgressClient extends EventTarget {
   /** Disconnects; the subscriptions wait for a later connect(). */
   close() {
     this.#uplink?.close()
-    this.#setState({ state: State.CLOSED })
+    this.#move({ state: 'closed' })
   }
 
   /** Disconnects, and nothing of what was seen is left: for a logout. */
@@ -147,13 +137,7 @@ export class SyncProgressClient extends EventTarget {
   async #useCache() {
     if (this.#cache || this.#options.cache === false) return
     const { Cache } = await import('./cache.js').catch(() => ({}))
-    this.#cache ??= Cache && new Cache({
-      ...this.#options,
-      client: this,
-      streams: this.#streams,
-      signal: this.#listeners?.signal,
-      show: (stream, payload) => stream.restore(payload) && this.#announce(stream, payload)
-    })
+    this.#cache ??= Cache && new Cache(this.#options)
   }
 
   #know(isFirst) {
@@ -165,105 +149,52 @@ export class SyncProgressClient extends EventTarget {
   #begin() {
     if (this.#uplink) {
       this.#uplink.close()
-      this.#listen()
       for (const stream of this.#streams.values()) stream.forget()
     }
     this.#useCache()
-    const options = { ...this.#options, handler: this.#handler() }
-    this.#uplink = options.shared === false ? new Link(options) : openTabs(options)
-    for (const identifier of this.#streams.keys()) this.#uplink.subscribe(identifier)
+    this.#uplink = createTabs(this.#options)
     this.#uplink.open()
   }
 
-  #handler() {
-    return {
-      changed: detail => this.#setState(detail),
-      lost: detail => {
-        for (const stream of [...this.#streams.values()]) stream.disconnect(detail)
-      },
-      confirmed: (identifier, wasAlready) => this.#answered('confirmed', identifier, stream => {
-        // Again without a break: another tab has taken over, and what it missed
-        // of a list nobody knows.
-        if (!wasAlready && stream.isConfirmed && stream.isList) this.#deliver(stream, { type: 'sessions_reloaded' })
-        stream.confirm()
-      }),
-      rejected: identifier => this.#answered('rejected', identifier, stream => {
-        this.#streams.delete(identifier)
-        stream.reject()
-      }),
-      received: (identifier, payload) => this.#deliver(this.#streams.get(identifier), payload)
-    }
-  }
-
-  #answered(type, identifier, tell) {
-    const stream = this.#streams.get(identifier)
+  // What the uplink reports.
+  #hear(what, detail, payload) {
+    if (what === 'changed') return this.#move(detail)
+    const stream = this.#streams.get(detail)
     if (!stream) return
-    tell(stream)
-    this.dispatchEvent(new SubscriptionEvent(type, { identifier }))
+    if (what === 'received') return this.#deliver(stream, payload)
+    if (what === 'rejected') this.#streams.delete(detail)
+    // Confirmed again without a break: another tab has taken over, and what it
+    // missed of a list nobody knows.
+    else if (stream.isConfirmed && stream.isList && !payload) this.#deliver(stream, { type: 'sessions_reloaded' })
+    stream[what]()
+    this.#dispatch(new SubscriptionEvent(what), { identifier: detail })
   }
 
   #deliver(stream, payload) {
-    if (stream?.deliver(payload)) this.#announce(stream, payload)
+    const { identifier, isList } = stream
+    if (!stream.received(payload)) return
+    if (isList) this.#dispatch(new ListEvent('listevent'), { identifier, name: payload.type, data: payload.data ?? null })
+    else this.#dispatch(new SyncProgressEvent('progress'), { identifier, payload })
   }
 
-  #announce(stream, payload) {
-    const { identifier } = stream
-    this.dispatchEvent(stream.isList
-      ? new ListEvent('listevent', { identifier, name: payload.type, data: payload.data ?? null })
-      : new SyncProgressEvent('progress', { identifier, payload }))
+  #dispatch(event, detail) {
+    this.dispatchEvent(Object.assign(event, detail))
   }
 
-  #unsubscribe(stream, subscription) {
-    if (!stream.remove(subscription) || !stream.isEmpty) return
-    this.#streams.delete(stream.identifier)
-    this.#uplink?.unsubscribe(stream.identifier)
-  }
-
-  // A page that is put away, perhaps to come back, must have nothing open: the
-  // browser would drop it, or keep a connection that nobody serves.
-  #listen() {
-    if (this.#listeners) return
-    this.#listeners = new AbortController()
-    const { host, clock, pauseHiddenAfterMs: pauseMs } = this.#options
-    const { document } = host
-    let timer
-    const suspend = () => this.#uplink?.suspend()
-    const resume = () => this.#uplink?.resume()
-    const wake = () => this.#uplink?.wake(ONLINE_GRACE_MS)
-    const visibilitychange = () => {
-      clock.clearTimeout(timer)
-      if (document.visibilityState === 'visible') {
-        resume()
-        this.#uplink?.wake()
-      } else if (pauseMs != null) timer = clock.setTimeout(suspend, pauseMs)
-    }
-    const listen = (target, reactions) => {
-      for (const [type, react] of Object.entries(reactions)) target?.addEventListener?.(type, react, this.#listeners)
-    }
-    listen(host, { online: wake, offline: wake, pagehide: suspend, pageshow: resume })
-    listen(document, { freeze: suspend, resume, visibilitychange })
-  }
-
-  #setState({ state, reason = null, retryInMs = null, attempt = 0, transport = null }) {
-    const previous = this.#state
-    const hasMoved = transport !== this.#transport
-    this.#state = state
-    this.#transport = transport
-    this.#attempt = attempt
-    if (state === State.REJECTED || state === State.CLOSED) {
-      this.#listeners?.abort()
-      this.#listeners = null
-    }
-    if (state !== previous) this.dispatchEvent(new StateChangeEvent('statechange', { state, previous, reason, retryInMs, attempt }))
-    if (hasMoved) this.dispatchEvent(new Event('transportchange'))
+  #move(detail) {
+    const before = this.#now
+    const { state, transport } = this.#now = { ...NOTHING, ...detail }
+    if (state !== before.state) this.#dispatch(new StateChangeEvent('statechange'), { ...this.#now, previous: before.state })
+    if (transport !== before.transport) this.#dispatch(new Event('transportchange'))
+    if (state === 'live') return
+    const willReconnect = state !== 'closed' && state !== 'rejected'
+    for (const stream of [...this.#streams.values()]) stream.disconnect({ willReconnect })
   }
 }
 
 // "/cable", "https://host/cable" and "wss://host/cable" all name the same.
 function cableUrl(url, base) {
-  const absolute = new URL(url, base)
-  absolute.protocol = absolute.protocol.replace(/^http/, 'ws')
-  absolute.hash = ''
-  if (!/^wss?:$/.test(absolute.protocol)) throw new TypeError(`not a WebSocket address: ${url}`)
-  return absolute.href
+  const [address] = new URL(url, base).href.replace(/^http/, 'ws').split('#')
+  if (!/^wss?:/.test(address)) throw new TypeError(`not a WebSocket address: ${url}`)
+  return address
 }

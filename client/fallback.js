@@ -14,158 +14,141 @@
  * To its owner all this is one transport, like a Cable, that is welcomed again
  * when its name has changed.
  */
-import { HttpTransport } from './http_transport.js'
+import { openHttpTransport } from './http_transport.js'
 
 const SOON_MS = 5_000
 const MINUTE_MS = 60_000
 const MAX_MINUTES = 30
 const TRIAL_MS = 20_000
 
-export class Fallback {
-  #options
-  #handler
-  #wanted = new Set()
-  #confirmed = null // by the trial, from its welcome on
-  #current
-  #trial = null
-  #tries
-  #timer = null
+/**
+ * options: as for a cable, and identity, host, random, transports; openCable;
+ * rung: what it begins with; failures: of WebSockets just before.
+ */
+export function openFallback(options) {
+  const { clock, host, identity, random, rung, failures, transports, openCable, report } = options
+  const wanted = new Set()
+  let current
+  let trial = null
+  let confirmed = null // by the trial, from its welcome on
+  let tries = failures ? 0 : 1
+  let timer = null
 
-  /** options: as for a Cable, and identity, host, random, transports; Cable; rung: what it begins with. */
-  constructor(options) {
-    const { rung, transports, handler } = this.#options = options
-    this.#handler = handler
-    this.#tries = rung === 'websocket' ? 0 : 1
-    this.#current = new HttpTransport({
-      ...options,
-      mayListen: rung !== 'polling' && transports.includes('sse'),
-      handler: {
-        ...handler,
-        welcomed: () => this.#arrived(),
-        rejected: identifier => this.#reject(identifier),
-        closed: detail => this.#finish(detail)
-      }
-    })
+  // What the streams by HTTP report, or the WebSocket that has taken over.
+  function hear(what, detail, payload) {
+    if (what === 'welcomed') arrive()
+    else if (what === 'rejected') reject(detail)
+    else if (what === 'closed') finish(detail)
+    else report(what, detail, payload)
   }
 
-  get name() {
-    return this.#current.name
+  function arrive() {
+    remember(host, current.name)
+    report('welcomed')
+    if (current.name === 'websocket') plan(null)
+    else if (!timer) tryLater()
   }
 
-  subscribe(identifier) {
-    this.#wanted.add(identifier)
-    this.#current.subscribe(identifier)
-    this.#trial?.subscribe(identifier)
+  function finish(detail) {
+    close()
+    report('closed', detail)
   }
 
-  unsubscribe(identifier) {
-    this.#wanted.delete(identifier)
-    this.#current.unsubscribe(identifier)
-    this.#trial?.unsubscribe(identifier)
+  function plan(ms, act) {
+    clock.clearTimeout(timer)
+    timer = ms === null ? null : clock.setTimeout(act, ms)
   }
 
-  perform(identifier, action, data) {
-    this.#current.perform(identifier, action, data)
+  function tryLater() {
+    dropTrial()
+    const ms = tries ? Math.min(2 ** (tries - 1), MAX_MINUTES) * MINUTE_MS : SOON_MS
+    tries += 1
+    plan((0.5 + random() / 2) * ms, tryNow)
   }
 
-  refresh(token) {
-    this.#current.refresh(token)
-  }
-
-  demandLife(graceMs) {
-    this.#current.demandLife(graceMs)
-    if (graceMs && this.#timer) this.#try()
-  }
-
-  /** Closes without telling the handler. */
-  close() {
-    this.#plan(null)
-    this.#current.close()
-    this.#dropTrial()
-  }
-
-  #arrived() {
-    remember(this.#options.host, this.name)
-    this.#handler.welcomed()
-    if (this.name === 'websocket') this.#plan(null)
-    else if (!this.#timer) this.#tryLater()
-  }
-
-  #finish(detail) {
-    this.close()
-    this.#handler.closed(detail)
-  }
-
-  #plan(ms, act) {
-    const { clock } = this.#options
-    clock.clearTimeout(this.#timer)
-    this.#timer = ms === null ? null : clock.setTimeout(act, ms)
-  }
-
-  #tryLater() {
-    this.#dropTrial()
-    const ms = this.#tries ? Math.min(2 ** (this.#tries - 1), MAX_MINUTES) * MINUTE_MS : SOON_MS
-    this.#tries += 1
-    this.#plan((0.5 + this.#options.random() / 2) * ms, () => this.#try())
-  }
-
-  async #try() {
-    const { transports, identity, Cable } = this.#options
-    this.#dropTrial()
-    this.#current.listenAgain()
-    this.#plan(TRIAL_MS, () => this.#tryLater())
+  async function tryNow() {
+    dropTrial()
+    current.listenAgain()
+    plan(TRIAL_MS, tryLater)
     if (transports[0] !== 'websocket') return
-    const timer = this.#timer
+    const mine = timer
     try {
       const token = await identity.renew()
-      if (timer !== this.#timer) return
-      const url = new URL(this.#options.url)
-      if (token != null) url.searchParams.set('token', token)
-      this.#trial = new Cable({ ...this.#options, url: url.href, handler: this.#trialHandler() })
+      if (mine !== timer) return
+      trial = openCable({ ...options, token, report: hearTrial })
     } catch {
       return // until the trial's time is over
     }
-    for (const identifier of this.#wanted) this.#trial.subscribe(identifier)
+    for (const identifier of wanted) trial.subscribe(identifier)
   }
 
-  #trialHandler() {
-    const isCurrent = () => this.name === 'websocket'
-    return {
-      ...this.#handler,
-      welcomed: () => {
-        this.#confirmed = new Set()
-        this.#consider()
-      },
-      confirmed: identifier => {
-        this.#confirmed.add(identifier)
-        if (isCurrent()) this.#handler.confirmed(identifier)
-        else this.#consider()
-      },
-      rejected: identifier => this.#reject(identifier),
-      closed: detail => {
-        if (isCurrent()) this.#finish(detail)
-        else this.#tryLater()
-      }
+  function hearTrial(what, detail, payload) {
+    if (current.name === 'websocket') hear(what, detail, payload)
+    else if (what === 'closed') tryLater()
+    else if (what === 'rejected') reject(detail)
+    else if (what === 'welcomed') {
+      confirmed = new Set()
+      consider()
+    } else if (what === 'confirmed') {
+      confirmed.add(detail)
+      consider()
+    } else report(what, detail, payload)
+  }
+
+  function reject(identifier) {
+    unsubscribe(identifier)
+    report('rejected', identifier)
+    consider()
+  }
+
+  function consider() {
+    if (!trial || !confirmed || ![...wanted].every(identifier => confirmed.has(identifier))) return
+    current.close()
+    current = trial
+    trial = null
+    arrive()
+  }
+
+  function dropTrial() {
+    trial?.close()
+    trial = confirmed = null
+  }
+
+  function unsubscribe(identifier) {
+    wanted.delete(identifier)
+    current.unsubscribe(identifier)
+    trial?.unsubscribe(identifier)
+  }
+
+  /** Closes without a report. */
+  function close() {
+    plan(null)
+    current.close()
+    dropTrial()
+  }
+
+  current = openHttpTransport({ ...options, mayListen: rung !== 'polling' && transports.includes('sse'), report: hear })
+
+  return {
+    get name() {
+      return current.name
+    },
+
+    subscribe(identifier) {
+      wanted.add(identifier)
+      current.subscribe(identifier)
+      trial?.subscribe(identifier)
+    },
+
+    unsubscribe,
+    close,
+    perform: (...args) => current.perform(...args),
+    refresh: token => current.refresh(token),
+
+    demandLife(graceMs) {
+      current.demandLife(graceMs)
+      if (graceMs && timer) tryNow()
     }
-  }
-
-  #reject(identifier) {
-    this.unsubscribe(identifier)
-    this.#handler.rejected(identifier)
-    this.#consider()
-  }
-
-  #consider() {
-    if (!this.#trial || !this.#confirmed || ![...this.#wanted].every(identifier => this.#confirmed.has(identifier))) return
-    this.#current.close()
-    this.#current = this.#trial
-    this.#trial = null
-    this.#arrived()
-  }
-
-  #dropTrial() {
-    this.#trial?.close()
-    this.#trial = this.#confirmed = null
   }
 }
 

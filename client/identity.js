@@ -13,77 +13,58 @@ const TIMEOUT_MS = 15_000
 // A callback that was asked this short a while ago is not asked again.
 const RECENT_MS = 1_000
 
-export class Identity {
-  #source
-  #owner
-  #clock
-  #changed
-  #token
-  #askedAt = -Infinity
-  #asking = null
+/** changed(isFirst) is called when the first answer is a token, and when one has other rights than were known before. */
+export function createIdentity({ token: source, owner, clock, changed }) {
+  // A callback can give another token; a string would only be refused again.
+  const isRenewable = typeof source === 'function'
+  let askedAt = -Infinity
+  let asking
 
-  /** changed(isFirst) is called when the first answer is a token, and when one has other rights than were known before. */
-  constructor({ token, owner, clock, changed }) {
-    this.#source = token
-    this.#owner = owner
-    this.#clock = clock
-    this.#changed = changed
-    if (!this.isRenewable) this.#token = token
-  }
-
-  /** A callback can give another token; a string would only be refused again. */
-  get isRenewable() {
-    return typeof this.#source === 'function'
-  }
-
-  /** The token that was given last, or undefined. */
-  get token() {
-    return this.#token
-  }
-
-  /** Names the rights of that token; null if nobody knows whose they are. */
-  get rights() {
-    const { sub, sessions = null, scope = null } = claimsOf(this.#token)
-    const owner = sub ?? this.#owner
-    return owner == null ? null : JSON.stringify([owner, sessions, scope])
-  }
-
-  /** Milliseconds until the token expires; Infinity if it does not say. */
-  get expiresInMs() {
-    const { exp } = claimsOf(this.#token)
-    return typeof exp === 'number' ? exp * 1_000 - Date.now() : Infinity
-  }
-
-  /** A token to open something with; a callback that never answers must not hold anybody for ever. */
-  renew() {
-    if (!this.isRenewable) return Promise.resolve(this.#token)
-    if (this.#clock.now() - this.#askedAt >= RECENT_MS) {
-      const isFirst = !this.#asking
-      this.#askedAt = Infinity // until it has answered
-      this.#asking = this.#ask(isFirst)
-    }
-    return this.#asking
-  }
-
-  async #ask(isFirst) {
+  async function ask(isFirst) {
     let timer
     const late = new Promise((_, reject) => {
-      timer = this.#clock.setTimeout(() => reject(new Error('no token came')), TIMEOUT_MS)
+      timer = clock.setTimeout(() => reject(new Error('no token came')), TIMEOUT_MS)
     })
     try {
-      const token = await Promise.race([this.#source(), late])
-      const before = this.rights
-      this.#token = token
-      if (isFirst || this.rights !== before) this.#changed(isFirst)
+      const token = await Promise.race([source(), late])
+      const before = identity.rights
+      identity.token = token
+      if (isFirst || identity.rights !== before) changed(isFirst)
       return token
     } finally {
-      this.#askedAt = this.#clock.now()
-      this.#clock.clearTimeout(timer)
+      askedAt = clock.now()
+      clock.clearTimeout(timer)
     }
   }
+
+  const identity = {
+    isRenewable,
+
+    /** The one that was given last, or undefined. */
+    token: isRenewable ? undefined : source,
+
+    /** Names the rights of that token; null if nobody knows whose they are. */
+    get rights() {
+      const { sub, sessions, scope } = claimsOf(identity.token)
+      const who = sub ?? owner
+      return who == null ? null : JSON.stringify([who, sessions, scope])
+    },
+
+    /** A token to open something with; a callback that never answers must not hold anybody for ever. */
+    async renew() {
+      if (!isRenewable) return source
+      if (clock.now() - askedAt >= RECENT_MS) {
+        askedAt = Infinity // until it has answered
+        asking = ask(!asking)
+      }
+      return asking
+    }
+  }
+  return identity
 }
 
-function claimsOf(token) {
+/** What a token says, believed or not. */
+export function claimsOf(token) {
   try {
     const bytes = atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))
     return JSON.parse(bytes) ?? {} // a name beyond ASCII is garbled, and always in the same way

@@ -11,6 +11,7 @@
  */
 export { SyncProgressClient } from './client.js'
 export { RequestError } from './errors.js'
-export { State, StateChangeEvent, SyncProgressEvent, SubscriptionEvent, ListEvent } from './state.js'
+export { State } from './state.js'
+export { StateChangeEvent, SyncProgressEvent, SubscriptionEvent, ListEvent } from './events.js'
 export { Subscription } from './stream.js'
 export { createFormat } from './format.js'

@@ -11,22 +11,22 @@
  * was given up because nothing was heard, and backoff follows at once;
  * "offline" is a backoff in which the browser says that there is no network: it
  * ends when that is back, and now and then without, for the browser may be wrong;
- * "rejected" is the server's word that trying again is useless, and only open()
- * leaves it.
+ * "rejected" is the server's word that trying again is useless.  Of a link that
+ * is closed or rejected nothing more is heard; its owner opens another.
  *
- * The owner hands in a handler with
- *   changed({ state, reason, retryInMs, attempt, transport }),
- *   confirmed(identifier), rejected(identifier), received(identifier, payload),
- *   lost({ willReconnect }).
+ * It reports to its owner, as report(what, …):
+ *   'changed' { state, reason, retryInMs, attempt, transport },
+ *   'confirmed' identifier, 'rejected' identifier, 'received' identifier payload.
  */
-import { Backoff } from './backoff.js'
-import { Cable } from './cable.js'
+import { createBackoff } from './backoff.js'
+import { openCable } from './cable.js'
 import { isList } from './identifier.js'
-import { State } from './state.js'
 
 // An outage is over when a connection has held this long.  Were it over at the
 // welcome, a server that accepts and drops would be asked again without end.
 const HELD_MS = 5_000
+
+const NEVER = Infinity
 
 // How often to try although the browser says that it is useless.
 const OFFLINE_RETRY_MS = 60_000
@@ -39,208 +39,130 @@ const WORDLESS = [null, 'stale', 'unavailable']
 // A token that could not be had is asked for again while the old one is good.
 const REFRESH_RETRY_MS = 5_000
 
-export class Link {
-  #options
-  #identity
-  #clock
-  #handler
-  #backoff
-  #state = State.IDLE
-  #wanted = new Set()
-  #transport = null
-  #name = null // the transport's, while live
-  #rung // the name of the transport to begin with
-  #isFallback = false
-  #failures = 0
-  #liveSince = null
-  #timer = null
-  #opening = 0
+/**
+ * options: url, identity, host, clock, random, WebSocket, report; transports, maxAttempts;
+ * wanted: what is watched, as the keys of a Map that its owner keeps, and says each change of.
+ */
+export function createLink(options) {
+  const { identity, clock, host, random, report, transports, wanted } = options
+  const backoff = createBackoff({ random, now: clock.now })
+  let state = 'idle'
+  let transport = null
+  let rung = transports[0] // the name of the transport to begin with
+  try {
+    // What fallback.js has come down to in this browser session.
+    const found = host.sessionStorage['sync-progress:transport']
+    if (transports.includes(found)) rung = found
+  } catch {} // storage may be denied
+  let failures = 0
+  let liveSince = NEVER
+  let timer
+  let opening = 0
 
-  /** options: url, identity, host, clock, random, WebSocket, handler; transports, maxAttempts. */
-  constructor({ transports = ['websocket', 'sse', 'polling'], ...options }) {
-    const { identity, clock, random, handler } = this.#options = { transports, ...options }
-    const remembered = rememberedRung(options.host)
-    this.#rung = transports.includes(remembered) ? remembered : transports[0]
-    this.#identity = identity
-    this.#clock = clock
-    this.#handler = handler
-    this.#backoff = new Backoff({ random, now: clock.now })
+  function move(to, detail) {
+    state = to
+    report('changed', { state, attempt: backoff.attempts, ...detail })
   }
 
-  /** Where tabs share a link, the one that has it. */
-  get isLeader() {
-    return true
+  // Whatever was to come next does not; returns what names the next attempt.
+  function halt() {
+    clock.clearTimeout(timer)
+    return ++opening
   }
 
-  subscribe(identifier) {
-    this.#wanted.add(identifier)
-    this.#transport?.subscribe(identifier)
-  }
+  async function open() {
+    const mine = halt()
+    move('connecting')
 
-  unsubscribe(identifier) {
-    this.#wanted.delete(identifier)
-    this.#transport?.unsubscribe(identifier)
-  }
-
-  perform(identifier, action, data) {
-    this.#transport?.perform(identifier, action, data)
-  }
-
-  /** Connects, or tries again now; does nothing while connecting or live. */
-  open() {
-    if (this.#state === State.CONNECTING || this.#state === State.LIVE) return
-    if (!this.#isWaiting) this.#backoff.reset()
-    this.#open()
-  }
-
-  /** Disconnects; what is watched waits for a later open(). */
-  close() {
-    this.#stop(State.CLOSED, null)
-  }
-
-  /**
-   * The network or the reader is back: waiting any longer helps nobody, and a
-   * connection that may have died unnoticed has to show life within graceMs.
-   */
-  wake(graceMs) {
-    this.#transport?.demandLife(graceMs)
-    if (!this.#isWaiting) return
-    this.#backoff.reset()
-    this.#open()
-  }
-
-  /** The page is put away: nothing may be open.  resume() goes on. */
-  suspend() {
-    if (this.#state !== State.CLOSED && this.#state !== State.REJECTED) this.#stop(State.IDLE, null, true)
-  }
-
-  resume() {
-    if (this.#state === State.IDLE) this.open()
-  }
-
-  get #isWaiting() {
-    return this.#state === State.BACKOFF || this.#state === State.OFFLINE
-  }
-
-  async #open(isFallback = this.#rung !== 'websocket') {
-    const opening = ++this.#opening
-    this.#isFallback = isFallback
-    this.#clock.clearTimeout(this.#timer)
-    this.#setState(State.CONNECTING)
-
-    let token
+    let reason = 'token_unavailable'
     try {
-      token = await this.#identity.renew()
+      const token = await identity.renew()
+      // close(), or another open(), came while the token was on its way.
+      if (mine !== opening) return
+      reason = 'unavailable'
+      const openTransport = rung === 'websocket' ? openCable : (await import('./fallback.js')).openFallback
+      if (mine !== opening) return
+      transport = openTransport({ ...options, token, rung, failures, openCable, isList, report: hear })
+      for (const identifier of wanted.keys()) transport.subscribe(identifier)
     } catch {
-      if (opening === this.#opening) this.#retry('token_unavailable')
-      return
-    }
-    // close(), or another open(), came while the token was on its way.
-    if (opening !== this.#opening) return
-
-    const url = new URL(this.#options.url)
-    if (token != null) url.searchParams.set('token', token)
-    try {
-      const Transport = isFallback ? (await import('./fallback.js')).Fallback : Cable
-      if (opening !== this.#opening) return
-      this.#transport = new Transport({ ...this.#options, url: url.href, rung: this.#rung, Cable, isList, handler: this.#transportHandler() })
-    } catch {
-      if (opening === this.#opening) this.#lost('unavailable', true)
-      return
-    }
-    for (const identifier of this.#wanted) this.#transport.subscribe(identifier)
-  }
-
-  #transportHandler() {
-    return {
-      welcomed: () => {
-        this.#liveSince = this.#clock.now()
-        this.#setState(State.LIVE)
-      },
-      confirmed: identifier => this.#handler.confirmed(identifier),
-      rejected: identifier => {
-        this.#wanted.delete(identifier)
-        this.#handler.rejected(identifier)
-      },
-      received: (identifier, payload) => this.#handler.received(identifier, payload),
-      expiring: () => this.#refresh(this.#transport),
-      closed: ({ reason, reconnect }) => this.#lost(reason, reconnect)
+      if (mine === opening) lose(reason, true)
     }
   }
 
-  #lost(reason, reconnect) {
-    this.#transport = null
-    const isWordless = this.#liveSince === null && WORDLESS.includes(reason)
-    if (this.#liveSince !== null && this.#clock.now() - this.#liveSince >= HELD_MS) this.#backoff.reset()
-    this.#liveSince = null
+  // What the transport reports; its streams are the owner's business.
+  function hear(what, detail, payload) {
+    if (what === 'welcomed') {
+      liveSince = clock.now()
+      rung = transport.name
+      move('live', { transport: rung })
+    } else if (what === 'expiring') refresh(transport)
+    else if (what === 'closed') lose(detail.reason, detail.reconnect)
+    else report(what, detail, payload)
+  }
+
+  function lose(reason, reconnect) {
+    transport = null
+    const isWordless = liveSince === NEVER && WORDLESS.includes(reason)
+    if (clock.now() - liveSince >= HELD_MS) backoff.reset()
+    liveSince = NEVER
 
     // The same string would only be refused again.
-    const hopeless = reason === 'token_expired' && !this.#identity.isRenewable
-    if (!reconnect || hopeless) {
-      this.#stop(State.REJECTED, reason)
-      return
+    const hopeless = reason === 'token_expired' && !identity.isRenewable
+    if (!reconnect || hopeless) return stop('rejected', reason)
+    if (!isWordless) failures = 0
+    else if (rung !== 'websocket') rung = transports[0]
+    else if (++failures >= FAILURES && transports[1] && wanted.size) {
+      rung = transports[1]
+      return open()
     }
-    if (!isWordless) this.#failures = 0
-    else if (this.#isFallback) this.#rung = this.#options.transports[0]
-    else if (++this.#failures >= FAILURES && this.#options.transports[1] && this.#wanted.size) {
-      this.#open(true)
-      return
-    }
-    const opening = this.#opening
-    if (reason === 'stale') this.#setState(State.STALE, { reason })
+
+    const mine = opening
+    if (reason === 'stale') move('stale', { reason })
     // Unless a listener has closed the link or opened it again.
-    if (opening === this.#opening) this.#retry(reason)
-    this.#handler.lost({ willReconnect: true })
+    if (mine === opening) retry(reason)
   }
 
   // Until the transport that asked for it has one, or is gone: the server ends it in time.
-  async #refresh(transport) {
-    if (!this.#identity.isRenewable || transport !== this.#transport) return
-    const before = this.#identity.token
-    const token = await this.#identity.renew().catch(() => before)
-    if (transport !== this.#transport) return
-    if (token === before) this.#timer = this.#clock.setTimeout(() => this.#refresh(transport), REFRESH_RETRY_MS)
-    else transport.refresh(token)
+  async function refresh(asking) {
+    const before = identity.token
+    const token = await identity.renew().catch(() => before)
+    if (asking !== transport) return
+    if (token !== before) asking.refresh(token)
+    else if (identity.isRenewable) timer = clock.setTimeout(() => refresh(asking), REFRESH_RETRY_MS)
   }
 
-  #retry(reason) {
-    if (this.#backoff.attempts >= this.#options.maxAttempts) {
-      this.#stop(State.CLOSED, 'max_attempts')
-      return
+  function retry(reason) {
+    if (backoff.attempts >= options.maxAttempts) return stop('closed', 'max_attempts')
+    halt()
+    const isOffline = host.navigator?.onLine === false
+    const retryInMs = isOffline ? OFFLINE_RETRY_MS : backoff.next()
+    timer = clock.setTimeout(() => open(), retryInMs)
+    move(isOffline ? 'offline' : 'backoff', { reason, retryInMs })
+  }
+
+  function stop(to, reason) {
+    halt()
+    transport?.close()
+    transport = null
+    move(to, { reason })
+  }
+
+  return {
+    /** subscribe identifier, unsubscribe identifier, perform identifier action data: of the transport, if there is one. */
+    ask: (what, ...args) => transport?.[what](...args),
+
+    close: () => stop('closed', null),
+
+    /**
+     * Connects: somebody asks for it, or the network or the reader is back, and
+     * waiting any longer helps nobody.  A connection that may have died unnoticed
+     * has to show life within graceMs.
+     */
+    wake(graceMs) {
+      transport?.demandLife(graceMs)
+      if (state === 'connecting' || state === 'live') return
+      backoff.reset()
+      open()
     }
-    this.#opening += 1
-    this.#clock.clearTimeout(this.#timer)
-    const isOffline = this.#options.host.navigator?.onLine === false
-    const retryInMs = isOffline ? OFFLINE_RETRY_MS : this.#backoff.next()
-    this.#timer = this.#clock.setTimeout(() => this.#open(), retryInMs)
-    this.#setState(isOffline ? State.OFFLINE : State.BACKOFF, { reason, retryInMs })
-  }
-
-  #stop(state, reason, willReconnect = false) {
-    this.#opening += 1
-    this.#clock.clearTimeout(this.#timer)
-    this.#transport?.close()
-    this.#transport = null
-    this.#liveSince = null
-    this.#setState(state, { reason })
-    this.#handler.lost({ willReconnect })
-  }
-
-  #setState(state, { reason = null, retryInMs = null } = {}) {
-    const transport = state === State.LIVE ? this.#transport.name : null
-    if (state === this.#state && transport === this.#name) return
-    this.#state = state
-    this.#name = transport
-    this.#rung = transport ?? this.#rung
-    this.#handler.changed({ state, reason, retryInMs, attempt: this.#backoff.attempts, transport })
-  }
-}
-
-// What fallback.js has come down to in this browser session, as far as storage allows.
-function rememberedRung(host) {
-  try {
-    return host.sessionStorage['sync-progress:transport']
-  } catch {
-    return undefined
   }
 }

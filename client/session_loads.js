@@ -10,7 +10,7 @@
  *
  * Knows nothing of lists: load(signal) is the owner's.
  */
-import { Backoff } from './backoff.js'
+import { createBackoff } from './backoff.js'
 
 const DEBOUNCE_MS = 500
 const MAX_WAIT_MS = 2_000
@@ -34,7 +34,7 @@ export class Loads {
     this.#failed = failed
     this.#clock = clock
     this.#debounceMs = debounceMs
-    this.#backoff = new Backoff({ random, now: () => clock.now() })
+    this.#backoff = createBackoff({ random, now: () => clock.now() })
   }
 
   soon() {

@@ -19,11 +19,11 @@
  * One connection a call: whoever watches many is better served by the client in
  * index.js, which has one for all of them and for all tabs.
  */
-import { Backoff } from './backoff.js'
+import { createBackoff } from './backoff.js'
 import { connectionStatus, connectionUpdate } from './connection_update.js'
 import { EventParser } from './event_parser.js'
 import { request } from './http.js'
-import { Identity } from './identity.js'
+import { createIdentity } from './identity.js'
 
 const EVENTS = '/events/ConnectionSyncChannel/{id}'
 const JOBS = '/sessions/ConnectionSyncChannel/{id}'
@@ -98,8 +98,8 @@ class Watch {
     this.#fetch = fetch
     this.#keep = keepAfterEnd
     this.#silentMs = 2.5 * heartbeatMs
-    this.#identity = new Identity({ token, clock, changed: () => this.#forget() })
-    this.#backoff = new Backoff({ random, now: clock.now })
+    this.#identity = createIdentity({ token, clock, changed: () => this.#forget() })
+    this.#backoff = createBackoff({ random, now: clock.now })
     if (signal?.aborted) this.close()
     else this.#begin(signal)
   }

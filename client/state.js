@@ -1,5 +1,6 @@
 /*
- * state.js: the states of a connection, and the events that tell of it.
+ * state.js: the states of a connection, by name, for those who use the client;
+ * here they are what they are, strings.
  */
 export const State = Object.freeze({
   IDLE: 'idle',
@@ -11,22 +12,3 @@ export const State = Object.freeze({
   CLOSED: 'closed',
   REJECTED: 'rejected'
 })
-
-class DetailedEvent extends Event {
-  constructor(type, detail) {
-    super(type)
-    Object.assign(this, detail)
-  }
-}
-
-/** "statechange": the state of the connection has changed. */
-export class StateChangeEvent extends DetailedEvent {}
-
-/** "progress": something newer came for a stream. */
-export class SyncProgressEvent extends DetailedEvent {}
-
-/** "confirmed" or "rejected": the server has answered a subscribe. */
-export class SubscriptionEvent extends DetailedEvent {}
-
-/** "listevent": the owner's list has changed; name and data are the message's type and data. */
-export class ListEvent extends DetailedEvent {}

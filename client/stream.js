@@ -10,18 +10,14 @@ import { isList } from './identifier.js'
 
 /** What subscribe() returns. */
 export class Subscription {
-  #identifier
   #stream
-  #actions
 
-  constructor(identifier, stream, actions) {
-    this.#identifier = identifier
+  constructor(stream) {
     this.#stream = stream
-    this.#actions = actions
   }
 
   get identifier() {
-    return this.#identifier
+    return this.#stream.identifier
   }
 
   /** pending, confirmed, rejected or ended. */
@@ -29,9 +25,14 @@ export class Subscription {
     return this.#stream.stateOf(this)
   }
 
+  /** The newest payload, undefined while there is none. */
+  get latest() {
+    return this.#stream.latest
+  }
+
   /** Stops watching; harmless when repeated. */
   unsubscribe() {
-    this.#actions.unsubscribe(this)
+    this.#stream.remove(this)
   }
 
   /** Asks the server for the state as it is now. */
@@ -41,160 +42,159 @@ export class Subscription {
 
   /** Sends an action; what is refused comes to onError, nothing else is answered. */
   perform(action, data = {}) {
-    if (this.state === 'confirmed') this.#actions.perform(this, action, data)
+    if (this.state === 'confirmed') this.#stream.perform(action, data)
   }
 
-  /** The newest payload, undefined while there is none. */
-  get latest() {
-    return this.#stream.latest
-  }
-
-  // These ask over HTTP, and so resolve with { result, state }, or reject with a RequestError.
+  // These ask over HTTP, with what http.js says that they take, and so resolve
+  // with { result, state }, or reject with a RequestError.
 
   pause() {
-    return this.#actions.request('pause')
+    return this.#stream.act('pause')
   }
 
   resume() {
-    return this.#actions.request('resume')
+    return this.#stream.act('resume')
   }
 
-  cancel(message) {
-    return this.#actions.request('cancel', { message })
+  cancel(...args) {
+    return this.#stream.act('cancel', ...args)
   }
 
   /** A new run of the same source; who watches the source follows it. */
   retry() {
-    return this.#actions.request('retry')
+    return this.#stream.act('retry')
   }
 
-  rename(title, lockVersion) {
-    return this.#actions.request('rename', { title, lock_version: lockVersion })
+  rename(...args) {
+    return this.#stream.act('rename', ...args)
   }
 
-  pin(pinned, lockVersion) {
-    return this.#actions.request('pin', { pinned, lock_version: lockVersion })
+  pin(...args) {
+    return this.#stream.act('pin', ...args)
   }
 
-  delete(lockVersion) {
-    return this.#actions.request('delete', { lock_version: lockVersion })
+  delete(...args) {
+    return this.#stream.act('delete', ...args)
   }
 }
 
-export class Stream {
-  #watchers = new Map() // Subscription → { callbacks, version }
-  #confirmed = false
-  #everConfirmed = false
-  #rejected = false
-  #latest // undefined until something came
-  #kept // what an earlier page was shown, until then
+/**
+ * own: what its owner hangs on it; for those who watch by subscriptions
+ * perform(action, data), act(action, ...args) and unwatched(), when nobody does any more.
+ */
+export function createStream(identifier, own) {
+  const watchers = new Map() // Subscription → { callbacks, version }
+  const listed = isList(identifier)
+  const newest = {} // the version that came last
+  let isConfirmed = false
+  let wasConfirmed = false
+  let isRejected = false
+  let latest // undefined until something came
+  let kept // what an earlier page was shown, until then
 
-  constructor(identifier) {
-    this.identifier = identifier
-    this.isList = isList(identifier)
-  }
-
-  get latest() {
-    return this.#latest ?? this.#kept
-  }
-
-  get isConfirmed() {
-    return this.#confirmed
-  }
-
-  get isEmpty() {
-    return this.#watchers.size === 0
-  }
-
-  stateOf(subscription) {
-    if (this.#rejected) return 'rejected'
-    if (!this.#watchers.has(subscription)) return 'ended'
-    return this.#confirmed ? 'confirmed' : 'pending'
-  }
-
-  add(callbacks, actions) {
-    const subscription = new Subscription(this.identifier, this, actions)
-    const watcher = { callbacks, version: -1 }
-    this.#watchers.set(subscription, watcher)
-    if (this.#confirmed) {
-      // Not before subscribe() has returned: callbacks may use its result.
-      queueMicrotask(() => {
-        if (!this.#confirmed || !this.#watchers.has(subscription)) return
-        call(callbacks.onConnected, { reconnected: false })
-        if (this.#latest !== undefined) show(watcher, this.#latest, subscription)
-      })
-    }
-    return subscription
-  }
-
-  /** Returns false if it was not watching. */
-  remove(subscription) {
-    return this.#watchers.delete(subscription)
-  }
-
-  confirm() {
-    if (this.#confirmed) return
-    const reconnected = this.#everConfirmed
-    this.#confirmed = this.#everConfirmed = true
-    this.#each(({ callbacks }) => call(callbacks.onConnected, { reconnected }))
-  }
-
-  /** The connection is gone; the stream waits for the next one. */
-  disconnect(detail) {
-    if (!this.#confirmed) return
-    this.#confirmed = false
-    this.#each(({ callbacks }) => call(callbacks.onDisconnected, detail))
-  }
-
-  /** The server refuses, now or after having agreed: nobody watches any more. */
-  reject() {
-    this.#rejected = true
-    this.#confirmed = false
-    this.#each(({ callbacks }) => call(callbacks.onRejected))
-    this.#watchers.clear()
-  }
-
-  /** Returns whether anyone was shown it. */
-  deliver(payload) {
-    if (this.isList || isRefusal(payload)) return this.#tell(payload)
-    const version = versionOf(payload)
-    if (version === null || version > (versionOf(this.#latest) ?? -1)) this.#latest = payload
-    let shown = false
-    this.#each((watcher, subscription) => {
-      shown = show(watcher, payload, subscription) || shown
-    })
-    return shown
-  }
-
-  /** Shows what an earlier page was shown; whatever the server says is newer. Returns whether it did. */
-  restore(payload) {
-    if (this.#confirmed || this.latest !== undefined) return false
-    this.#kept = payload
-    this.#each(({ callbacks }, subscription) => call(callbacks.onProgress, payload, subscription))
-    return true
-  }
-
-  /** What is known belongs to somebody else: begin anew. */
-  forget() {
-    this.#latest = this.#kept = undefined
-    this.#everConfirmed = false
-    this.#each(watcher => {
-      watcher.version = -1
-      call(watcher.callbacks.onReset)
-    })
-  }
-
-  // Neither is a state: they have no version, and latecomers do not get them.
-  #tell(payload) {
-    const name = isRefusal(payload) ? 'onError' : 'onEvent'
-    this.#each(({ callbacks }, subscription) => call(callbacks[name], payload, subscription))
-    return name === 'onEvent'
-  }
-
-  #each(visit) {
+  function each(visit) {
     // A copy: callbacks may subscribe and unsubscribe.
-    for (const [subscription, watcher] of [...this.#watchers]) {
-      if (this.#watchers.has(subscription)) visit(watcher, subscription)
+    for (const [subscription, watcher] of [...watchers]) {
+      if (watchers.has(subscription)) visit(watcher, subscription)
+    }
+  }
+
+  function tell(what, detail) {
+    each(({ callbacks }, subscription) => call(callbacks[what], detail, subscription))
+  }
+
+  return {
+    ...own,
+    identifier,
+    isList: listed,
+
+    get latest() {
+      return latest ?? kept
+    },
+
+    get isConfirmed() {
+      return isConfirmed
+    },
+
+    stateOf(subscription) {
+      if (isRejected) return 'rejected'
+      if (!watchers.has(subscription)) return 'ended'
+      return isConfirmed ? 'confirmed' : 'pending'
+    },
+
+    add(callbacks) {
+      const subscription = new Subscription(this)
+      const watcher = { callbacks }
+      watchers.set(subscription, watcher)
+      if (isConfirmed) {
+        // Not before subscribe() has returned: callbacks may use its result.
+        queueMicrotask(() => {
+          if (!isConfirmed || !watchers.has(subscription)) return
+          call(callbacks.onConnected, { reconnected: false })
+          if (latest !== undefined) show(watcher, latest, subscription)
+        })
+      }
+      return subscription
+    },
+
+    remove(subscription) {
+      if (watchers.delete(subscription) && !watchers.size) own.unwatched()
+    },
+
+    confirmed() {
+      if (isConfirmed) return
+      const reconnected = wasConfirmed
+      isConfirmed = wasConfirmed = true
+      tell('onConnected', { reconnected })
+    },
+
+    /** The connection is gone; the stream waits for the next one. */
+    disconnect(detail) {
+      if (!isConfirmed) return
+      isConfirmed = false
+      tell('onDisconnected', detail)
+    },
+
+    /** The server refuses, now or after having agreed: nobody watches any more. */
+    rejected() {
+      isRejected = true
+      isConfirmed = false
+      tell('onRejected')
+      watchers.clear()
+    },
+
+    /** Returns whether anyone was shown it. */
+    received(payload) {
+      // Neither is a state: they have no version, and latecomers do not get them.
+      const isError = isRefusal(payload)
+      if (isError || listed) {
+        tell(isError ? 'onError' : 'onEvent', payload)
+        return !isError
+      }
+      if (isNewer(payload, newest)) latest = payload
+      let shown = false
+      each((watcher, subscription) => {
+        shown = show(watcher, payload, subscription) || shown
+      })
+      return shown
+    },
+
+    /** Shows what an earlier page was shown; whatever the server says is newer. Returns whether it did. */
+    restore(payload) {
+      if (isConfirmed || this.latest !== undefined) return false
+      kept = payload
+      tell('onProgress', payload)
+      return true
+    },
+
+    /** What is known belongs to somebody else: begin anew. */
+    forget() {
+      latest = kept = newest.version = undefined
+      wasConfirmed = false
+      each(watcher => {
+        watcher.version = undefined
+        call(watcher.callbacks.onReset)
+      })
     }
   }
 }
@@ -203,19 +203,19 @@ export function isRefusal(payload) {
   return payload?.type === 'error' && 'action' in payload
 }
 
-function versionOf(payload) {
+// Notes its version where the newest is noted.
+function isNewer(payload, seen) {
   const version = payload?.version
-  return typeof version === 'number' ? version : null
+  if (typeof version !== 'number') return true
+  if (version <= seen.version) return false
+  seen.version = version
+  return true
 }
 
 function show(watcher, payload, subscription) {
-  const version = versionOf(payload)
-  if (version !== null) {
-    if (version <= watcher.version) return false
-    watcher.version = version
-  }
-  call(watcher.callbacks.onProgress, payload, subscription)
-  return true
+  const isNews = isNewer(payload, watcher)
+  if (isNews) call(watcher.callbacks.onProgress, payload, subscription)
+  return isNews
 }
 
 // One watcher's mistake is reported as any uncaught error, and harms no other.

@@ -28,30 +28,36 @@
  * minute, and forgets what was not said again since the last: the wishes of tabs
  * that crashed.
  *
- * An uplink as a Link is, for client.js.  Where rights are unknown, or tabs
- * cannot find each other, it is nothing but a Link.
+ * Where rights are unknown, or tabs cannot find each other, or shall not share,
+ * each leads itself alone.
+ *
+ * A page that is put away, perhaps to come back, must have nothing open: the
+ * browser would drop it, or keep a connection that nobody serves.
  */
-import { Link } from './link.js'
-import { State } from './state.js'
-import { isRefusal, Stream } from './stream.js'
+import { createLink } from './link.js'
+import { createStream, isRefusal } from './stream.js'
 
 const BEAT_MS = 1_000
 const MISSED_BEATS = 2
 const TERM_BEATS = 60
 
+// After a change of network the next frame may take one ping and a bit.
+const ONLINE_GRACE_MS = 4_000
+
 // Whom a message is for: the leader, every tab, or the tab of that id.
 const LEADER = 0
 const ALL = 1
 
-/** options: as for a Link. */
-export function openTabs(options) {
-  const { url, identity, host, clock, handler } = options
-  const wanted = new Set()
+/** options: as for a link; wanted: what this tab watches; shared: false if alone. */
+export function createTabs(options) {
+  const { url, identity, host, clock, report, wanted, shared, pauseHiddenAfterMs: pauseMs } = options
+  const { document } = host
   const id = Math.random()
   let name
   let locks
   let channel
-  let joined // an AbortController for as long as this tab takes part
+  let attending // an AbortController for as long as this page matters
+  let joined // an object of its own each time that this tab takes part, else null
   let turn // another: a place in the queue, then the lead
   let term = 0
   let beats // since the leader was heard, or since the term began
@@ -66,8 +72,7 @@ export function openTabs(options) {
   // To the client of this tab.
   function tell(what, detail, payload) {
     if (what === 'changed') told = detail
-    if (what === 'rejected') wanted.delete(detail)
-    handler[what](detail, payload)
+    report(what, detail, payload)
   }
 
   function post(to, what, ...args) {
@@ -92,41 +97,44 @@ export function openTabs(options) {
 
   function greet() {
     post(LEADER, 'greet')
-    for (const identifier of wanted) post(LEADER, 'subscribe', identifier)
+    for (const identifier of wanted.keys()) post(LEADER, 'subscribe', identifier)
   }
 
   async function join() {
-    const { signal } = joined = new AbortController()
-    tell('changed', { state: State.CONNECTING })
+    const joining = joined = {}
+    tell('changed', { state: 'connecting' })
     // Whose tab this is may have changed while it was away.
     await identity.renew().catch(() => {})
-    try {
-      const { navigator, BroadcastChannel } = host.navigator?.locks && host.BroadcastChannel
-        ? host
-        : (await import('./tabs_storage.js')).standIn(host, clock)
-      locks = navigator.locks
-      name = `sync-progress ${url} ${identity.rights}`
-      if (identity.rights !== null && !signal.aborted) channel = new BroadcastChannel(name)
-    } catch {}
-    if (signal.aborted) return
+    if (shared !== false && identity.rights !== null) await findOthers(joining).catch(() => {})
+    if (joining !== joined) return
     if (!channel) return lead()
     channel.onmessage = ({ data }) => hear(...data)
-    host.document?.addEventListener('visibilitychange', look, { signal })
     look()
     greet()
     queue()
   }
 
-  function leave(detail, willReconnect) {
-    for (const identifier of wanted) post(LEADER, 'unsubscribe', identifier)
+  async function findOthers(joining) {
+    const { navigator, BroadcastChannel } = host.navigator?.locks && host.BroadcastChannel
+      ? host
+      : (await import('./tabs_storage.js')).standIn(host, clock)
+    locks = navigator.locks
+    name = `sync-progress ${url} ${identity.rights}`
+    if (joining === joined) channel = new BroadcastChannel(name)
+  }
+
+  function leave(detail) {
+    for (const identifier of wanted.keys()) post(LEADER, 'unsubscribe', identifier)
     stepDown()
-    joined?.abort()
     joined = null
     clock.clearTimeout(timer)
     channel?.close()
     channel = null
+    if (detail.state !== 'idle') {
+      attending?.abort()
+      attending = null
+    }
     tell('changed', detail)
-    tell('lost', { willReconnect })
   }
 
   /** Waits for the lead, or takes it by force. */
@@ -149,12 +157,13 @@ export function openTabs(options) {
     term = Math.max(term, Date.now())
     streams = new Map()
     performers = new Map()
-    const mine = link = new Link({
+    const mine = link = createLink({
       ...options,
-      handler: new Proxy({}, { get: (_, what) => (...args) => link === mine && relay(what, ...args) })
+      wanted: streams,
+      report: (...args) => link === mine && relay(...args)
     })
     begin()
-    link.open()
+    link.wake()
   }
 
   // A term.
@@ -178,16 +187,15 @@ export function openTabs(options) {
   // What the link reports is reported by every tab.
   function relay(what, detail, payload) {
     if (what === 'changed') {
+      const { state } = detail
       // The end is this tab's own: another may have a better token.
-      if (detail.state === State.CLOSED || detail.state === State.REJECTED) return leave(detail, false)
+      if (state === 'closed' || state === 'rejected') return leave(detail)
       // One connection takes another's place.
-      if (detail.state === State.CONNECTING && told.state === State.LIVE) return
+      if (state === 'connecting' && told.state === 'live') return
+      if (state !== 'live') for (const stream of streams.values()) stream.disconnect()
     }
-    const known = streams.get(detail)
-    if (what === 'confirmed') known?.confirm()
-    if (what === 'received') known?.deliver(payload)
+    streams.get(detail)?.[what](payload)
     if (what === 'rejected') streams.delete(detail)
-    if (what === 'lost') for (const stream of streams.values()) stream.disconnect(detail)
     const to = isRefusal(payload) ? performers.get(detail + payload.action) : ALL
     post(to, what, detail, payload)
     if (to === ALL) tell(what, detail, payload)
@@ -202,9 +210,8 @@ export function openTabs(options) {
     subscribe(tab, identifier) {
       let stream = streams.get(identifier)
       if (!stream) {
-        streams.set(identifier, stream = new Stream(identifier))
-        stream.tabs = new Map()
-        link.subscribe(identifier)
+        streams.set(identifier, stream = createStream(identifier, { tabs: new Map() }))
+        link.ask('subscribe', identifier)
       }
       const { tabs, isConfirmed, latest } = stream
       if (!tabs.has(tab)) {
@@ -218,22 +225,44 @@ export function openTabs(options) {
       const tabs = streams.get(identifier)?.tabs
       if (!tabs?.delete(tab) || tabs.size) return
       streams.delete(identifier)
-      link.unsubscribe(identifier)
+      link.ask('unsubscribe', identifier)
     },
 
     perform(tab, identifier, action, data) {
       performers.set(identifier + action, tab)
-      link.perform(identifier, action, data)
+      link.ask('perform', identifier, action, data)
     },
 
-    open: () => link.open()
+    open: () => link.wake()
+  }
+
+  function attend() {
+    attending = new AbortController()
+    const wake = () => link?.wake(ONLINE_GRACE_MS)
+    const listen = (target, reactions) => {
+      for (const [type, react] of Object.entries(reactions)) target?.addEventListener?.(type, react, attending)
+    }
+    listen(host, { online: wake, offline: wake, pagehide: suspend, pageshow: resume })
+    listen(document, { freeze: suspend, resume, visibilitychange: look })
+  }
+
+  function suspend() {
+    if (joined) leave({ state: 'idle' })
+  }
+
+  function resume() {
+    if (told.state === 'idle') join()
   }
 
   // Only who can be seen beats, or listens for beats.
   function look() {
     clock.clearTimeout(timer)
     beats = 0
-    if (host.document?.visibilityState !== 'hidden') beat()
+    if (document?.visibilityState !== 'hidden') {
+      resume()
+      link?.wake()
+      if (channel) beat()
+    } else if (pauseMs != null) timer = clock.setTimeout(suspend, pauseMs)
   }
 
   function beat() {
@@ -250,27 +279,15 @@ export function openTabs(options) {
       return !!link
     },
 
-    subscribe(identifier) {
-      wanted.add(identifier)
-      post(LEADER, 'subscribe', identifier)
+    /** subscribe identifier, unsubscribe identifier, perform identifier action data: of whoever leads. */
+    ask: (...args) => post(LEADER, ...args),
+
+    open() {
+      if (!attending) attend()
+      if (joined) post(LEADER, 'open')
+      else join()
     },
 
-    unsubscribe(identifier) {
-      wanted.delete(identifier)
-      post(LEADER, 'unsubscribe', identifier)
-    },
-
-    perform: (...args) => post(LEADER, 'perform', ...args),
-    open: () => joined ? post(LEADER, 'open') : join(),
-    close: () => leave({ state: State.CLOSED }, false),
-    wake: graceMs => link?.wake(graceMs),
-
-    suspend() {
-      if (joined) leave({ state: State.IDLE }, true)
-    },
-
-    resume() {
-      if (told.state === State.IDLE) join()
-    }
+    close: () => leave({ state: 'closed' })
   }
 }

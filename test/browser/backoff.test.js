@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Backoff } from '../../client/backoff.js'
+import { createBackoff } from '../../client/backoff.js'
 import { FakeClock } from './lib/fake_clock.js'
 
 function backoff(random) {
   const clock = new FakeClock()
-  return { clock, backoff: new Backoff({ random: () => random, now: clock.now }) }
+  return { clock, backoff: createBackoff({ random: () => random, now: clock.now }) }
 }
 
 const seconds = (count, next) => Array.from({ length: count }, () => next() / 1000)

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Backoff } from '../../client/backoff.js'
+import { createBackoff } from '../../client/backoff.js'
 
 const CLIENTS = 200
 const RUNS = 200
@@ -24,7 +24,7 @@ function seeded(seed) {
 /** When a client is back, from the loss of its connection, in an outage of so long. */
 function backAfter(outageMs, random) {
   let now = 0
-  const backoff = new Backoff({ random, now: () => now })
+  const backoff = createBackoff({ random, now: () => now })
   do now += backoff.next(); while (now < outageMs)
   return now
 }

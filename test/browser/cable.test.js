@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import WebSocket from 'ws'
-import { Cable } from '../../client/cable.js'
+import { openCable } from '../../client/cable.js'
 import { FakeCable } from './lib/fake_cable.js'
 import { FakeClock } from './lib/fake_clock.js'
 import { Mailbox } from './lib/wait.js'
@@ -18,9 +18,7 @@ after(() => cable.stop())
 async function connect() {
   const clock = new FakeClock()
   const events = new Mailbox()
-  const handler = Object.fromEntries(['welcomed', 'confirmed', 'rejected', 'received', 'expiring', 'closed']
-    .map(name => [name, (...args) => events.put([name, ...args])]))
-  const connection = new Cable({ url: `${cable.url}?token=t`, WebSocket, clock, handler })
+  const connection = openCable({ url: cable.url, token: 't', WebSocket, clock, report: (...report) => events.put(report) })
   const peer = await cable.nextConnection()
   return { clock, connection, events, peer, next: () => events.take('an event of the connection') }
 }

@@ -241,10 +241,14 @@ test('polling obeys Retry-After and outlives a database that is away', async () 
 
 test('a server that does not answer a question in time is gone', async () => {
   await setUpPolling()
-  rig.host.fetch = (url, { signal }) => new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason))
+  const asked = new Promise(resolve => {
+    rig.host.fetch = (url, { signal }) => new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+      resolve()
+    })
   })
   rig.clock.advance(5_000)
+  await asked
   rig.clock.advance(10_000)
   await rig.reach(State.BACKOFF)
 })

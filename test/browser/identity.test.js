@@ -3,14 +3,15 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Identity } from '../../client/identity.js'
+import { expiresInMs } from '../../client/http.js'
+import { createIdentity } from '../../client/identity.js'
 import { tokenOf } from './lib/client_rig.js'
 import { FakeClock } from './lib/fake_clock.js'
 
 function setUp(token, owner) {
   const clock = new FakeClock()
   const changes = []
-  return { clock, changes, identity: new Identity({ token, owner, clock, changed: isFirst => changes.push(isFirst) }) }
+  return { clock, changes, identity: createIdentity({ token, owner, clock, changed: isFirst => changes.push(isFirst) }) }
 }
 
 test('a string is the token from the start, and never another', async () => {
@@ -37,10 +38,10 @@ test('owners that differ beyond ASCII are different ones', () => {
 })
 
 test('when it expires, as far as it says', () => {
-  const inSeconds = seconds => setUp(tokenOf('alice', { exp: Math.floor(Date.now() / 1_000) + seconds })).identity.expiresInMs
+  const inSeconds = seconds => expiresInMs(tokenOf('alice', { exp: Math.floor(Date.now() / 1_000) + seconds }))
   assert.ok(inSeconds(60) > 58_000 && inSeconds(60) <= 60_000)
   assert.ok(inSeconds(-60) < 0)
-  assert.equal(setUp(tokenOf('alice')).identity.expiresInMs, Infinity)
+  assert.equal(expiresInMs(tokenOf('alice')), Infinity)
 })
 
 test('a callback is asked once for all who ask at a time, and not twice in a second', async () => {

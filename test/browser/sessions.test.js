@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
-import { Backoff } from '../../client/backoff.js'
+import { createBackoff } from '../../client/backoff.js'
 import { RequestError } from '../../client/errors.js'
 import { EMPTY_SNAPSHOT, SessionList } from '../../client/sessions.js'
 import { FakeClock } from './lib/fake_clock.js'
@@ -299,7 +299,7 @@ test('a load that fails is tried again, later and later, and the reason is shown
   list.open()
   client.connect()
   const waits = []
-  const backoff = new Backoff({ random: () => 1, now: clock.now })
+  const backoff = createBackoff({ random: () => 1, now: clock.now })
   const expected = []
   for (const retryAfterMs of [null, null, null, 20_000]) {
     expected.push(Math.max(backoff.next(), retryAfterMs ?? 0))

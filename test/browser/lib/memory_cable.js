@@ -82,7 +82,7 @@ class Peer {
   }
 
   send(frame) {
-    this.#window.later(() => this.#socket.onmessage({ data: JSON.stringify(frame) }))
+    this.#window.later(() => this.#socket.onmessage?.({ data: JSON.stringify(frame) }))
   }
 
   welcome() {

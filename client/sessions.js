@@ -195,8 +195,8 @@ export class SessionList extends EventTarget {
 
   #post({ action, id, fields, lockVersion }, { kind, source_id: source }) {
     const channel = this.#options.channels[kind] ?? kind
-    // A path cannot have a slash within a part; a run's own id leads to it as well.
-    const name = String(source ?? id).includes('/') ? id : source ?? id
+    // A path cannot have a slash within a part, nor a part that is dots; a run's own id leads to it as well.
+    const name = /\/|^\.{1,2}$/.test(source ?? id) ? id : source ?? id
     return this.#client.request(`sessions/${encodeURIComponent(channel)}/${encodeURIComponent(name)}/${action}`, {
       method: 'POST',
       body: { session_id: id, ...fields, lock_version: lockVersion }

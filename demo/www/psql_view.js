@@ -16,7 +16,8 @@ const NAMES = {
 /** The question, for the run that is watched; null where there is none to ask. */
 export function question(channel, id, payload) {
   const kind = NAMES[channel]?.[1]
-  if (kind) return `SELECT * FROM sync.sync_progress(sync.sync_progress_session('${kind}', '${id}'));`
+  // The id is of the page's address, and what is shown here is copied.
+  if (kind) return `SELECT * FROM sync.sync_progress(sync.sync_progress_session('${kind}', '${id.replaceAll("'", "''")}'));`
   return Number.isSafeInteger(payload.session_id) ? `SELECT * FROM sync.sync_progress(${payload.session_id});` : null
 }
 
@@ -38,6 +39,6 @@ function counts({ processed_count: done, total_count: total, completed, failed, 
 }
 
 function bar(percent) {
-  const full = Math.floor(percent / 100 * CELLS)
+  const full = Math.floor(Math.min(100, Math.max(0, percent)) / 100 * CELLS)
   return '▓'.repeat(full) + '░'.repeat(CELLS - full)
 }

@@ -186,3 +186,19 @@ test('whatever comes as a payload, nothing is thrown', async t => {
   }
   for (const { arguments: [callback] } of later.mock.calls) assert.doesNotThrow(callback)
 })
+
+test('a thousand components that come and go leave one subscription, and a second later none', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const client = new FakeClient()
+  const counted = t.mock.method(client, 'subscribe')
+  for (let i = 0; i < 1_000; i++) {
+    const [, callbacks] = recording('onProgress')
+    new StreamView(client, KEY, callbacks, {}).subscribe(() => {})()
+    const { map, stop } = mapOf(client)
+    map.follow([syncing('a')])
+    stop()
+  }
+  assert.deepEqual([counted.mock.callCount(), client.callbacks.size], [2, 2])
+  t.mock.timers.tick(1_000)
+  assert.equal(client.callbacks.size, 0)
+})

@@ -277,15 +277,16 @@ test('of a session that is not there: nothing', async () => {
 
 test('an id from an attribute; other kinds, with ids of any form', async () => {
   const { client } = await loaded({
-    rows: [row(1, { kind: 'mesh', source_id: '7 ñ' }), row(2, { kind: 'batch', source_id: 'a/b' }), row(3, { kind: 'report', source_id: 'x' })],
+    rows: [row(1, { kind: 'mesh', source_id: '7 ñ' }), row(2, { kind: 'batch', source_id: 'a/b' }), row(3, { kind: 'report', source_id: 'x' }), row(4, { kind: 'mesh', source_id: '..' })],
     channels: { report: 'ReportChannel' }
   })
-  for (const id of ['1', '2', '3']) list.pin(id)
+  for (const id of ['1', '2', '3', '4']) list.pin(id)
   await settled()
   assert.deepEqual(posts(client).map(({ path, body }) => [path, body.session_id]), [
     ['sessions/MeshProgressChannel/7%20%C3%B1/pin', 1],
     ['sessions/BatchProgressChannel/2/pin', 2],
-    ['sessions/ReportChannel/x/pin', 3]
+    ['sessions/ReportChannel/x/pin', 3],
+    ['sessions/MeshProgressChannel/4/pin', 4]
   ])
 })
 

@@ -8,6 +8,10 @@
  */
 const PAGE = 50
 const RETRY_MS = [2_000, 5_000, 15_000, 30_000]
+const LONGEST_MS = 3_600_000
+
+// Changes of a list come in crowds, and one look sees them all.
+const SETTLE_MS = 500
 
 export function follow(source) {
   const { client, signal } = source
@@ -24,10 +28,16 @@ export function follow(source) {
       if (mine !== looking || signal.aborted) return
       attempt = 0
       choose(source, sessions.filter(each => each.kind === kind))
-    } catch {
+    } catch ({ status, retryAfterMs }) {
       if (mine !== looking || signal.aborted) return
-      timer = setTimeout(look, RETRY_MS[Math.min(attempt++, RETRY_MS.length - 1)])
+      if (status === 401 || status === 403) source.refuse()
+      else lookIn(Math.max(RETRY_MS[Math.min(attempt++, RETRY_MS.length - 1)], Math.min(retryAfterMs || 0, LONGEST_MS)))
     }
+  }
+
+  function lookIn(ms) {
+    clearTimeout(timer)
+    timer = setTimeout(look, ms)
   }
 
   const subscription = client.subscribe({ channel: 'SessionsChannel' }, {
@@ -38,7 +48,7 @@ export function follow(source) {
         looking++ // a list that is on its way may be older than this
         source.watch(data.source_id)
       }
-      if (/deleted|reloaded/.test(type) || !data) look()
+      if (/deleted|reloaded/.test(type) || !data) lookIn(SETTLE_MS)
     },
     onRejected: look // a token for some sessions only has a list, but no events
   })
@@ -51,7 +61,7 @@ export function follow(source) {
 function choose(source, runs) {
   const [newest] = runs
   if (newest && (newest.source_id === source.watched || !/completed|cancelled/.test(newest.status))) return source.watch(newest.source_id)
-  const completed = runs.find(({ status }) => status === 'completed')
+  const completed = runs.find(({ status, completed_at: at }) => status === 'completed' && at)
   source.rest(completed ? Math.max(0, Date.now() - Date.parse(completed.completed_at)) / 1000 : null)
 }
 

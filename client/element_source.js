@@ -50,6 +50,8 @@ export function watch(given, attribute, tell) {
       tell.idle(seconds)
     },
 
+    refuse: tell.refused,
+
     stop() {
       stopped.abort()
       source.subscription?.unsubscribe()

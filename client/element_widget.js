@@ -39,7 +39,7 @@ const modules = {}
 
 /** attribute(name) is what the page says. */
 export function createWidget(host, attribute) {
-  let client, texts, payload
+  let client, texts, payload, written
   let view, source, ticker, leaving, frame
   let record = null
   let receivedAt
@@ -125,7 +125,8 @@ export function createWidget(host, attribute) {
   function read() {
     const json = attribute('payload') ?? host.querySelector('script[type="application/json"]')?.textContent
     try {
-      if (json) take(JSON.parse(json))
+      // Once: it is of the run that was named when it was written.
+      if (json && json !== written) take(JSON.parse(written = json))
     } catch {
       // not JSON: the server's answer will come
     }

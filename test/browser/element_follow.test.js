@@ -21,7 +21,7 @@ after(async () => {
   await pages?.stop()
 })
 afterEach(async () => {
-  assert.deepEqual(open?.problems.filter(each => !/status of 503/.test(each)), [])
+  assert.deepEqual(open?.problems.filter(each => !/status of (503|403)/.test(each)), [])
   await open?.close()
 })
 
@@ -54,6 +54,26 @@ test('[000-20] nothing yet: idle, and the first run that is created is followed'
   peer.message(identifier, payload({ session_id: 7, progress_percentage: 3 }))
   await partShows(page, 'percent', '3%')
   await partShows(page, 'last', null)
+})
+
+test('[004-11] a crowd of changes is one look at the list, or two', async () => {
+  lists()
+  const { page, peer, watched } = await follow()
+  await partShows(page, 'last', /./)
+  const before = asked()
+  lists(session(7, 'processing'))
+  for (let i = 0; i < 100; i++) peer.message(LIST, { type: 'sessions_reloaded' })
+  await watched()
+  assert.ok(asked() - before <= 2, `asked ${asked() - before} times`)
+})
+
+test('a list that may not be read is not asked for again', async () => {
+  pages.answers.set('GET /sessions', json({ error: 'no' }, 403))
+  const { page } = await follow()
+  await partShows(page, 'status', 'It does not exist, or you may not see it.')
+  const before = asked()
+  await page.evaluate(() => new Promise(resolve => setTimeout(resolve, 2_500))) // a retry would come after 2 s
+  assert.equal(asked(), before)
 })
 
 test('[000-16] the last run is over: idle, with how long ago; the failed one between is another matter', async () => {

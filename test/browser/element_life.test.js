@@ -118,6 +118,23 @@ test('another run: what was shown of the first one goes', async () => {
   await partShows(page, 'percent', '5%')
 })
 
+test('what the page was written with is of the run that was named then, wherever the element goes', async () => {
+  const token = `t${++tokens}`
+  const page = await openPage(`<sync-progress session-id="42" token="${token}" payload='${JSON.stringify(payload({ progress_percentage: 30 }))}'></sync-progress>`)
+  const { peer } = await pages.watcher(token)
+  await partShows(page, 'percent', '30%')
+  await page.evaluate(() => document.querySelector('sync-progress').setAttribute('session-id', '43'))
+  const { identifier } = await peer.nextCommand('subscribe')
+  peer.confirm(identifier)
+  peer.message(identifier, payload({ session_id: 43, progress_percentage: 5 }))
+  await partShows(page, 'percent', '5%')
+  await page.evaluate(() => document.body.append(document.querySelector('sync-progress')))
+  peer.message(identifier, payload({ session_id: 43, progress_percentage: 6, message: 'marker' }))
+  await partShows(page, 'message', 'marker')
+  assert.equal(await partText(page, 'percent'), '6%')
+  assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll('sync-progress')].map(each => each.payload.session_id)), [43])
+})
+
 test('a refusal while watching takes away what was shown', async () => {
   const token = `t${++tokens}`
   const page = await openPage(`<sync-progress session-id="42" token="${token}"></sync-progress>`)

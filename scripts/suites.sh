@@ -115,8 +115,8 @@ node_test() {
   )
 }
 
-# Most of it is waiting: for timeouts, and for clients that come back.  Under a
-# tool it is work.
+# Most of these two is waiting: for timeouts, and for clients that come back.
+# Under a tool it is work.
 suite_bridge() {
   if [ -n "${CHECK_TOOL:-}" ]; then node_test test/bridge; else node_test test/bridge 2; fi
 }
@@ -126,7 +126,7 @@ suite_jose() {
 }
 
 suite_browser() {
-  node_test test/browser
+  node_test test/browser 2
 }
 
 suite_demo() {

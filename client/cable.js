@@ -13,7 +13,6 @@
  *   'received' identifier message, 'expiring', 'closed' { reason, reconnect }.
  * The last comes exactly once and last, and never after close().
  */
-const PROTOCOL = 'actioncable-v1-json'
 const CHECK_MS = 1_000
 
 const STALE_MS = 7_500
@@ -28,7 +27,7 @@ export function openCable({ url, token, WebSocket, clock, report }) {
 
   const address = new URL(url)
   if (token != null) address.searchParams.set('token', token)
-  const socket = new WebSocket(address.href, [PROTOCOL])
+  const socket = new WebSocket(address.href, ['actioncable-v1-json'])
   socket.onmessage = ({ data }) => receive(data)
   socket.onclose = () => finish(null, true)
   // Says nothing that onclose does not; must be there, because some

@@ -38,7 +38,7 @@ export class SyncProgressClient extends EventTarget {
     super()
     const { url = '/cable', token, owner, host = globalThis, clock = systemClock, WebSocket = host.WebSocket, random = Math.random, transports = ['websocket', 'sse', 'polling'] } = options
     const identity = createIdentity({ token, owner, clock, changed: isFirst => this.#know(isFirst) })
-    this.#options = { ...options, url: cableUrl(url, host.location?.href), identity, host, clock, WebSocket, random, transports, wanted: this.#streams, client: this, report: (...args) => this.#hear(...args) }
+    this.#options = { ...options, url: cableUrl(url, host.location?.href), identity, host, clock, WebSocket, random, transports, wanted: this.#streams, client: this, now: () => this.#now, report: (...args) => this.#hear(...args) }
   }
 
   /** The one client of this page for the same address, token (the same string or callback) and owner. */
@@ -78,7 +78,7 @@ export class SyncProgressClient extends EventTarget {
     const stream = known ?? this.#createStream(key)
     const subscription = stream.add(callbacks)
     if (!known) {
-      this.#uplink?.ask('subscribe', key)
+      this.#uplink?.wish()
       this.#cache?.restore()
     }
     if (this.state === 'idle') this.connect()
@@ -87,11 +87,11 @@ export class SyncProgressClient extends EventTarget {
 
   #createStream(key) {
     const stream = createStream(key, {
-      perform: (...args) => this.#uplink?.ask('perform', key, ...args),
+      perform: (...args) => this.#uplink?.perform(key, ...args),
       act: (...args) => this.#ask('act', key, ...args),
       unwatched: () => {
         this.#streams.delete(key)
-        this.#uplink?.ask('unsubscribe', key)
+        this.#uplink?.wish()
       }
     })
     this.#streams.set(key, stream)
@@ -184,8 +184,9 @@ export class SyncProgressClient extends EventTarget {
   #move(detail) {
     const before = this.#now
     const { state, transport } = this.#now = { ...NOTHING, ...detail }
-    if (state !== before.state) this.#dispatch(new StateChangeEvent('statechange'), { ...this.#now, previous: before.state })
-    if (transport !== before.transport) this.#dispatch(new Event('transportchange'))
+    if (state !== before.state || transport !== before.transport) {
+      this.#dispatch(new StateChangeEvent('statechange'), { ...this.#now, previous: before.state })
+    }
     if (state === 'live') return
     const willReconnect = state !== 'closed' && state !== 'rejected'
     for (const stream of [...this.#streams.values()]) stream.disconnect({ willReconnect })

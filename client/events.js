@@ -1,7 +1,7 @@
 /*
  * events.js: the events of a client, each with the fields that its type has in index.d.ts.
  */
-/** "statechange": the state of the connection has changed. */
+/** "statechange": the state of the connection has changed, or what it is made of. */
 export class StateChangeEvent extends Event {}
 
 /** "progress": something newer came for a stream. */

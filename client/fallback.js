@@ -14,12 +14,8 @@
  * To its owner all this is one transport, like a Cable, that is welcomed again
  * when its name has changed.
  */
+import { MAX_MINUTES, MINUTE_MS, SOON_MS, TRIAL_MS } from './constants.js'
 import { openHttpTransport } from './http_transport.js'
-
-const SOON_MS = 5_000
-const MINUTE_MS = 60_000
-const MAX_MINUTES = 30
-const TRIAL_MS = 20_000
 
 /**
  * options: as for a cable, and identity, host, random, transports; openCable;

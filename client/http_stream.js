@@ -14,19 +14,9 @@
  * Of the owner's list there is no state, its first page stands for it, and that
  * it may have changed is told as an event.
  */
+import { FIRST_MS, MAX_POLL_MS, PAUSE_MS, POLL_MS, SILENT_MS, TIMEOUT_MS } from './constants.js'
 import { addressOf, send, tokenOf } from './http.js'
 import { minIntervalOf, pathOf } from './paths.js'
-
-const TIMEOUT_MS = 10_000
-const POLL_MS = 5_000
-const MAX_POLL_MS = 60_000
-const SILENT_MS = 75_000
-
-// The first event comes at once, or something in between holds it back.
-const FIRST_MS = 7_500
-
-// All streams end at once when a server restarts.
-const PAUSE_MS = 2_000
 
 /** owner: an HttpTransport's; options: its, and isList, which tells the owner's list. */
 export function openHttpStream(identifier, { url, identity, host, clock, random, isList }, owner) {

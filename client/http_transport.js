@@ -7,10 +7,9 @@
  * A browser has six connections to a host that speaks HTTP/1.1, for everything
  * and for all tabs: at most four streams listen, further ones are polled.
  */
+import { MAX_LISTENING } from './constants.js'
 import { answerTo } from './http.js'
 import { openHttpStream } from './http_stream.js'
-
-const MAX_LISTENING = 4
 
 /** options: url, identity, host, clock, random, transports, isList, report; mayListen: whether to begin with events. */
 export function openHttpTransport(options) {

@@ -22,11 +22,10 @@ export function createIdentity({ token: source, owner, clock, changed }) {
 
   async function ask(isFirst) {
     let timer
-    const late = new Promise((_, reject) => {
-      timer = clock.setTimeout(() => reject(new Error('no token came')), TIMEOUT_MS)
-    })
     try {
-      const token = await Promise.race([source(), late])
+      const token = await Promise.race([source(), new Promise((_, reject) => {
+        timer = clock.setTimeout(() => reject(new Error('no token came')), TIMEOUT_MS)
+      })])
       const before = identity.rights
       identity.token = token
       if (isFirst || identity.rights !== before) changed(isFirst)

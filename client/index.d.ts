@@ -200,6 +200,7 @@ export class Subscription {
   delete(lockVersion?: number): Promise<ActionAnswer>
 }
 
+/** The state has changed; or it is "live" as before, by another transport. */
 export class StateChangeEvent extends Event {
   private constructor()
   readonly state: ConnectionState
@@ -210,6 +211,8 @@ export class StateChangeEvent extends Event {
   readonly retryInMs: number | null
   /** Attempts since the connection was lost. */
   readonly attempt: number
+  /** What the connection is made of; null while there is none. */
+  readonly transport: Transport | null
 }
 
 export class SyncProgressEvent<Payload = SyncPayload> extends Event {
@@ -236,7 +239,6 @@ export interface ClientEventMap {
   progress: SyncProgressEvent
   confirmed: SubscriptionEvent
   rejected: SubscriptionEvent
-  transportchange: Event
 }
 
 export type Transport = 'websocket' | 'sse' | 'polling'

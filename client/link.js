@@ -20,24 +20,11 @@
  */
 import { createBackoff } from './backoff.js'
 import { openCable } from './cable.js'
+import { FAILURES, HELD_MS, OFFLINE_RETRY_MS, REFRESH_RETRY_MS } from './constants.js'
 import { isList } from './identifier.js'
 
-// An outage is over when a connection has held this long.  Were it over at the
-// welcome, a server that accepts and drops would be asked again without end.
-const HELD_MS = 5_000
-
-const NEVER = Infinity
-
-// How often to try although the browser says that it is useless.
-const OFFLINE_RETRY_MS = 60_000
-
-// So often has a WebSocket to fail without a word from the server before it is
-// asked whether the server is there at all; and these are no words of a server.
-const FAILURES = 2
+// Reasons that are no words of a server.
 const WORDLESS = [null, 'stale', 'unavailable']
-
-// A token that could not be had is asked for again while the old one is good.
-const REFRESH_RETRY_MS = 5_000
 
 /**
  * options: url, identity, host, clock, random, WebSocket, report; transports, maxAttempts;
@@ -55,7 +42,7 @@ export function createLink(options) {
     if (transports.includes(found)) rung = found
   } catch {} // storage may be denied
   let failures = 0
-  let liveSince = NEVER
+  let liveSince // undefined unless welcomed, and then no time has passed since
   let timer
   let opening = 0
 
@@ -64,14 +51,15 @@ export function createLink(options) {
     report('changed', { state, attempt: backoff.attempts, ...detail })
   }
 
-  // Whatever was to come next does not; returns what names the next attempt.
+  // Whatever was to come next does not.
   function halt() {
     clock.clearTimeout(timer)
-    return ++opening
+    opening++
   }
 
   async function open() {
-    const mine = halt()
+    halt()
+    const mine = opening
     move('connecting')
 
     let reason = 'token_unavailable'
@@ -102,13 +90,12 @@ export function createLink(options) {
 
   function lose(reason, reconnect) {
     transport = null
-    const isWordless = liveSince === NEVER && WORDLESS.includes(reason)
+    const isWordless = liveSince === undefined && WORDLESS.includes(reason)
     if (clock.now() - liveSince >= HELD_MS) backoff.reset()
-    liveSince = NEVER
+    liveSince = undefined
 
     // The same string would only be refused again.
-    const hopeless = reason === 'token_expired' && !identity.isRenewable
-    if (!reconnect || hopeless) return stop('rejected', reason)
+    if (!reconnect || (reason === 'token_expired' && !identity.isRenewable)) return stop('rejected', reason)
     if (!isWordless) failures = 0
     else if (rung !== 'websocket') rung = transports[0]
     else if (++failures >= FAILURES && transports[1] && wanted.size) {
@@ -141,17 +128,22 @@ export function createLink(options) {
   }
 
   function stop(to, reason) {
+    close()
+    move(to, { reason })
+  }
+
+  /** Closes without a report. */
+  function close() {
     halt()
     transport?.close()
     transport = null
-    move(to, { reason })
   }
 
   return {
     /** subscribe identifier, unsubscribe identifier, perform identifier action data: of the transport, if there is one. */
     ask: (what, ...args) => transport?.[what](...args),
 
-    close: () => stop('closed', null),
+    close,
 
     /**
      * Connects: somebody asks for it, or the network or the reader is back, and

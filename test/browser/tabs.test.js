@@ -328,6 +328,9 @@ test('a stream that is refused is refused in every tab', async () => {
   await two.view.sees('rejected')
   const again = two.watch()
   await again.sees(1)
+  const other = one.watch()
+  await other.sees(1)
+  assert.deepEqual(other.events.all, ['connected', 1], 'who was refused before is told what another tab watches now')
 })
 
 test('an action goes through the leader; its refusal is shown where it was asked for', async () => {

@@ -135,6 +135,6 @@ test('no WebSocket gets through: it is found out, and events follow', async () =
 
 async function transport(client, name) {
   if (client.transport === name) return
-  await new Promise(resolve => client.addEventListener('transportchange', resolve, { once: true }))
+  await new Promise(resolve => client.addEventListener('statechange', resolve, { once: true }))
   return transport(client, name)
 }

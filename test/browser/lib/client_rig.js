@@ -23,7 +23,9 @@ export class ClientRig {
   constructor(url, options = {}) {
     this.client = new SyncProgressClient({ url, WebSocket, clock: this.clock, host: this.host, random: () => 1, ...options })
     this.client.addEventListener('statechange', event => this.states.put(event))
-    this.client.addEventListener('transportchange', () => this.transports.push(this.client.transport))
+    this.client.addEventListener('statechange', ({ transport }) => {
+      if (transport !== (this.transports.at(-1) ?? null)) this.transports.push(transport)
+    })
   }
 
   /** The next change to that state. */

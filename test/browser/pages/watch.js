@@ -32,7 +32,9 @@ globalThis.begin = async ({ session, tokenOf, onlyOnce, ...options }) => {
   const token = onlyOnce ? await tokenFor(tokenOf) : () => tokenFor(tokenOf)
   const client = globalThis.client = new SyncProgressClient({ token, ...options })
   client.addEventListener('statechange', ({ state, reason }) => globalThis.changes.push({ at: now(), state, reason }))
-  client.addEventListener('transportchange', () => globalThis.transports.push(client.transport))
+  client.addEventListener('statechange', ({ transport }) => {
+    if (transport !== (globalThis.transports.at(-1) ?? null)) globalThis.transports.push(transport)
+  })
   globalThis.begun = now()
   globalThis.subscription = client.subscribe({ channel: 'SyncStatusChannel', session_id: session }, {
     onConnected: () => globalThis.told.push('connected'),

@@ -79,16 +79,15 @@ export function openFallback(options) {
   }
 
   function hearTrial(what, detail, payload) {
-    if (current.name === 'websocket') hear(what, detail, payload)
+    if (!trial) hear(what, detail, payload) // it has taken over
     else if (what === 'closed') tryLater()
-    else if (what === 'rejected') reject(detail)
     else if (what === 'welcomed') {
       confirmed = new Set()
       consider()
     } else if (what === 'confirmed') {
       confirmed.add(detail)
       consider()
-    } else report(what, detail, payload)
+    } else hear(what, detail, payload)
   }
 
   function reject(identifier) {
@@ -98,10 +97,10 @@ export function openFallback(options) {
   }
 
   function consider() {
-    if (!trial || !confirmed || ![...wanted].every(identifier => confirmed.has(identifier))) return
+    if (!confirmed || ![...wanted].every(identifier => confirmed.has(identifier))) return
     current.close()
     current = trial
-    trial = null
+    trial = confirmed = null
     arrive()
   }
 

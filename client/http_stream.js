@@ -100,20 +100,12 @@ export function openHttpStream(identifier, { url, identity, host, clock, random,
     wait(SILENT_MS)
     owner.heard()
     const message = JSON.parse(text)
-    switch (message.type) {
-      case 'connected':
-        if (listed) look() // what came before it was not heard
-        break
-      case 'heartbeat':
-      case 'stale': // the database is away; the server is not
-        break
-      case 'token_expiring':
-      case 'error':
-        owner.told(identifier, message)
-        break
-      default:
-        owner.receive(identifier, message)
-    }
+    const { type } = message
+    if (type === 'connected') {
+      if (listed) look() // what came before it was not heard
+    } else if (type === 'token_expiring' || type === 'error') owner.told(identifier, message)
+    // "stale": the database is away; the server is not.
+    else if (type !== 'heartbeat' && type !== 'stale') owner.receive(identifier, message)
   }
 
   function end() {

@@ -37,8 +37,8 @@ export function unseen(events, seen) {
 export const longer = (ms, most = MAX_POLL_MS) => Math.min(2 * ms, most)
 
 /** Opens one: { postMessage(data), onmessage, close() }; throws where there is no storage. */
-export function openStorageChannel(name, { host = globalThis, storage = host.localStorage, clock = host, pollMs = POLL_MS, maxPollMs = MAX_POLL_MS, keep = KEPT } = {}) {
-  const self = Math.random().toString(36).slice(2)
+export function openStorageChannel(name, { host = globalThis, storage = host.localStorage, clock = host, pollMs = POLL_MS, maxPollMs, keep } = {}) {
+  const self = Math.random()
   const seen = new Map() // sender → the count of its last event
   const listening = new AbortController()
   let count = 0
@@ -89,7 +89,7 @@ export function openStorageChannel(name, { host = globalThis, storage = host.loc
   unseen(read(), seen)
   host.addEventListener?.('storage', event => {
     if (event.key === name) take(parse(event.newValue))
-  }, { signal: listening.signal })
+  }, listening)
   lookIn(pollMs)
   return channel
 }

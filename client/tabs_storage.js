@@ -39,24 +39,18 @@ export function standIn(host, clock) {
 /** As navigator.locks.request(). */
 function lease(host, storage, clock, name, { signal, steal }, hold) {
   const key = `sync-progress lease ${name}`
-  const self = Math.random()
+  const self = String(Math.random())
   const listening = new AbortController()
   let isHeld = false
   let timer
 
   return new Promise((resolve, reject) => {
-    function read() {
-      try {
-        const [holder, until] = JSON.parse(storage.getItem(key))
-        return [holder, until]
-      } catch {
-        return [] // there is none
-      }
-    }
+    // Who has it until when; nobody whom there is, if there is none.
+    const read = () => String(storage.getItem(key)).split(' ')
 
     function write() {
       const ms = host.document.visibilityState === 'hidden' ? HIDDEN_LEASE_MS : LEASE_MS
-      storage.setItem(key, JSON.stringify([self, Date.now() + ms]))
+      storage.setItem(key, `${self} ${Date.now() + ms}`)
     }
 
     function end(settle, result) {

@@ -13,7 +13,7 @@ import { CLIENT } from './lib/packed.js'
 const KB = 1_024
 
 // What the fallbacks weigh, and 2 %: their budget of 3 KB does not hold yet.
-const FALLBACKS_MOST = 3_456
+const FALLBACKS_MOST = 3_419
 
 // Without these the budgets would be kept by what is not there.
 const CORE = ['client.js', 'link.js', 'cable.js', 'stream.js', 'identity.js', 'backoff.js', 'tabs.js']

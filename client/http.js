@@ -64,7 +64,7 @@ export async function request(url, options) {
     status: response.status,
     hint: answer?.hint,
     current: answer?.current,
-    retryAfterMs: response.headers.has('Retry-After') ? response.headers.get('Retry-After') * 1_000 : null
+    retryAfterMs: response.headers.get('Retry-After') * 1_000 || null // a proxy's may be a date
   })
 }
 

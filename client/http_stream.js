@@ -18,6 +18,9 @@ import { FIRST_MS, MAX_POLL_MS, PAUSE_MS, POLL_MS, SILENT_MS, TIMEOUT_MS } from 
 import { addressOf, send, tokenOf } from './http.js'
 import { minIntervalOf, pathOf } from './paths.js'
 
+// A proxy's Retry-After may be a date, or beyond what a timer can wait.
+const LONGEST_MS = 3_600_000
+
 /** owner: an HttpTransport's; options: its, and isList, which tells the owner's list. */
 export function openHttpStream(identifier, { url, identity, host, clock, random, isList }, owner) {
   const listed = isList(identifier)
@@ -57,7 +60,7 @@ export function openHttpStream(identifier, { url, identity, host, clock, random,
       const { status, headers } = response
       const body = status === 304 ? null : await response.json()
       if (response.ok) etag = headers.get('ETag')
-      return { status, body, retryAfterMs: headers.get('Retry-After') * 1_000 }
+      return { status, body, retryAfterMs: Math.min(headers.get('Retry-After') * 1_000 || 0, LONGEST_MS) }
     } catch {
       return { status: 0 }
     } finally {

@@ -63,6 +63,8 @@ test('a refusal says why, a stale edit what is there now', async () => {
   })
   answer = { status: 503, headers: { 'Retry-After': '2' } }
   await assert.rejects(client.request('sessions'), { status: 503, retryAfterMs: 2_000, message: 'the server answered 503' })
+  answer = { status: 503, headers: { 'Retry-After': 'Wed, 21 Oct 2026 07:28:00 GMT' } }
+  await assert.rejects(client.request('sessions'), { status: 503, retryAfterMs: null })
 })
 
 test('no answer at all is a refusal with status 0; an abort is an abort', async () => {

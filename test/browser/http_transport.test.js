@@ -239,6 +239,19 @@ test('polling obeys Retry-After and outlives a database that is away', async () 
   assert.equal(rig.client.state, State.LIVE)
 })
 
+test('a Retry-After that is a date, or for ever, is no reason to ask without a pause, or never again', async () => {
+  await setUpPolling()
+  server.answers.set(SNAPSHOT, { status: 503, json: {}, headers: { 'Retry-After': 'Wed, 21 Oct 2026 07:28:00 GMT' } })
+  assert.equal(await asks(5_000), 503)
+  const count = server.requests.all.length
+  rig.clock.advance(4_999)
+  await settled()
+  assert.equal(server.requests.all.length, count)
+  server.answers.set(SNAPSHOT, { status: 503, json: {}, headers: { 'Retry-After': '99999999' } })
+  assert.equal(await asks(5_001), 503)
+  assert.equal(await asks(3_600_000), 503)
+})
+
 test('a server that does not answer a question in time is gone', async () => {
   await setUpPolling()
   const asked = new Promise(resolve => {

@@ -233,7 +233,7 @@ test('[004-01] [004-14] how soon: from the first tab that hears it to the others
     const seen = await Promise.all([one, two, three, device].map(page => page.sees(title)))
     // from the first tab that is told to the others; the one that edits shows it before
     const here = seen.slice(0, 3)
-    const first = Math.min(...here.map(({ heard }) => heard))
+    const first = Math.min(...here.map(({ heard }) => heard ?? Infinity))
     across.push(...here.slice(i % 2 ? 0 : 1).filter(({ heard }) => heard > first).map(({ shown }) => shown - first))
     far.push(seen[3].shown - committed)
   }

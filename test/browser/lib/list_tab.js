@@ -37,11 +37,16 @@ export class ListTab {
     await until(() => this.rows(), rows => JSON.stringify(rows) === wanted, `a tab shows ${wanted}`)
   }
 
-  /** Waits for a title; when it was heard of and shown. */
+  /**
+   * Waits for a title; when it was heard of and shown.  A tab that was between
+   * two leaders is told to read the list again instead: it has not heard.
+   */
   sees(title) {
     return until(() => this.call(title => ({
-      heard: globalThis.heard.find(each => each.title === title)?.at, shown: globalThis.shown[title]
-    }), title), ({ heard, shown }) => heard && shown, `a tab shows ${title}`)
+      heard: globalThis.heard.find(each => each.title === title)?.at,
+      shown: globalThis.shown[title],
+      reloaded: globalThis.heard.findLast(({ name }) => name === 'sessions_reloaded')?.at
+    }), title), ({ heard, shown, reloaded }) => shown && (heard || reloaded > shown - 3_000), `a tab shows ${title}`)
   }
 
   reads() {

@@ -8,11 +8,11 @@
 EXTENSION = sync_progress
 MODULE_big = sync_progress
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard extension/*.c)))
-# A version's script is put together from its parts, one subject each.
-EXTVERSION = 1.0.0
-SCRIPT = sql/$(EXTENSION)--$(EXTVERSION).sql
-DATA_built = $(SCRIPT)
-DATA = $(filter-out $(SCRIPT),$(wildcard sql/$(EXTENSION)--*.sql))
+# A script is put together from its parts, one subject each.  CREATE EXTENSION
+# takes the same path as ALTER EXTENSION UPDATE: the first version, then each
+# step from there.
+SCRIPTS = sql/$(EXTENSION)--1.0.0.sql sql/$(EXTENSION)--1.0.0--1.1.0.sql
+DATA_built = $(SCRIPTS)
 PGFILEDESC = "sync_progress - exact, live progress of long-running jobs"
 
 # PostgreSQL's own headers do not survive -Wextra whole.  Warnings are errors
@@ -50,7 +50,10 @@ include $(PGXS)
 # PGXS tracks no headers: any of them rebuilds all, and so does another server.
 $(OBJS) $(OBJS:.o=.bc): $(wildcard extension/*.h) Makefile build/pg_version
 
-$(SCRIPT): $(wildcard sql/$(EXTVERSION)/*.sql) Makefile
+sql/$(EXTENSION)--1.0.0.sql: $(wildcard sql/1.0.0/*.sql)
+sql/$(EXTENSION)--1.0.0--1.1.0.sql: $(wildcard sql/1.1.0/*.sql)
+
+$(SCRIPTS): Makefile
 	cat $(sort $(filter %.sql,$^)) >$@.tmp
 	mv $@.tmp $@
 

@@ -6,7 +6,7 @@
 #define CODES_H
 
 #define CODE_PROGRAM				"sync-progress-bridge"
-#define CODE_VERSION				"1.0.0"
+#define CODE_VERSION				"1.1.0"
 
 #define CODE_CABLE_PATH				"/cable"
 #define CODE_CABLE_PROTOCOL			"actioncable-v1-json"

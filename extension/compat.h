@@ -41,7 +41,7 @@
 #define SpProcLatch(procno)	(&ProcGlobal->allProcs[(procno)].procLatch)
 
 #if PG_VERSION_NUM >= 180000
-#define SP_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "sync_progress", .version = "1.0.0")
+#define SP_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "sync_progress", .version = "1.1.0")
 #else
 #define SP_MODULE_MAGIC		PG_MODULE_MAGIC
 #endif

@@ -20,7 +20,9 @@
 #include "conninfo.h"
 #include "http.h"
 #include "log.h"
+#include "metrics.h"
 #include "origin.h"
+#include "shared.h"
 #include "tls.h"
 #include "www.h"
 
@@ -110,6 +112,9 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	srand48(time(NULL) ^ ((long) getpid() << 16));
 	raise_open_files(&config);
+	shared_open(1);
+	metrics_open();
+	metrics_attach();
 	warn_of_open_door(&config);
 	bridge = bridge_open(&config, &conninfo);
 	bridge_run(bridge);

@@ -6,6 +6,12 @@
  * a name, and its help; rows of one name stand together.  Gauges go up and down
  * by metric_add() where what they count begins and ends.
  *
+ * Each worker has a slot of its own in shared memory and is the only one to
+ * write there, so counting is a plain addition; what is shown is the sum.  When
+ * a worker is gone so is what its gauges counted, and the supervisor clears
+ * them; what its counters have counted has happened, and the next worker in
+ * that place counts on.  Until metrics_open() there is one slot, not shared.
+ *
  * The text is Prometheus' exposition format 0.0.4.
  */
 #include "metrics.h"
@@ -13,6 +19,8 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "shared.h"
 
 #define PREFIX	"sync_progress_bridge_"
 
@@ -72,18 +80,49 @@ static const struct metric_row rows[METRICS] = {
 	[METRIC_TIMED_OUT_CLOSE] = {"timed_out_total", "stage=\"close\"", NULL},
 };
 
-static int64_t values[METRICS];
+struct metric_slot
+{
+	int64_t		values[METRICS];
+} shared_line_aligned;
+
+static struct metric_slot unshared;
+static struct metric_slot *slots = &unshared;
+static struct metric_slot *own = &unshared;
+static int	slots_count = 1;
+
+/* Before the workers are forked. */
+void
+metrics_open(void)
+{
+	slots_count = shared_workers();
+	slots = shared_alloc(sizeof(*slots) * (size_t) slots_count);
+	own = slots;
+}
+
+/* From now on this process counts as the worker that it has become. */
+void
+metrics_attach(void)
+{
+	own = &slots[shared_worker()];
+}
 
 void
 metric_add(enum metric metric, int64_t amount)
 {
-	values[metric] += amount;
+	int64_t    *value = &own->values[metric];
+
+	__atomic_store_n(value, *value + amount, __ATOMIC_RELAXED);
 }
 
+/* Of all workers. */
 int64_t
 metric_get(enum metric metric)
 {
-	return values[metric];
+	int64_t		sum = 0;
+
+	for (int i = 0; i < slots_count; i++)
+		sum += __atomic_load_n(&slots[i].values[metric], __ATOMIC_RELAXED);
+	return sum;
 }
 
 static bool
@@ -92,6 +131,15 @@ is_counter(const char *name)
 	size_t		len = strlen(name);
 
 	return len > 6 && strcmp(name + len - 6, "_total") == 0;
+}
+
+/* A worker has ended, and nobody else is in its place yet. */
+void
+metrics_worker_gone(int worker)
+{
+	for (int i = 0; i < METRICS; i++)
+		if (!is_counter(rows[i].name))
+			__atomic_store_n(&slots[worker].values[i], 0, __ATOMIC_RELAXED);
 }
 
 /* Append all of them to "out". */
@@ -108,6 +156,6 @@ metrics_write(struct buf *out)
 		buf_printf(out, "%s%s", PREFIX, row->name);
 		if (row->label)
 			buf_printf(out, "{%s}", row->label);
-		buf_printf(out, " %" PRId64 "\n", values[i]);
+		buf_printf(out, " %" PRId64 "\n", metric_get((enum metric) i));
 	}
 }

@@ -53,6 +53,9 @@ enum metric
 	METRICS
 };
 
+void		metrics_open(void);
+void		metrics_attach(void);
+void		metrics_worker_gone(int worker);
 void		metric_add(enum metric metric, int64_t amount);
 int64_t		metric_get(enum metric metric);
 void		metrics_write(struct buf *out);

@@ -1,6 +1,6 @@
 /*
  * accept.c
- *		The sockets that are listened on.
+ *		Who comes in by the sockets that are listened on.
  *
  * Our own acceptor, since libwebsockets' gives no say in what is accepted: at
  * most so many a wakeup, so that a storm of connections does not hold up those
@@ -9,11 +9,8 @@
  */
 #include "accept.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +22,10 @@
 #include "intern.h"
 #include "log.h"
 #include "metrics.h"
+#include "sockets.h"
 #include "tls.h"
 
 #define ACCEPT_A_WAKEUP		16
-#define ACCEPT_BACKLOG		4096
-#define ACCEPT_MAX			16
 #define ACCEPT_PAUSE_S		0.2
 #define ACCEPT_ADMIN_SPARE	32	/* so that it can be seen why it is full */
 #define ACCEPT_BREATH_S		0.01	/* how often a pace that is kept is looked
@@ -54,110 +50,8 @@ struct accepts
 	double		credit;			/* how many may be accepted now */
 	double		credit_at;
 	int			count;
-	struct acceptor items[ACCEPT_MAX];
+	struct acceptor items[SOCKETS_MAX];
 };
-
-/* ---- addresses ---- */
-
-/*
- * "127.0.0.1:8080", "[::1]:8080", "localhost:8080", ":8080" for all.
- */
-static struct addrinfo *
-parse_address(const char *where, const char **error)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-	struct addrinfo *info = NULL;
-	char		host[256];
-	const char *colon = strrchr(where, ':');
-	char	   *end;
-	long		port;
-	int			code;
-
-	*error = "it must be of the form ADDRESS:PORT, such as 127.0.0.1:8080, [::1]:8080 or "
-		":8080 for all addresses, with a port of at most 65535";
-	if (colon == NULL || colon[1] == '\0' || (size_t) (colon - where) >= sizeof(host))
-		return NULL;
-	port = strtol(colon + 1, &end, 10);
-	if (*end != '\0' || port < 0 || port > 65535)
-		return NULL;
-	snprintf(host, sizeof(host), "%.*s", (int) (colon - where), where);
-	if (host[0] == '[' && host[strlen(host) - 1] == ']')
-	{
-		host[strlen(host) - 1] = '\0';
-		memmove(host, host + 1, strlen(host));
-	}
-	else if (strchr(host, ':'))
-		return NULL;
-	code = getaddrinfo(host[0] && strcmp(host, "*") != 0 ? host : NULL, colon + 1,
-					   &hints, &info);
-	if (code != 0)
-		*error = gai_strerror(code);
-	return code == 0 ? info : NULL;
-}
-
-static bool
-is_loopback(const struct sockaddr *address)
-{
-	if (address->sa_family == AF_INET)
-	{
-		const struct sockaddr_in *in = (const struct sockaddr_in *) address;
-
-		return (ntohl(in->sin_addr.s_addr) >> 24) == 127;
-	}
-	if (address->sa_family == AF_INET6)
-	{
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) address;
-
-		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-	}
-	return false;
-}
-
-/*
- * Are the addresses sound, and such that nobody else reaches a bridge that
- * asks for no token?  Returns what is wrong, or NULL.
- */
-const char *
-accepts_check(const struct config *config)
-{
-	static char problem[512];
-	const char *error;
-
-	for (int i = 0; i < config->admin_listen.count; i++)
-	{
-		struct addrinfo *info = parse_address(config->admin_listen.items[i], &error);
-
-		if (info)
-			freeaddrinfo(info);
-		else
-		{
-			snprintf(problem, sizeof(problem), "bad value for admin_listen: \"%s\": %s",
-					 config->admin_listen.items[i], error);
-			return problem;
-		}
-	}
-	if (config->listen.count + config->admin_listen.count > ACCEPT_MAX)
-		return "too many addresses to listen on";
-	for (int i = 0; i < config->listen.count; i++)
-	{
-		struct addrinfo *info = parse_address(config->listen.items[i], &error);
-		bool		loopback = info && is_loopback(info->ai_addr);
-
-		if (info)
-			freeaddrinfo(info);
-		if (info == NULL)
-			snprintf(problem, sizeof(problem), "bad value for listen: \"%s\": %s",
-					 config->listen.items[i], error);
-		else if (config->auth == CONFIG_AUTH_NONE && !loopback)
-			snprintf(problem, sizeof(problem), "auth = none lets everybody see everything "
-					 "and is allowed on loopback only, not on \"%s\"",
-					 config->listen.items[i]);
-		else
-			continue;
-		return problem;
-	}
-	return NULL;
-}
 
 /* ---- accepting ---- */
 
@@ -306,36 +200,14 @@ on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 	}
 }
 
-static int
-open_socket(const char *text)
-{
-	const char *error;
-	struct addrinfo *info = parse_address(text, &error);
-	int			on = 1;
-	int			fd;
-
-	if (info == NULL)
-		die(2, "accept", "bad value for listen: \"%s\": %s", text, error);
-	fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		die(1, "accept", "cannot open a socket for %s: %s", text, strerror(errno));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, info->ai_addr, info->ai_addrlen) != 0)
-		die(1, "accept", "cannot listen on %s: %s", text, strerror(errno));
-	if (listen(fd, ACCEPT_BACKLOG) != 0)
-		die(1, "accept", "cannot listen on %s: %s", text, strerror(errno));
-	freeaddrinfo(info);
-	return fd;
-}
-
 static void
-open_acceptor(struct accepts *accepts, const char *address, bool is_admin)
+open_acceptor(struct accepts *accepts, const struct socket *socket)
 {
 	struct acceptor *acceptor = &accepts->items[accepts->count++];
 
 	acceptor->accepts = accepts;
-	acceptor->is_admin = is_admin;
-	acceptor->fd = open_socket(address);
+	acceptor->is_admin = socket->is_admin;
+	acceptor->fd = socket->fd;
 	ev_io_init(&acceptor->io, on_acceptable, acceptor->fd, EV_READ);
 	acceptor->io.data = acceptor;
 	ev_io_start(accepts->loop, &acceptor->io);
@@ -343,10 +215,10 @@ open_acceptor(struct accepts *accepts, const char *address, bool is_admin)
 	acceptor->pause.data = acceptor;
 }
 
-/* Open all of them, at boot. */
+/* Begin to accept; the sockets are theirs from here on, the list is not. */
 struct accepts *
-accepts_open(struct ev_loop *loop, const struct config *config, struct conns *conns,
-			 struct admission *admission)
+accepts_open(struct ev_loop *loop, const struct config *config,
+			 const struct sockets *sockets, struct conns *conns, struct admission *admission)
 {
 	struct accepts *accepts = mem_zalloc(sizeof(*accepts));
 
@@ -357,10 +229,8 @@ accepts_open(struct ev_loop *loop, const struct config *config, struct conns *co
 	accepts->per_second = config->accepts_per_second;
 	accepts->credit = accepts->per_second;
 	accepts->credit_at = ev_now(loop);
-	for (int i = 0; i < config->listen.count; i++)
-		open_acceptor(accepts, config->listen.items[i], false);
-	for (int i = 0; i < config->admin_listen.count; i++)
-		open_acceptor(accepts, config->admin_listen.items[i], true);
+	for (int i = 0; i < sockets->count; i++)
+		open_acceptor(accepts, &sockets->items[i]);
 	return accepts;
 }
 
@@ -374,27 +244,4 @@ accepts_close(struct accepts *accepts)
 		close(accepts->items[i].fd);
 	}
 	free(accepts);
-}
-
-/* Say where the bridge can be reached; port 0 has become a real one. */
-void
-accepts_announce(const struct accepts *accepts)
-{
-	for (int i = 0; i < accepts->count; i++)
-	{
-		struct sockaddr_storage address;
-		socklen_t	len = sizeof(address);
-		char		host[NI_MAXHOST];
-		char		port[NI_MAXSERV];
-		bool		is_v6;
-
-		if (getsockname(accepts->items[i].fd, (struct sockaddr *) &address, &len) != 0 ||
-			getnameinfo((struct sockaddr *) &address, len, host, sizeof(host), port,
-						sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-			continue;
-		is_v6 = address.ss_family == AF_INET6;
-		log_info("main", "ready %s=%s%s%s:%s", accepts->items[i].is_admin ? "admin_listen" :
-				 "listen", is_v6 ? "[" : "", host,
-				 is_v6 ? "]" : "", port);
-	}
 }

@@ -16,6 +16,7 @@
 #include "admission.h"
 #include "ask.h"
 #include "auth.h"
+#include "boot.h"
 #include "cable.h"
 #include "calls.h"
 #include "clients.h"
@@ -33,6 +34,7 @@
 #include "query.h"
 #include "request.h"
 #include "route.h"
+#include "service.h"
 #include "sse.h"
 #include "www.h"
 
@@ -185,6 +187,7 @@ on_tick(void *arg, int64_t now_ms)
 		pool_keep_to(bridge->pool, listen_server(bridge->listen));
 	if (needs_keys(bridge))
 		keys_tick(bridge->keys, now_ms);
+	service_tick(now_ms);
 	if (bridge->is_stopping && now_ms >= running->stop_due_ms)
 		loop_end(bridge->loop);
 }
@@ -222,8 +225,10 @@ static const struct loop_ops loop_ops = {
  * Make everything and begin to serve.  Failures at this point end the program.
  */
 struct bridge *
-bridge_open(const struct config *config, const struct conninfo *conninfo)
+bridge_open(struct boot *boot)
 {
+	const struct config *config = &boot->config;
+	const struct conninfo *conninfo = &boot->conninfo;
 	struct running *running = mem_zalloc(sizeof(*running));
 	struct bridge *bridge = &running->parts;
 	const char *error;
@@ -252,11 +257,11 @@ bridge_open(const struct config *config, const struct conninfo *conninfo)
 	bridge->keys = keys_create(bridge->auth, bridge->query, on_keys_read, bridge);
 	bridge->ask = ask_create(bridge->hub, &calls_ask_port, bridge->query);
 	bridge->listen = listen_create(ev, conninfo, &listen_ops, bridge);
-	bridge->accepts = accepts_open(ev, config, bridge->conns, bridge->admission);
+	bridge->accepts = accepts_open(ev, config, &boot->sockets, bridge->conns,
+								   bridge->admission);
 	listen_start(bridge->listen);
 	query_start(bridge->query);
 	pool_start(bridge->pool);
-	accepts_announce(bridge->accepts);
 	return bridge;
 }
 

@@ -29,6 +29,7 @@ struct loader
 	struct config *config;
 	bool		was_set[SETTINGS_MAX];	/* by the source being read */
 	bool		is_file;		/* where a text may go on in further lines */
+	int			line;			/* of the file */
 	char	   *error;
 	int			error_size;
 };
@@ -203,6 +204,7 @@ read_file_line(void *arg, const char *section, const char *key, const char *valu
 				 "unknown setting \"%s\"", key);
 		return 0;
 	}
+	config_place_add(loader->config, index, value, loader->line);
 	return set_value(loader, index, value, false) ? 1 : 0;
 }
 
@@ -217,6 +219,7 @@ read_line(char *line, int size, void *arg)
 
 	if (fgets(line, size, reader->file) == NULL)
 		return NULL;
+	loader->line++;
 	if (strchr(line, '\n') == NULL && !feof(reader->file) && loader->error[0] == '\0')
 		snprintf(loader->error, (size_t) loader->error_size,
 				 "the line is longer than %d characters; go on in an indented line",
@@ -238,6 +241,7 @@ read_file(struct loader *loader, const char *path)
 		return false;
 	}
 	begin_source(loader);
+	loader->config->file = mem_strdup(path);
 	loader->is_file = true;
 	line = ini_parse_stream(read_line, &reader, read_file_line, loader);
 	fclose(reader.file);
@@ -403,6 +407,7 @@ config_free(struct config *config)
 		else if (settings[i].kind == KIND_LIST)
 			list_clear(target);
 	}
+	config_places_free(config);
 }
 
 void

@@ -6,6 +6,7 @@
 #define CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "log.h"
 
@@ -52,6 +53,11 @@ struct config
 	int			send_buffer_bytes;
 	int			heartbeat_seconds;
 	int			stream_lifetime_seconds;	/* 0: none */
+
+	/* Where it comes from, for what is wrong with it. */
+	char	   *file;			/* NULL: none was read */
+	struct config_place *places;
+	int			places_count;
 };
 
 enum config_action
@@ -67,5 +73,11 @@ enum config_action config_load(struct config *config, int argc, char **argv,
 							   char **envp, char *error, int error_size);
 void		config_free(struct config *config);
 void		config_print_help(void);
+
+/* config_place.c */
+void		config_place_add(struct config *config, int setting, const char *value, int line);
+void		config_places_free(struct config *config);
+void		config_locate(const struct config *config, const char *problem, char *out,
+						  size_t size);
 
 #endif							/* CONFIG_H */

@@ -8,23 +8,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "accept.h"
-#include "admission.h"
+#include <libpq-fe.h>
+#include <libwebsockets.h>
+#include <openssl/crypto.h>
+
+#include "boot.h"
 #include "bridge.h"
+#include "check.h"
 #include "codes.h"
 #include "config.h"
-#include "conninfo.h"
-#include "http.h"
 #include "log.h"
-#include "metrics.h"
-#include "origin.h"
-#include "shared.h"
-#include "tls.h"
-#include "www.h"
+#include "service.h"
+#include "sockets.h"
 
 #define MAIN_SPARE_FDS	256
 
@@ -63,64 +63,64 @@ warn_of_open_door(const struct config *config)
 		log_warn("main", "auth = none: whoever reaches this address sees everything");
 }
 
-int
-main(int argc, char **argv)
+static void
+print_version(void)
 {
-	struct config config;
-	struct conninfo conninfo;
-	struct bridge *bridge;
+	printf("%s %s\nlibwebsockets %.*s, libpq %d.%d, %s, systemd %s\n", CODE_PROGRAM, CODE_VERSION,
+		   (int) strcspn(lws_get_library_version(), "-"), lws_get_library_version(),
+		   PQlibVersion() / 10000, PQlibVersion() % 10000,
+		   OpenSSL_version(OPENSSL_VERSION), service_is_known() ? "yes" : "no");
+}
+
+/* Read and check the settings.  What was only asked about ends the program here. */
+static void
+read_settings(struct boot *boot)
+{
 	char		error[1024];
-	const char *problem;
-	enum config_action action = config_load(&config, argc, argv, environ, error,
-											sizeof(error));
+	enum config_action action = config_load(&boot->config, boot->argc, boot->argv,
+											boot->envp, error, sizeof(error));
 
 	if (action == CONFIG_HELP || action == CONFIG_VERSION)
 	{
 		if (action == CONFIG_HELP)
 			config_print_help();
 		else
-			printf("%s %s\n", CODE_PROGRAM, CODE_VERSION);
-		config_free(&config);
-		return 0;
+			print_version();
+		config_free(&boot->config);
+		exit(0);
 	}
-	if (action == CONFIG_BAD)
+	if (action == CONFIG_BAD ||
+		!check_settings(&boot->config, CHECK_AT_START, &boot->conninfo, error, sizeof(error)))
 		die(2, "config", "%s", error);
-	problem = accepts_check(&config);
-	if (problem == NULL)
-		problem = origins_check(&config.allowed_origin);
-	if (problem == NULL)
-		problem = tls_check(&config);
-	if (problem == NULL)
-		problem = admission_check(&config);
-	if (problem == NULL)
-		problem = http_check(&config);
-	if (problem == NULL)
-		problem = www_check(config.www);
-	if (problem)
-		die(2, "config", "%s", problem);
-	if (!conninfo_parse(&conninfo, config.db, error, sizeof(error)))
-		die(2, "config", "bad value for db: %s", error);
-	log_set_level((enum log_level) config.log_level);
+	log_set_level((enum log_level) boot->config.log_level);
 	if (action == CONFIG_CHECK)
 	{
 		puts("configuration ok");
-		conninfo_free(&conninfo);
-		config_free(&config);
-		return 0;
+		conninfo_free(&boot->conninfo);
+		config_free(&boot->config);
+		exit(0);
 	}
+}
 
+int
+main(int argc, char **argv)
+{
+	struct boot boot = {.argc = argc, .argv = argv, .envp = environ};
+	struct bridge *bridge;
+
+	read_settings(&boot);
 	signal(SIGPIPE, SIG_IGN);
 	srand48(time(NULL) ^ ((long) getpid() << 16));
-	raise_open_files(&config);
-	shared_open(1);
-	metrics_open();
-	metrics_attach();
-	warn_of_open_door(&config);
-	bridge = bridge_open(&config, &conninfo);
+	raise_open_files(&boot.config);
+	warn_of_open_door(&boot.config);
+	sockets_open(&boot.sockets, &boot.config);
+	bridge = bridge_open(&boot);
+	sockets_announce(&boot.sockets);
+	service_ready();
 	bridge_run(bridge);
 	bridge_close(bridge);
 	log_info("main", "stopped");
-	conninfo_free(&conninfo);
-	config_free(&config);
+	conninfo_free(&boot.conninfo);
+	config_free(&boot.config);
 	return 0;
 }

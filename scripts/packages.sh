@@ -73,6 +73,7 @@ has_package libev-dev|libev-dev|the bridge's event loop
 has_package libcjose-dev|libcjose-dev|checks signed tokens (JWT), for the bridge
 has_package libjansson-dev|libjansson-dev|JSON, for the bridge
 has_package libinih-dev|libinih-dev|reads the bridge's configuration file
+has_package libsystemd-dev|libsystemd-dev|the bridge's words with systemd
 LIST
   case $1 in demo | bench | load | client | check | conformance)
     cat <<'LIST'

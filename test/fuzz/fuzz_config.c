@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "accept.h"
 #include "admission.h"
 #include "config.h"
 #include "conninfo.h"
@@ -17,6 +16,7 @@
 #include "http.h"
 #include "origin.h"
 #include "route.h"
+#include "sockets.h"
 
 #define WORDS_MAX	64
 
@@ -58,7 +58,7 @@ check(const struct config *config)
 
 	must_hold(config->db && config->cookie && config->www && config->listen.count >= 0);
 	must_hold(config->max_connections > 0 && config->max_subscriptions > 0);
-	(void) accepts_check(config);
+	(void) sockets_check(config, false);
 	if (origins_check(&config->allowed_origin) == NULL && config->allowed_origin.count == 0)
 		must_hold(!origin_is_allowed(&config->allowed_origin, "http://localhost", "example.com", false, false));
 	if (admission_check(config) == NULL)

@@ -1,0 +1,58 @@
+/*
+ * check.c
+ *		Is a configuration sound?
+ *
+ * Each module knows what its own settings may be; here they are all asked, for a
+ * start, for a reload, and for --check-config, which so cannot differ.
+ */
+#include "check.h"
+
+#include <stdio.h>
+
+#include "admission.h"
+#include "http.h"
+#include "origin.h"
+#include "sockets.h"
+#include "tls.h"
+#include "www.h"
+
+static const char *
+find_problem(const struct config *config, enum check_when when)
+{
+	const char *problem = sockets_check(config, when == CHECK_AT_START);
+
+	if (problem == NULL)
+		problem = origins_check(&config->allowed_origin);
+	if (problem == NULL)
+		problem = tls_check(config);
+	if (problem == NULL)
+		problem = admission_check(config);
+	if (problem == NULL)
+		problem = http_check(config);
+	if (problem == NULL)
+		problem = www_check(config->www);
+	return problem;
+}
+
+/*
+ * Can these settings be served?  "conninfo" is where the database is, then, and
+ * the caller's to free; else "error" says what is wrong, and where it is written.
+ */
+bool
+check_settings(const struct config *config, enum check_when when,
+			   struct conninfo *conninfo, char *error, size_t error_size)
+{
+	const char *problem = find_problem(config, when);
+	char		why[512];
+	char		whole[1024];
+
+	if (problem == NULL)
+	{
+		if (conninfo_parse(conninfo, config->db, why, sizeof(why)))
+			return true;
+		snprintf(whole, sizeof(whole), "bad value for db: %s", why);
+		problem = whole;
+	}
+	config_locate(config, problem, error, error_size);
+	return false;
+}

@@ -87,6 +87,8 @@ has_pgtap|postgresql-PGMAJOR-pgtap|tests written in SQL
 command -v pg_prove|libtap-parser-sourcehandler-pgtap-perl|runs the tests written in SQL
 command -v prove|perl|runs every test
 perl -MIPC::Run -e1|libipc-run-perl|tests that crash and restart servers
+has_package nginx|nginx|a proxy, which the bridge must work behind
+has_package haproxy|haproxy|another one
 command -v curl|curl|a client that everybody has, which the bridge must serve
 command -v openssl|openssl|makes the certificate that TLS is tested with
 command -v chromium|chromium|tests the page in a real browser

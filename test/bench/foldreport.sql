@@ -1,11 +1,9 @@
--- Time of a fold in the first and in the last fifth of the run.
+-- Throughput and time of a fold of :run in each of :parts equal parts.
 \pset format unaligned
 \pset tuples_only on
-\qecho '| fifth of the run | folds | ms a fold | ledger at most, kB |'
-\qecho '|-|-|-|-|'
-WITH steps AS (
-	SELECT ntile(5) OVER (ORDER BY at) AS fifth, folds - lag(folds) OVER w AS n, fold_ms - lag(fold_ms) OVER w AS ms, ledger_bytes
-	FROM bench.folds WINDOW w AS (ORDER BY at)
-)
-SELECT format('| %s | %s | %s | %s |', fifth, sum(n), round((sum(ms) / nullif(sum(n), 0))::numeric, 2), max(ledger_bytes) / 1024)
-FROM steps GROUP BY fifth ORDER BY fifth;
+\qecho '| part of the run | increments/s | their latency, ms | folds | increments a fold | ms a fold | worker CPU, ms a fold | ledger at most, kB |'
+\qecho '|-|-|-|-|-|-|-|-|'
+SELECT format('| %s | %s | %s | %s | %s | %s | %s | %s |', part, round(p.tps), round(p.latency_ms, 2), f.folds,
+	round(f.increments / nullif(f.folds, 0)), round(f.ms::numeric / nullif(f.folds, 0), 2), round(f.cpu_ms::numeric / nullif(f.folds, 0), 2),
+	f.ledger_bytes / 1024)
+FROM bench.fold_parts(:'run', :parts) AS f JOIN bench.progress_parts(:'run', :parts) AS p USING (part) ORDER BY part;

@@ -29,7 +29,36 @@ CREATE TRIGGER tell AFTER UPDATE ON bench.with_trigger FOR EACH ROW EXECUTE FUNC
 -- the least that a durable, transactional count can cost: a row in a plain heap
 CREATE TABLE bench.heap (LIKE sync.sync_progress_ledger_0) WITH (autovacuum_enabled = off);
 
-CREATE TABLE bench.runs (
-	load text, clients integer, round integer, variant text, transactions bigint, tps double precision
+-- what a worker of the application writes before it counts
+CREATE TABLE bench.mails (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	session_id bigint NOT NULL,
+	subject text NOT NULL,
+	stored_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE TABLE bench.folds (at timestamptz DEFAULT clock_timestamp(), folds bigint, fold_ms double precision, ledger_bytes bigint);
+
+CREATE TABLE bench.runs (
+	part text, load text, clients integer, round integer, variant text, transactions bigint, tps double precision
+);
+
+-- what the worker has done so far, and what pgbench reports, once a second
+CREATE TABLE bench.folds (
+	run text, at timestamptz DEFAULT clock_timestamp(), folds bigint, fold_ms double precision, increments bigint, ledger_bytes bigint, cpu_ms bigint
+);
+CREATE TABLE bench.progress (run text, second numeric, tps numeric, latency_ms numeric);
+
+-- a run in equal parts
+CREATE FUNCTION bench.fold_parts(only_run text, parts integer)
+RETURNS TABLE (part integer, folds bigint, ms double precision, increments bigint, cpu_ms bigint, ledger_bytes bigint) LANGUAGE sql AS $$
+	SELECT part, sum(n)::bigint, sum(ms), sum(increments)::bigint, sum(cpu_ms)::bigint, max(ledger_bytes)
+	FROM (
+		SELECT ntile(parts) OVER (ORDER BY at) AS part, folds - lag(folds) OVER w AS n, fold_ms - lag(fold_ms) OVER w AS ms,
+			increments - lag(increments) OVER w AS increments, cpu_ms - lag(cpu_ms) OVER w AS cpu_ms, ledger_bytes
+		FROM bench.folds WHERE run = only_run WINDOW w AS (ORDER BY at)
+	) AS steps GROUP BY part
+$$;
+CREATE FUNCTION bench.progress_parts(only_run text, parts integer)
+RETURNS TABLE (part integer, tps numeric, latency_ms numeric) LANGUAGE sql AS $$
+	SELECT part, avg(tps), avg(latency_ms)
+	FROM (SELECT ntile(parts) OVER (ORDER BY second) AS part, tps, latency_ms FROM bench.progress WHERE run = only_run) AS seconds GROUP BY part
+$$;

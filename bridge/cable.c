@@ -221,6 +221,7 @@ cable_on_time(void *client, int64_t now_ms)
 static void
 cable_take(struct cable *cable, struct lws *wsi, const char *in, size_t len)
 {
+	metric_add(METRIC_BYTES_IN, (int64_t) len);
 	if (lws_frame_is_binary(wsi))
 	{
 		metric_count(METRIC_FRAMES_IN);
@@ -310,7 +311,7 @@ cable_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 		case LWS_CALLBACK_SERVER_WRITEABLE:
 			conn = conn_of(wsi);
-			conn->is_pending = lws_partial_buffered(wsi);
+			conn_set_pending(conn, lws_partial_buffered(wsi));
 			if (conn->is_doomed || conn->is_pending)
 				return 0;
 			if (cable_of(conn)->close != CLOSE_NO)

@@ -145,6 +145,7 @@ conn_free(struct conn *conn)
 	}
 	wheel_clear(&conn->timer);
 	conn_unwatch_input(conn);
+	conn_set_pending(conn, false);
 	if (conn->is_gone)
 		*conn->is_gone = true;
 	if (conn->ops)
@@ -356,6 +357,16 @@ conn_want_write(struct conn *conn)
 		lws_callback_on_writable(conn->wsi);
 }
 
+/* Does libwebsockets hold a part of a frame? */
+void
+conn_set_pending(struct conn *conn, bool is_pending)
+{
+	if (conn->is_pending == is_pending)
+		return;
+	conn->is_pending = is_pending;
+	metric_add(METRIC_WRITES_WAITING, is_pending ? 1 : -1);
+}
+
 /* A frame is going to be written in so many steps: have at hand what it needs. */
 void
 conn_ahead(struct conn *conn, int steps)
@@ -377,7 +388,7 @@ conn_is_idle(struct conn *conn)
 		return false;
 	if (lws_partial_buffered(conn->wsi))
 	{
-		conn->is_pending = true;
+		conn_set_pending(conn, true);
 		lws_callback_on_writable(conn->wsi);
 		return false;
 	}
@@ -401,5 +412,5 @@ conn_send(struct conn *conn, struct buf *frame)
 	metric_count(METRIC_FRAMES_OUT);
 	metric_add(METRIC_BYTES_OUT, (int64_t) frame->len);
 	if (lws_partial_buffered(conn->wsi))
-		conn->is_pending = true;
+		conn_set_pending(conn, true);
 }

@@ -109,6 +109,7 @@ void		conn_rearm(struct conn *conn);
 void		conn_ahead(struct conn *conn, int steps);
 bool		conn_is_idle(struct conn *conn);
 void		conn_send(struct conn *conn, struct buf *frame);
+void		conn_set_pending(struct conn *conn, bool is_pending);
 void		conn_want_write(struct conn *conn);
 
 /* input.c */

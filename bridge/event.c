@@ -26,6 +26,7 @@
 #include "codes.h"
 
 #define EVENT_DATA_KEY	"\"data\":"
+#define EVENT_EMITTED_MAX_S	1e11
 
 static enum event_type
 event_type_of(const char *name)
@@ -101,6 +102,15 @@ event_parse_disconnect(const char *stream, json_t *data, struct event *event)
 		(reconnect == NULL || json_is_boolean(reconnect));
 }
 
+/* When it was sent; what is no time of this age is not believed. */
+static int64_t
+event_emitted_us(json_t *root)
+{
+	double		emitted_s = json_number_value(json_object_get(root, "emitted_at"));
+
+	return emitted_s > 0 && emitted_s < EVENT_EMITTED_MAX_S ? (int64_t) (emitted_s * 1e6) : 0;
+}
+
 /* Stream, version, final and data; the type is known already. */
 static bool
 event_parse_members(json_t *root, const char *raw, size_t len,
@@ -156,6 +166,7 @@ event_parse(const char *raw, size_t len, struct event *event)
 	if (json_is_string(type))
 	{
 		event->type = event_type_of(json_string_value(type));
+		event->emitted_us = event_emitted_us(root);
 		ok = event_set_name(event, json_string_value(type)) &&
 			event_parse_members(root, raw, len, event);
 	}

@@ -31,6 +31,10 @@ struct event
 	int64_t		version;
 	bool		final;
 	bool		reconnect;		/* EVENT_DISCONNECT: and may come again */
+	int64_t		emitted_us;		/* since 1970, by the sender's clock; 0: not
+								 * said */
+	int64_t		received_us;	/* by clock_us(); 0: not known */
+	int64_t		under_way_us;	/* from one to the other */
 	struct msg *payload;		/* NULL: left out, to be read */
 };
 

@@ -123,11 +123,13 @@ hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before)
 		sub->sent_version = news.version;
 		sub->owes_state = false;
 		transport->send(sub->client, &hub->frame);
+		hub_time_write(hub);
 		told++;
 	}
 	if (told > 0)
 	{
 		metric_add(METRIC_STATES_OUT, told);
+		group->stream->messages += (uint32_t) told;
 		hub_interval_begin(hub, group);
 	}
 	return told;
@@ -136,11 +138,13 @@ hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before)
 /* Put an event into the stream, and tell it to everybody who can be told. */
 void
 hub_tell_event(struct hub *hub, struct hub_stream *stream, const char *type,
-			   struct msg *data)
+			   struct msg *data, const struct hub_times *times)
 {
 	struct hub_event event = {.type = type, .data = data};
 	uint64_t	number;
 
+	hub_time_begin(hub);
+	hub_time_stream(hub, times);
 	if (stream->ring == NULL)
 		stream->ring = ring_create();
 	number = ring_push(stream->ring, type, data);
@@ -164,8 +168,12 @@ hub_tell_event(struct hub *hub, struct hub_stream *stream, const char *type,
 			sub->sent_event = number;
 			metric_count(METRIC_EVENTS_OUT);
 			transport->send(sub->client, &hub->frame);
+			hub_time_write(hub);
+			stream->messages++;
 		}
 	}
+	hub_time_written(hub);
+	hub_time_end(hub);
 }
 
 /* The next event that is owed to this subscription. */
@@ -226,8 +234,11 @@ hub_sub_next(struct hub_sub *sub, struct buf *out)
 		(sub->group->is_held && sub->sent_version > 0 && !sub->owes_state))
 		return hub_sub_next_event(sub, out);
 	news = hub_news_of(sub->group->stream);
+	if (sub->sent_version > 0 && !sub->owes_state && sub->group->interval_ms == 0)
+		hub_time_late(&sub->group->stream->times);
 	sub->sent_version = news.version;
 	sub->owes_state = false;
+	sub->group->stream->messages++;
 	hub_interval_begin(sub->group->stream->hub, sub->group);
 	metric_count(METRIC_STATES_OUT);
 	sub->transport->state(out, sub->identifier, &news);
@@ -314,9 +325,12 @@ hub_take_state(struct hub *hub, struct hub_stream *stream, const struct event *e
 	if (stream == NULL || event->version <= stream->version)
 		return;
 	if (event->payload)
+	{
 		hub_put_news(hub, stream, event);
-	else
-		hub_want_stream(hub, stream, false, HUB_WANTS_STATE);
+		return;
+	}
+	stream->hinted = hub_times_of(event);
+	hub_want_stream(hub, stream, false, HUB_WANTS_STATE);
 }
 
 static void
@@ -325,7 +339,11 @@ hub_take_list(struct hub *hub, struct hub_stream *stream, const struct event *ev
 {
 	kept_note(hub->kept, KEPT_EVENT, event->stream, 0, false, NULL);
 	if (stream && is_trusted)
-		hub_tell_event(hub, stream, event->name, event->payload);
+	{
+		struct hub_times times = hub_times_of(event);
+
+		hub_tell_event(hub, stream, event->name, event->payload, &times);
+	}
 	else if (stream)
 		hub_want_stream(hub, stream, true, HUB_WANTS_RELOAD);
 }

@@ -46,6 +46,7 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 
 	hub_forget_news(stream);
 	stream->told_version = stream->version;
+	hub_time_stream(hub, &stream->times);
 	for (struct hub_group *group = stream->groups; group; group = group->next)
 	{
 		int			told;
@@ -56,6 +57,7 @@ hub_tell(struct hub *hub, struct hub_stream *stream)
 		if (replaced > 0)
 			metric_add(METRIC_CONFLATED, (int64_t) told * replaced);
 	}
+	hub_time_written(hub);
 }
 
 void
@@ -71,8 +73,12 @@ hub_tell_news(struct hub *hub, struct hub_stream *stream)
 void
 hub_flush(struct hub *hub)
 {
+	if (hub->news_first == NULL)
+		return;
+	hub_time_begin(hub);
 	while (hub->news_first)
 		hub_tell(hub, hub->news_first);
+	hub_time_end(hub);
 }
 
 /* False: this is not newer than what is known, and changes nothing. */
@@ -98,8 +104,13 @@ hub_state(struct hub *hub, const char *name, int64_t version, bool final,
 {
 	struct hub_stream *stream = hub_find(hub, name);
 
-	if (stream && payload && hub_put_state(stream, version, final, payload))
-		hub_tell(hub, stream);
+	if (stream == NULL || payload == NULL || !hub_put_state(stream, version, final, payload))
+		return;
+	stream->times = stream->hinted;
+	stream->hinted = hub_untimed;
+	hub_time_begin(hub);
+	hub_tell(hub, stream);
+	hub_time_end(hub);
 }
 
 /* The stream has a state, which will be notified. */
@@ -126,6 +137,7 @@ hub_put_news(struct hub *hub, struct hub_stream *stream, const struct event *eve
 {
 	if (!hub_put_state(stream, event->version, event->final, event->payload))
 		return;
+	stream->times = hub_times_of(event);
 	if (stream->has_news)
 	{
 		stream->replaced++;

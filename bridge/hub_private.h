@@ -24,6 +24,14 @@ struct hub_group
 	struct hub_group *held_next;
 };
 
+/* When a state or event came; all zero: not known, and not timed. */
+struct hub_times
+{
+	int64_t		received_us;	/* by clock_us() */
+	int64_t		under_way_us;	/* from its emission to then */
+	bool		is_dated;		/* its emission is known */
+};
+
 struct hub_stream
 {
 	struct hub *hub;
@@ -48,6 +56,12 @@ struct hub_stream
 	struct hub_stream *news_next;
 	int			replaced;		/* states that have made way for it untold */
 	int64_t		told_version;	/* the last that was told */
+
+	struct hub_times times;		/* of its state */
+	struct hub_times hinted;	/* of a state that has to be read first */
+	int			watchers;
+	uint32_t	messages;		/* told since they were last looked at */
+	float		rate;			/* of them a second */
 };
 
 struct hub_wants
@@ -67,6 +81,9 @@ struct hub
 	struct hub_group *held;
 	int64_t		now_ms;			/* of the last tick */
 	struct buf	frame;
+	int64_t		telling_us;		/* since when; 0: not to be timed */
+	struct hub_times times;		/* of what is being told */
+	unsigned	untimed;		/* writes of it since the clock was read */
 };
 
 /* Why a stream waits to be asked about. */
@@ -90,6 +107,16 @@ void		hub_interval_begin(struct hub *hub, struct hub_group *group);
 bool		hub_hold(struct hub *hub, struct hub_group *group);
 void		hub_release(struct hub *hub, struct hub_group *group);
 
+/* hub_time.c */
+extern const struct hub_times hub_untimed;
+struct hub_times hub_times_of(const struct event *event);
+void		hub_time_begin(struct hub *hub);
+void		hub_time_end(struct hub *hub);
+void		hub_time_stream(struct hub *hub, const struct hub_times *times);
+void		hub_time_write(struct hub *hub);
+void		hub_time_written(struct hub *hub);
+void		hub_time_late(const struct hub_times *times);
+
 /* hub_news.c */
 void		hub_put_news(struct hub *hub, struct hub_stream *stream,
 						 const struct event *event);
@@ -99,6 +126,6 @@ void		hub_forget_news(struct hub_stream *stream);
 /* hub.c */
 int			hub_tell_group(struct hub *hub, struct hub_group *group, int64_t before);
 void		hub_tell_event(struct hub *hub, struct hub_stream *stream, const char *type,
-						   struct msg *data);
+						   struct msg *data, const struct hub_times *times);
 
 #endif							/* HUB_PRIVATE_H */

@@ -87,7 +87,7 @@ hub_next_wanted(struct hub *hub, bool is_hint, const char **name,
 				ask_again(sub, arg);
 	}
 	if (stream->wants_reload)
-		hub_tell_event(hub, stream, CODE_EVENT_RELOADED, NULL);
+		hub_tell_event(hub, stream, CODE_EVENT_RELOADED, NULL, &hub_untimed);
 	stream->wants_state = stream->wants_rights = stream->wants_reload = false;
 	return true;
 }

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "event.h"
 #include "log.h"
 #include "loop.h"
@@ -67,6 +68,8 @@ struct listen
 	int			worker_pid;		/* 0: none runs */
 	int			beat_ms;
 	int64_t		now_ms;
+	int64_t		read_us;		/* when notifications were read, by clock_us() */
+	int64_t		read_wall_us;	/* likewise, since 1970 */
 	int64_t		heard_ms;		/* from the worker */
 	int64_t		answer_due_ms;	/* of the query under way */
 	int64_t		asked_ms;		/* attach() was sent */
@@ -319,6 +322,25 @@ listen_result(struct listen *listen, const PGresult *result)
 		listen_attached(listen, result);
 }
 
+/*
+ * How long has it been under way?  The worker says when it was sent, by the
+ * clock of its machine; where ours is behind, less than no time has passed.
+ */
+static void
+listen_time(const struct listen *listen, struct event *event)
+{
+	event->received_us = listen->read_us;
+	if (event->emitted_us == 0)
+		return;
+	event->under_way_us = listen->read_wall_us - event->emitted_us;
+	if (event->under_way_us < 0)
+	{
+		event->under_way_us = 0;
+		metric_count(METRIC_SKEWED);
+	}
+	timing_add(TIMING_NOTIFY, event->under_way_us, 1);
+}
+
 static void
 listen_notified(struct listen *listen, const PGnotify *notify)
 {
@@ -328,6 +350,7 @@ listen_notified(struct listen *listen, const PGnotify *notify)
 	if (strcmp(notify->relname, listen->channel) != 0)
 		return;
 	metric_count(METRIC_NOTIFICATIONS);
+	metric_add(METRIC_NOTIFIED_BYTES, (int64_t) strlen(notify->extra));
 	if (is_trusted)
 		listen->heard_ms = listen->now_ms;
 	else
@@ -339,6 +362,8 @@ listen_notified(struct listen *listen, const PGnotify *notify)
 					 notify->be_pid, strlen(notify->extra));
 		return;
 	}
+	if (is_trusted)
+		listen_time(listen, &event);
 	if (!is_trusted && event.type == EVENT_DISCONNECT && listen->held_count < LISTEN_HELD_MAX)
 	{
 		listen->held[listen->held_count++] = (struct listen_held)
@@ -359,6 +384,8 @@ listen_readable(void *arg)
 	PGnotify   *notify;
 
 	listen->now_ms = loop_clock_ms();
+	listen->read_us = clock_us();
+	listen->read_wall_us = clock_wall_us();
 	while (pg_is_up(listen->pg) && listen->step != STEP_NONE && !PQisBusy(conn))
 	{
 		PGresult   *result = PQgetResult(conn);

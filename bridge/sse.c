@@ -302,7 +302,7 @@ sse_writeable(struct conn *conn)
 	struct sse *sse = sse_of(conn);
 	bool		was_pending = conn->is_pending;
 
-	conn->is_pending = lws_partial_buffered(conn->wsi);
+	conn_set_pending(conn, lws_partial_buffered(conn->wsi));
 	if (sse == NULL || conn->is_doomed || conn->is_pending)
 		return 0;
 	if (sse->close != SSE_STAYS)

@@ -94,6 +94,7 @@ command -v openssl|openssl|makes the certificate that TLS is tested with
 command -v chromium|chromium|tests the page in a real browser
 has_package pgbouncer|pgbouncer|a pooler, which the bridge must not be behind
 has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
+command -v promtool|prometheus|promtool, which checks the metrics and the alert rules
 LIST
   esac
   case $1 in check | conformance | client)
@@ -230,7 +231,9 @@ if ! apt install --no-install-recommends $names; then
 fi
 
 # nor at the next start of the machine
-case $names in *pgbouncer*) $sudo update-rc.d pgbouncer disable >/dev/null 2>&1 || true ;; esac
+for service in pgbouncer prometheus; do
+  case $names in *$service*) $sudo update-rc.d "$service" disable >/dev/null 2>&1 || true ;; esac
+done
 
 left=$(missing "$set" | cut -d'|' -f1 | tr '\n' ' ')
 [ -z "$left" ] || die "installed, but still not usable here: $left"

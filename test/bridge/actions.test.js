@@ -172,7 +172,7 @@ test('one person who asks for much, of rows that are held, is nobody else\'s wai
   }))
   // 128 may wait
   await until(() => refused.length, length => length >= 64, 'what is too much for one is refused')
-  assert.ok(await bridge.metric('actions_waiting') > 64, 'much waits still')
+  assert.ok(await bridge.metric('queue_depth{queue="actions"}') > 64, 'much waits still')
   for (const { status, headers } of refused) {
     assert.equal(status, 503)
     assert.ok(Number(headers.get('retry-after')) > 0)
@@ -181,7 +181,7 @@ test('one person who asks for much, of rows that are held, is nobody else\'s wai
     assert.equal((await call(bridge, 'GET', '/sessions', { token: bob })).status, 200)
     assert.equal((await act(his, action, undefined, { token: bob })).status, 200)
   }
-  assert.ok(await bridge.metric('actions_waiting') > 0, 'he did not wait for it')
+  assert.ok(await bridge.metric('queue_depth{queue="actions"}') > 0, 'he did not wait for it')
   holder.stdin.write('ROLLBACK;\n')
   const answers = await asked
   assert.ok(answers.some(({ status }) => status === 200), 'once the rows are free the rest is done')

@@ -63,9 +63,11 @@ test('each metric has its help, its type, and a value', () => {
   const values = metrics.split('\n').filter(line => line && !line.startsWith('#'))
   assert.ok(values.length > 20)
   for (const line of values) {
-    const [, name, value] = /^(sync_progress_bridge_\w+)(?:\{\w+="\w+"\})? (\d+)$/.exec(line) ?? assert.fail(line)
+    const [, series, value] = /^(sync_progress_bridge_\w+)(?:\{(?:,?\w+="[^"]+")+\})? (\d+(?:\.\d+)?)$/.exec(line) ?? assert.fail(line)
+    const name = series.replace(/(_seconds)_(bucket|sum|count)$/, '$1')
+    const type = name === series ? (name.endsWith('_total') ? 'counter' : 'gauge') : 'histogram'
     assert.match(metrics, new RegExp(`^# HELP ${name} \\S.*\\.$`, 'm'))
-    assert.match(metrics, new RegExp(`^# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}$`, 'm'))
+    assert.match(metrics, new RegExp(`^# TYPE ${name} ${type}$`, 'm'))
     assert.ok(Number(value) >= 0)
   }
 })

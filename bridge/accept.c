@@ -18,16 +18,17 @@
 #include <unistd.h>
 
 #include "admission.h"
+#include "boot.h"
 #include "conn.h"
-#include "intern.h"
 #include "log.h"
+#include "loop.h"
 #include "metrics.h"
+#include "pace.h"
 #include "sockets.h"
 #include "tls.h"
 
 #define ACCEPT_A_WAKEUP		16
 #define ACCEPT_PAUSE_S		0.2
-#define ACCEPT_ADMIN_SPARE	32	/* so that it can be seen why it is full */
 #define ACCEPT_BREATH_S		0.01	/* how often a pace that is kept is looked
 									 * at */
 
@@ -46,9 +47,8 @@ struct accepts
 	struct conns *conns;
 	struct admission *admission;
 	bool		is_tls;
+	struct pace *pace;
 	int			per_second;		/* 0: no limit */
-	double		credit;			/* how many may be accepted now */
-	double		credit_at;
 	int			count;
 	struct acceptor items[SOCKETS_MAX];
 };
@@ -98,6 +98,33 @@ refuse(const struct acceptor *acceptor, int fd, const char *status)
 	close(fd);
 }
 
+static void
+refuse_as_full(struct acceptor *acceptor, int fd)
+{
+	static struct log_rate rate;
+
+	metric_count(METRIC_REFUSED_FULL);
+	if (log_rate_allows(&rate, "accept"))
+		log_warn("accept", "connection refused, max_connections is reached");
+	refuse(acceptor, fd, "503 Service Unavailable");
+}
+
+static void
+refuse_as_crowded(struct acceptor *acceptor, int fd, const struct address *address)
+{
+	static struct log_rate rate;
+	char		shown[ADDRESS_TEXT_MAX];
+
+	metric_count(METRIC_REFUSED_PLACE);
+	if (log_rate_allows(&rate, "accept"))
+	{
+		address_format(address, shown, sizeof(shown));
+		log_warn("accept", "connection refused, max_connections_per_address is reached; "
+				 "if this is a proxy of yours, name it as trusted_proxy address=%s", shown);
+	}
+	refuse(acceptor, fd, "429 Too Many Requests");
+}
+
 /*
  * Somebody has come.
  */
@@ -105,37 +132,23 @@ static void
 admit(struct acceptor *acceptor, int fd, const struct sockaddr *peer)
 {
 	struct accepts *accepts = acceptor->accepts;
-	static struct log_rate rate;
 	struct address address;
 	struct istr *place;
-	char		shown[ADDRESS_TEXT_MAX];
-	bool		is_proxied;
 
-	if (conns_are_full(accepts->conns, acceptor->is_admin ? ACCEPT_ADMIN_SPARE : 0))
-	{
-		metric_count(METRIC_REFUSED_FULL);
-		if (log_rate_allows(&rate, "accept"))
-			log_warn("accept", "connection refused, max_connections is reached");
-		refuse(acceptor, fd, "503 Service Unavailable");
-		return;
-	}
 	address_of_socket(peer, &address);
-	is_proxied = admission_is_proxy(accepts->admission, &address);
-	place = admission_place(accepts->admission, &address);
-	if (is_proxied || acceptor->is_admin || !admission_is_crowded(accepts->admission, place))
+	switch (admission_enter(accepts->admission, &address, acceptor->is_admin, &place))
 	{
-		conns_adopt(accepts->conns, fd, place, is_proxied, acceptor->is_admin);
-		return;
+		case ADMISSION_OK:
+			conns_adopt(accepts->conns, fd, place,
+						admission_is_proxy(accepts->admission, &address), acceptor->is_admin);
+			break;
+		case ADMISSION_FULL:
+			refuse_as_full(acceptor, fd);
+			break;
+		case ADMISSION_CROWDED:
+			refuse_as_crowded(acceptor, fd, &address);
+			break;
 	}
-	intern_drop(place);
-	metric_count(METRIC_REFUSED_PLACE);
-	if (log_rate_allows(&rate, "accept"))
-	{
-		address_format(&address, shown, sizeof(shown));
-		log_warn("accept", "connection refused, max_connections_per_address is reached; "
-				 "if this is a proxy of yours, name it as trusted_proxy address=%s", shown);
-	}
-	refuse(acceptor, fd, "429 Too Many Requests");
 }
 
 /*
@@ -145,24 +158,15 @@ static bool
 keeps_pace(struct acceptor *acceptor)
 {
 	struct accepts *accepts = acceptor->accepts;
-	double		now = ev_now(accepts->loop);
-	double		most = accepts->per_second * 0.1;
+	int64_t		wait_ns;
 	double		wait;
 
 	if (accepts->per_second == 0)
 		return true;
-	accepts->credit += (now - accepts->credit_at) * accepts->per_second;
-	accepts->credit_at = now;
-	if (most < 1.0)
-		most = 1.0;
-	if (accepts->credit > most || accepts->credit < 0.0)
-		accepts->credit = most;
-	if (accepts->credit >= 1.0)
-	{
-		accepts->credit -= 1.0;
+	wait_ns = pace_take(accepts->pace, accepts->per_second, loop_clock_ns());
+	if (wait_ns == 0)
 		return true;
-	}
-	wait = (1.0 - accepts->credit) / accepts->per_second;
+	wait = (double) wait_ns / 1e9;
 	metric_count(METRIC_ACCEPT_PAUSES);
 	pause_for(acceptor, wait > ACCEPT_BREATH_S ? wait : ACCEPT_BREATH_S);
 	return false;
@@ -188,7 +192,8 @@ on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 			admit(acceptor, fd, (struct sockaddr *) &peer);
 			continue;
 		}
-		acceptor->accepts->credit += 1.0;
+		if (acceptor->accepts->per_second > 0)
+			pace_return(acceptor->accepts->pace, acceptor->accepts->per_second);
 		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 			return;
 
@@ -217,20 +222,18 @@ open_acceptor(struct accepts *accepts, const struct socket *socket)
 
 /* Begin to accept; the sockets are theirs from here on, the list is not. */
 struct accepts *
-accepts_open(struct ev_loop *loop, const struct config *config,
-			 const struct sockets *sockets, struct conns *conns, struct admission *admission)
+accepts_open(struct ev_loop *loop, const struct boot *boot, struct conns *conns)
 {
 	struct accepts *accepts = mem_zalloc(sizeof(*accepts));
 
 	accepts->loop = loop;
 	accepts->conns = conns;
-	accepts->admission = admission;
-	accepts->is_tls = tls_is_on(config);
-	accepts->per_second = config->accepts_per_second;
-	accepts->credit = accepts->per_second;
-	accepts->credit_at = ev_now(loop);
-	for (int i = 0; i < sockets->count; i++)
-		open_acceptor(accepts, &sockets->items[i]);
+	accepts->admission = boot->admission;
+	accepts->pace = boot->pace;
+	accepts->is_tls = tls_is_on(&boot->config);
+	accepts->per_second = boot->config.accepts_per_second;
+	for (int i = 0; i < boot->sockets.count; i++)
+		open_acceptor(accepts, &boot->sockets.items[i]);
 	return accepts;
 }
 

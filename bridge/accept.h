@@ -5,18 +5,15 @@
 #ifndef ACCEPT_H
 #define ACCEPT_H
 
-#include "config.h"
+#include "mem.h"
 
-struct admission;
+struct accepts;
+struct boot;
 struct conns;
 struct ev_loop;
-struct accepts;
-struct sockets;
 
-struct accepts *accepts_open(struct ev_loop *loop, const struct config *config,
-							 const struct sockets *sockets, struct conns *conns,
-							 struct admission *admission)
-			must_check;
+struct accepts *accepts_open(struct ev_loop *loop, const struct boot *boot,
+							 struct conns *conns) must_check;
 void		accepts_close(struct accepts *accepts);
 
 #endif							/* ACCEPT_H */

@@ -3,8 +3,9 @@
  *		Who may come in, and how often somebody may be refused.
  *
  * Connections are counted by place: an IPv4 address, an IPv6 /64; behind a
- * trusted proxy the one that it serves.  Everybody there shares one interned
- * text, and how many hold it is the count.
+ * trusted proxy the one that it serves.  All counts and all limits are those of
+ * all workers together: they lie in shared memory, and are made before the
+ * workers are forked.
  *
  * What is limited by the minute are refusals, not attempts: an office behind one
  * address, pages that reconnect and clients that ask again until they have an
@@ -22,16 +23,21 @@
 #include <string.h>
 
 #include "limit.h"
+#include "places.h"
 
 #define ADMISSION_KEYS_MAX		65536
+#define ADMISSION_ADMIN_SPARE	32	/* so that it can be seen why it is full */
+#define ADMISSION_MOVING		1	/* one at a time is in two places */
 #define ADMISSION_EXPIRED		3	/* a minute may come again with an expired
 									 * token */
 
 struct admission
 {
+	int			max;
 	int			per_place;
 	struct cidrs proxies;
-	struct intern *places;
+	struct intern *names;		/* of places, as long as somebody is there */
+	struct places *places;
 	struct limit *refused;
 	struct limit *repeated;		/* the same refusal to the same one */
 	struct limit *expired;
@@ -68,6 +74,7 @@ admission_check(const struct config *config)
 	return problem;
 }
 
+/* Before the workers are forked. */
 struct admission *
 admission_create(const struct config *config)
 {
@@ -75,10 +82,13 @@ admission_create(const struct config *config)
 	int			per_minute = config->refused_per_minute;
 	const char *bad;
 
+	admission->max = config->max_connections;
 	admission->per_place = config->max_connections_per_address;
 	if (!parse_proxies(&config->trusted_proxy, &admission->proxies, &bad))
 		abort();				/* it was checked */
-	admission->places = intern_create();
+	admission->names = intern_create();
+	admission->places = places_create(config->max_connections + ADMISSION_ADMIN_SPARE +
+									  ADMISSION_MOVING);
 	admission->refused = limit_create(per_minute, ADMISSION_KEYS_MAX);
 	admission->repeated = limit_create(per_minute ? 1 : 0, ADMISSION_KEYS_MAX);
 	admission->expired = limit_create(per_minute ? ADMISSION_EXPIRED : 0, ADMISSION_KEYS_MAX);
@@ -89,7 +99,8 @@ void
 admission_free(struct admission *admission)
 {
 	free(admission->proxies.items);
-	intern_free(admission->places);
+	intern_free(admission->names);
+	places_free(admission->places);
 	limit_free(admission->refused);
 	limit_free(admission->repeated);
 	limit_free(admission->expired);
@@ -112,29 +123,80 @@ admission_client(const struct admission *admission, const struct address *peer,
 	return address_forwarded(&admission->proxies, peer, forwarded);
 }
 
-/* Held once more for the caller, who drops it when the connection ends. */
-struct istr *
-admission_place(struct admission *admission, const struct address *address)
+static struct istr *
+place_of(struct admission *admission, const struct address *address)
 {
 	struct address network = address_network(address);
 
-	return intern_get(admission->places, (const char *) network.bytes, sizeof(network.bytes));
+	return intern_get(admission->names, (const char *) network.bytes, sizeof(network.bytes));
 }
 
-/* Are more connections from this place than may be? */
-bool
-admission_is_crowded(const struct admission *admission, const struct istr *place)
+/*
+ * Somebody has connected from there.  If they may stay "place" is set, which is
+ * given back by admission_leave().  Proxies and administrators may be as many
+ * as there is room for, and for the latter there is more.
+ */
+enum admission_answer
+admission_enter(struct admission *admission, const struct address *address, bool is_admin,
+				struct istr **place)
 {
-	return admission->per_place > 0 && place->refs > (unsigned) admission->per_place;
+	bool		is_limited = !is_admin && !admission_is_proxy(admission, address);
+	enum places_answer answer;
+
+	*place = place_of(admission, address);
+	answer = places_enter(admission->places, (*place)->bytes, (*place)->len,
+						  admission->max + (is_admin ? ADMISSION_ADMIN_SPARE : 0),
+						  is_limited ? admission->per_place : 0);
+	if (answer == PLACES_ENTERED)
+		return ADMISSION_OK;
+	intern_drop(*place);
+	*place = NULL;
+	return answer == PLACES_FULL ? ADMISSION_FULL : ADMISSION_CROWDED;
+}
+
+/*
+ * A connection turns out to be from elsewhere.  False: there are too many there,
+ * and it counts as from where it was.
+ */
+bool
+admission_move(struct admission *admission, const struct address *address,
+			   struct istr **place)
+{
+	bool		is_limited = !admission_is_proxy(admission, address);
+	struct istr *to = place_of(admission, address);
+
+	if (to != *place && !places_move(admission->places, (*place)->bytes, to->bytes, to->len,
+									 is_limited ? admission->per_place : 0))
+	{
+		intern_drop(to);
+		return false;
+	}
+	intern_drop(*place);
+	*place = to;
+	return true;
+}
+
+void
+admission_leave(struct admission *admission, struct istr *place)
+{
+	places_leave(admission->places, place->bytes, place->len);
+	intern_drop(place);
+}
+
+/* A worker has ended, and nobody else is in its place yet. */
+void
+admission_worker_gone(struct admission *admission, int worker)
+{
+	places_worker_gone(admission->places, worker);
 }
 
 /* ---- refusals ---- */
 
-static struct limit_key
-key_of(const struct limit *limit, const struct admission_who *who)
+static struct digest
+key_of(const struct admission_who *who)
 {
-	return who->subject ? limit_key(limit, 's', who->subject->bytes, who->subject->len) :
-		limit_key(limit, 'a', who->place->bytes, who->place->len);
+	return who->subject ? digest_of('s', who->subject->bytes, who->subject->len) :
+		digest_of('a', who->place->bytes, who->place->len);
 }
 
 /* 0, or they were refused too often, and for how long. */
@@ -142,7 +204,7 @@ int64_t
 admission_wait_ms(const struct admission *admission, const struct admission_who *who,
 				  int64_t now_ms)
 {
-	struct limit_key key = key_of(admission->refused, who);
+	struct digest key = key_of(who);
 
 	return limit_wait_ms(admission->refused, &key, now_ms);
 }
@@ -152,16 +214,10 @@ static bool
 is_repeated(struct admission *admission, const struct admission_who *who,
 			const char *what, size_t len, int64_t now_ms)
 {
-	struct limit_key key = key_of(admission->repeated, who);
-	struct limit_key about = limit_key(admission->repeated, 'w', what, len);
-	struct limit_key both[2] = {key, about};
-	bool		is_known;
+	struct digest both[2] = {key_of(who), digest_of('w', what, len)};
+	struct digest key = digest_of('r', both, sizeof(both));
 
-	key = limit_key(admission->repeated, 'r', both, sizeof(both));
-	is_known = limit_wait_ms(admission->repeated, &key, now_ms) > 0;
-	if (!is_known)
-		limit_count(admission->repeated, &key, now_ms);
-	return is_known;
+	return limit_take_ms(admission->repeated, &key, now_ms) > 0;
 }
 
 /*
@@ -172,10 +228,23 @@ void
 admission_refused(struct admission *admission, const struct admission_who *who,
 				  const char *what, size_t len, int64_t now_ms)
 {
-	struct limit_key key = key_of(admission->refused, who);
+	struct digest key = key_of(who);
 
 	if (what == NULL || !is_repeated(admission, who, what, len, now_ms))
 		limit_count(admission->refused, &key, now_ms);
+}
+
+/*
+ * They are to be refused, for nothing that has a name: 0, and it is counted; or
+ * that was too often, and for how long.
+ */
+int64_t
+admission_refuse_ms(struct admission *admission, const struct admission_who *who,
+					int64_t now_ms)
+{
+	struct digest key = key_of(who);
+
+	return limit_take_ms(admission->refused, &key, now_ms);
 }
 
 /*
@@ -186,10 +255,7 @@ bool
 admission_expired(struct admission *admission, const struct admission_who *who,
 				  int64_t now_ms)
 {
-	struct limit_key key = key_of(admission->expired, who);
-	bool		may_return = limit_wait_ms(admission->expired, &key, now_ms) == 0;
+	struct digest key = key_of(who);
 
-	if (may_return)
-		limit_count(admission->expired, &key, now_ms);
-	return may_return;
+	return limit_take_ms(admission->expired, &key, now_ms) == 0;
 }

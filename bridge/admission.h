@@ -21,6 +21,13 @@ struct admission_who
 	const struct istr *place;
 };
 
+enum admission_answer
+{
+	ADMISSION_OK,
+	ADMISSION_FULL,				/* max_connections */
+	ADMISSION_CROWDED			/* max_connections_per_address */
+};
+
 struct admission *admission_create(const struct config *config) must_check;
 void		admission_free(struct admission *admission);
 const char *admission_check(const struct config *config);
@@ -29,15 +36,20 @@ bool		admission_is_proxy(const struct admission *admission,
 							   const struct address *peer);
 struct address admission_client(const struct admission *admission,
 								const struct address *peer, const char *forwarded);
-struct istr *admission_place(struct admission *admission, const struct address *address)
-			must_check;
-bool		admission_is_crowded(const struct admission *admission,
-								 const struct istr *place);
+enum admission_answer admission_enter(struct admission *admission,
+									  const struct address *address, bool is_admin,
+									  struct istr **place) must_check;
+bool		admission_move(struct admission *admission, const struct address *address,
+						   struct istr **place) must_check;
+void		admission_leave(struct admission *admission, struct istr *place);
+void		admission_worker_gone(struct admission *admission, int worker);
 
 int64_t		admission_wait_ms(const struct admission *admission,
 							  const struct admission_who *who, int64_t now_ms);
 void		admission_refused(struct admission *admission, const struct admission_who *who,
 							  const char *what, size_t len, int64_t now_ms);
+int64_t		admission_refuse_ms(struct admission *admission, const struct admission_who *who,
+								int64_t now_ms) must_check;
 bool		admission_expired(struct admission *admission, const struct admission_who *who,
 							  int64_t now_ms);
 

@@ -9,6 +9,9 @@
 #include "conninfo.h"
 #include "sockets.h"
 
+struct admission;
+struct pace;
+
 struct boot
 {
 	/* Where the settings are from, to be read again when that is asked for. */
@@ -19,6 +22,10 @@ struct boot
 	struct config config;
 	struct conninfo conninfo;
 	struct sockets sockets;
+
+	/* What counts over all workers, in memory that they share. */
+	struct admission *admission;
+	struct pace *pace;
 };
 
 #endif							/* BOOT_H */

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "accept.h"
-#include "admission.h"
 #include "ask.h"
 #include "auth.h"
 #include "boot.h"
@@ -239,7 +238,7 @@ bridge_open(struct boot *boot)
 	bridge->intern = intern_create();
 	bridge->auth = auth_create(bridge->intern, config->audience);
 	bridge->hub = hub_create(BRIDGE_KEPT_MAX);
-	bridge->admission = admission_create(config);
+	bridge->admission = boot->admission;
 	if (config->www[0])
 	{
 		bridge->www = www_open(config->www, &error);
@@ -257,8 +256,7 @@ bridge_open(struct boot *boot)
 	bridge->keys = keys_create(bridge->auth, bridge->query, on_keys_read, bridge);
 	bridge->ask = ask_create(bridge->hub, &calls_ask_port, bridge->query);
 	bridge->listen = listen_create(ev, conninfo, &listen_ops, bridge);
-	bridge->accepts = accepts_open(ev, config, &boot->sockets, bridge->conns,
-								   bridge->admission);
+	bridge->accepts = accepts_open(ev, boot, bridge->conns);
 	listen_start(bridge->listen);
 	query_start(bridge->query);
 	pool_start(bridge->pool);
@@ -282,7 +280,6 @@ bridge_close(struct bridge *bridge)
 	listen_free(bridge->listen);
 	loop_free(bridge->loop);
 	conns_free(bridge->conns);
-	admission_free(bridge->admission);
 	ask_free(bridge->ask);
 	keys_free(bridge->keys);
 	hub_free(bridge->hub);

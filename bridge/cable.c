@@ -64,7 +64,6 @@ int
 cable_create(struct conn *conn, const char *token)
 {
 	struct cable *cable = mem_zalloc(sizeof(*cable));
-	int			wait_s = who_waits_s(conn, NULL);
 
 	cable->conn = conn;
 	cable->bridge = conns_bridge(conn->conns);
@@ -74,9 +73,9 @@ cable_create(struct conn *conn, const char *token)
 										   strlen(CABLE_ADMIN_CLAIMS));
 	else
 	{
-		cable->is_over_limit = wait_s > 0;
+		cable->wait_s = who_waits_s(conn, NULL);
 		if (!cable_identify(cable, token))
-			return wait_s;
+			return cable->wait_s;
 	}
 	return 0;
 }

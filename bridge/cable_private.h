@@ -42,7 +42,7 @@ struct cable
 	int64_t		held_ms;
 	struct cable_sub *subs;
 	int			subs_count;
-	bool		is_over_limit;	/* refused too often where it is */
+	int			wait_s;			/* until it may try again; 0: now */
 	int			calls_count;
 	struct cable_call *calls;	/* actions under way, or refused */
 	bool		is_open;		/* welcomed, or about to be */

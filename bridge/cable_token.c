@@ -73,8 +73,8 @@ cable_send_for_new_token(struct cable *cable)
 static void
 cable_count_bad_token(struct cable *cable)
 {
-	if (!cable->is_over_limit)
-		who_was_refused(cable->conn, NULL, NULL, 0);
+	if (cable->wait_s == 0)
+		cable->wait_s = who_is_refused_s(cable->conn, NULL);
 }
 
 /*

@@ -29,7 +29,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "intern.h"
+#include "admission.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
@@ -72,12 +72,6 @@ conns_free(struct conns *conns)
 	wheel_free(conns->wheel);
 	buf_free(&conns->scratch);
 	free(conns);
-}
-
-bool
-conns_are_full(const struct conns *conns, int spare)
-{
-	return conns->count >= conns->bridge->config->max_connections + spare;
 }
 
 int
@@ -152,7 +146,7 @@ conn_free(struct conn *conn)
 		conn->ops->free(conn->client);
 	msg_drop(conn->head);
 	msg_drop(conn->body);
-	intern_drop(conn->place);
+	admission_leave(conns->bridge->admission, conn->place);
 	if (conn->prev)
 		conn->prev->next = conn->next;
 	else
@@ -184,7 +178,7 @@ conn_create(struct conns *conns, struct istr *place, bool is_proxied)
 }
 
 /*
- * Take over an accepted socket, and what is held of its place.
+ * Take over an accepted socket, and what admission_enter() said of its place.
  */
 void
 conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied,

@@ -89,7 +89,6 @@ typedef void (*conn_visit) (struct conn *conn, void *arg);
 
 struct conns *conns_create(struct bridge *bridge) must_check;
 void		conns_free(struct conns *conns);
-bool		conns_are_full(const struct conns *conns, int spare);
 int			conns_count(const struct conns *conns);
 void		conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied,
 						bool is_admin);

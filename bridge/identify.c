@@ -76,12 +76,10 @@ serve(struct request *request)
 static int
 refuse_token(struct request *request, const char *why, bool is_ours)
 {
-	int			wait_s = is_ours ? 0 : who_waits_s(request->conn, NULL);
+	int			wait_s = is_ours ? 0 : who_is_refused_s(request->conn, NULL);
 
 	if (wait_s > 0)
 		return refuse_as_too_often(request, wait_s);
-	if (!is_ours)
-		who_was_refused(request->conn, NULL, NULL, 0);
 	metric_count(METRIC_REFUSED_TOKEN);
 	if (log_rate_allows(&identify_rate, "http"))
 		log_info("http", "refused: %s", why);

@@ -43,5 +43,6 @@ void		loop_end(struct loop *loop);
 struct ev_loop *loop_ev(struct loop *loop);
 struct lws_vhost *loop_vhost(struct loop *loop);
 int64_t		loop_clock_ms(void);
+int64_t		loop_clock_ns(void);
 
 #endif							/* LOOP_H */

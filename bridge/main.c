@@ -17,13 +17,18 @@
 #include <libwebsockets.h>
 #include <openssl/crypto.h>
 
+#include "admission.h"
 #include "boot.h"
 #include "bridge.h"
 #include "check.h"
 #include "codes.h"
 #include "config.h"
+#include "digest.h"
 #include "log.h"
+#include "metrics.h"
+#include "pace.h"
 #include "service.h"
+#include "shared.h"
 #include "sockets.h"
 
 #define MAIN_SPARE_FDS	256
@@ -102,6 +107,17 @@ read_settings(struct boot *boot)
 	}
 }
 
+/* What all workers share, before there is any of them. */
+static void
+share(struct boot *boot, int workers)
+{
+	shared_open(workers);
+	digest_open();
+	metrics_open();
+	boot->admission = admission_create(&boot->config);
+	boot->pace = pace_create();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -114,12 +130,15 @@ main(int argc, char **argv)
 	raise_open_files(&boot.config);
 	warn_of_open_door(&boot.config);
 	sockets_open(&boot.sockets, &boot.config);
+	share(&boot, 1);
+	metrics_attach();
 	bridge = bridge_open(&boot);
 	sockets_announce(&boot.sockets);
 	service_ready();
 	bridge_run(bridge);
 	bridge_close(bridge);
 	log_info("main", "stopped");
+	admission_free(boot.admission);
 	conninfo_free(&boot.conninfo);
 	config_free(&boot.config);
 	return 0;

@@ -18,15 +18,15 @@
 #include "shared.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "log.h"
 
 static int	workers = 1;
 static int	worker = 0;
-static bool has_forked;
+static pid_t owner;
 
 /* There will be so many of them.  Before anything is allocated. */
 void
@@ -37,15 +37,16 @@ shared_open(int count)
 }
 
 /*
- * Zeroed, and never freed.  Only before the first fork: later it would be
- * shared with nobody.
+ * Zeroed, and never freed.  Not by a worker: it would be shared with nobody.
  */
 void *
 shared_alloc(size_t size)
 {
 	void	   *memory;
 
-	if (has_forked)
+	if (owner == 0)
+		owner = getpid();
+	if (owner != getpid())
 		die(1, "shared", "memory was asked for that is no longer shared size=%zu", size);
 	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
@@ -58,7 +59,6 @@ void
 shared_become(int number)
 {
 	worker = number;
-	has_forked = true;
 }
 
 /* How many workers are there? */

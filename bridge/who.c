@@ -44,7 +44,6 @@ who_asks(struct conn *conn, struct lws *wsi)
 	char		list[LOOP_HEADER_BYTES];
 	char		shown[ADDRESS_TEXT_MAX];
 	struct address address;
-	struct istr *place;
 
 	if (!conn->is_proxied)
 		return true;
@@ -53,10 +52,7 @@ who_asks(struct conn *conn, struct lws *wsi)
 	address_of_socket((struct sockaddr *) &peer, &address);
 	copy_list(wsi, list, sizeof(list));
 	address = admission_client(admission, &address, list);
-	place = admission_place(admission, &address);
-	intern_drop(conn->place);
-	conn->place = place;
-	if (admission_is_proxy(admission, &address) || !admission_is_crowded(admission, place))
+	if (admission_move(admission, &address, &conn->place))
 		return true;
 	metric_count(METRIC_REFUSED_PLACE);
 	if (log_rate_allows(&rate, "who"))
@@ -115,15 +111,33 @@ who_calls(const struct conn *conn, const struct auth_claims *claims)
 	return who.subject ? who.subject : who.place;
 }
 
+static int
+seconds(int64_t wait_ms)
+{
+	return (int) ((wait_ms + 999) / 1000);
+}
+
 /* 0, or in how many seconds it may ask again: it was refused too often. */
 int
 who_waits_s(const struct conn *conn, const struct auth_claims *claims)
 {
 	struct admission_who who = who_of(conn, claims);
-	int64_t		wait_ms = admission_wait_ms(conns_bridge(conn->conns)->admission, &who,
-											loop_clock_ms());
 
-	return (int) ((wait_ms + 999) / 1000);
+	return seconds(admission_wait_ms(conns_bridge(conn->conns)->admission, &who,
+									 loop_clock_ms()));
+}
+
+/*
+ * It is to be refused, for nothing that has a name: 0, and it is counted; or that
+ * was too often, and in how many seconds it may ask again.
+ */
+int
+who_is_refused_s(const struct conn *conn, const struct auth_claims *claims)
+{
+	struct admission_who who = who_of(conn, claims);
+
+	return seconds(admission_refuse_ms(conns_bridge(conn->conns)->admission, &who,
+									   loop_clock_ms()));
 }
 
 void

@@ -28,9 +28,11 @@ static struct istr *
 place(struct fixture *f, const char *text)
 {
 	struct address address;
+	struct istr *entered;
 
 	assert_true(address_parse(text, strlen(text), &address));
-	return admission_place(f->admission, &address);
+	return admission_enter(f->admission, &address, false, &entered) == ADMISSION_OK ?
+		entered : NULL;
 }
 
 static int
@@ -39,6 +41,7 @@ setup(void **state)
 	static struct fixture f;
 
 	memset(&f, 0, sizeof(f));
+	f.config.max_connections = 10;
 	f.config.max_connections_per_address = 3;
 	f.config.refused_per_minute = PER_MINUTE;
 	f.config.trusted_proxy = (struct config_list)
@@ -59,8 +62,8 @@ teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	intern_drop(f->office);
-	intern_drop(f->home);
+	admission_leave(f->admission, f->office);
+	admission_leave(f->admission, f->home);
 	intern_drop(f->alice);
 	intern_free(f->names);
 	admission_free(f->admission);
@@ -153,21 +156,48 @@ with_an_expired_token_three_times(void **state)
 }
 
 static void
-a_place_is_crowded_with_more_than_may_be(void **state)
+a_place_is_crowded_with_as_many_as_may_be(void **state)
 {
 	struct fixture *f = *state;
 	struct istr *others[] = {
-		place(f, "2001:db8::2"), place(f, "2001:db8:0:0:ffff::"), place(f, "2001:db8::9"),
-		place(f, "2001:db8:0:1::1")
+		place(f, "2001:db8::2"), place(f, "2001:db8:0:0:ffff::"), place(f, "2001:db8:0:1::1")
 	};
 
 	assert_ptr_equal(f->home, others[0]);
-	assert_true(admission_is_crowded(f->admission, f->home));
-	intern_drop(others[0]);
-	assert_false(admission_is_crowded(f->admission, f->home));
-	assert_false(admission_is_crowded(f->admission, others[3]));
-	for (int i = 1; i < 4; i++)
-		intern_drop(others[i]);
+	assert_null(place(f, "2001:db8::9"));
+	admission_leave(f->admission, others[0]);
+	others[0] = place(f, "2001:db8::9");
+	assert_ptr_equal(f->home, others[0]);
+	assert_null(place(f, "2001:db8::2"));
+	for (int i = 0; i < 3; i++)
+		admission_leave(f->admission, others[i]);
+}
+
+static void
+when_all_is_full_administrators_still_come_in(void **state)
+{
+	struct fixture *f = *state;
+	struct address address;
+	struct istr *places[64];
+	int			count = 0;
+	char text[	32];
+
+	do
+		snprintf(text, sizeof(text), "192.0.2.%d", 100 + count);
+	while ((places[count] = place(f, text)) && ++count < 60);
+	assert_int_equal(count, 8);
+
+	assert_true(address_parse("192.0.2.99", 10, &address));
+	assert_int_equal(admission_enter(f->admission, &address, false, &places[count]),
+					 ADMISSION_FULL);
+	assert_null(places[count]);
+	for (int i = 0; i < 32; i++)
+		assert_int_equal(admission_enter(f->admission, &address, true, &places[count++]),
+						 ADMISSION_OK);
+	assert_int_equal(admission_enter(f->admission, &address, true, &places[count]),
+					 ADMISSION_FULL);
+	while (count > 0)
+		admission_leave(f->admission, places[--count]);
 }
 
 static void
@@ -176,15 +206,39 @@ proxies_are_known(void **state)
 	struct fixture *f = *state;
 	struct address peer;
 	struct address client;
-	struct istr *there;
 
 	assert_true(address_parse("10.1.2.3", 8, &peer));
 	assert_true(admission_is_proxy(f->admission, &peer));
 	client = admission_client(f->admission, &peer, "1.1.1.1, 192.0.2.1");
 	assert_false(admission_is_proxy(f->admission, &client));
-	there = admission_place(f->admission, &client);
-	assert_ptr_equal(there, f->office);
-	intern_drop(there);
+}
+
+static void
+who_comes_by_a_proxy_counts_where_it_is(void **state)
+{
+	struct fixture *f = *state;
+	struct istr *conns[5];
+	struct address office;
+	struct address proxy;
+
+	assert_true(address_parse("192.0.2.1", 9, &office));
+	assert_true(address_parse("10.1.2.3", 8, &proxy));
+	for (int i = 0; i < 5; i++)
+		conns[i] = place(f, "10.1.2.3");
+	assert_non_null(conns[4]);
+	assert_true(admission_move(f->admission, &office, &conns[0]));
+	assert_ptr_equal(conns[0], f->office);
+	assert_true(admission_move(f->admission, &office, &conns[1]));
+	assert_false(admission_move(f->admission, &office, &conns[2]));
+	assert_ptr_equal(conns[2], conns[3]);
+
+	/* Again the same: that it is full by now is no reason. */
+	assert_true(admission_move(f->admission, &office, &conns[1]));
+	assert_null(place(f, "192.0.2.1"));
+	assert_true(admission_move(f->admission, &proxy, &conns[1]));
+	assert_true(admission_move(f->admission, &office, &conns[2]));
+	for (int i = 0; i < 5; i++)
+		admission_leave(f->admission, conns[i]);
 }
 
 static void
@@ -210,8 +264,10 @@ main(void)
 		with_fixture(a_subject_does_not_count_for_its_office),
 		with_fixture(an_office_without_tokens_does_not_count_for_who_has_one),
 		with_fixture(with_an_expired_token_three_times),
-		with_fixture(a_place_is_crowded_with_more_than_may_be),
+		with_fixture(a_place_is_crowded_with_as_many_as_may_be),
+		with_fixture(when_all_is_full_administrators_still_come_in),
 		with_fixture(proxies_are_known),
+		with_fixture(who_comes_by_a_proxy_counts_where_it_is),
 		with_fixture(a_bad_network_is_named),
 	};
 

@@ -150,11 +150,13 @@ static void
 come(struct lws *wsi, uint8_t which)
 {
 	const char *token = tokens[which % (sizeof(tokens) / sizeof(tokens[0]))];
+	struct istr *place;
 
 	if (wsi->is_there)
 		return;
 	adopting = wsi;
-	conns_adopt(bridge.conns, -1, admission_place(bridge.admission, &loopback), false, false);
+	must_hold(admission_enter(bridge.admission, &loopback, false, &place) == ADMISSION_OK);
+	conns_adopt(bridge.conns, -1, place, false, false);
 	if (cable_create(wsi->conn, token) > 0)
 		destroy(wsi);			/* it was refused too often */
 	else if (cable_callback(wsi, LWS_CALLBACK_ESTABLISHED, NULL, NULL, 0) != 0)

@@ -17,19 +17,20 @@
 
 #include "address.h"
 #include "admission.h"
+#include "boot.h"
 #include "bridge.h"
 #include "conn.h"
 #include "fake_database.h"
 #include "fuzz.h"
 #include "log.h"
 #include "loop.h"
+#include "pace.h"
 #include "parts.h"
 
 #define ANSWER_MAX	65536
 #define TURNS		8
 
-static struct config config;
-static struct conninfo conninfo;
+static struct boot boot;
 static struct bridge *bridge;
 
 /* ---- the client ---- */
@@ -123,10 +124,13 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void) argc;
 	(void) argv;
 	log_set_level(LOG_LEVEL_ERROR);
-	if (config_load(&config, count, (char **) (uintptr_t) args, environment, error, sizeof(error)) != CONFIG_RUN)
+	if (config_load(&boot.config, count, (char **) (uintptr_t) args, environment, error, sizeof(error)) != CONFIG_RUN)
 		fprintf(stderr, "%s\n", error);
-	must_hold(error[0] == '\0' && conninfo_parse(&conninfo, "", error, sizeof(error)));
-	bridge = bridge_open(&config, &conninfo);
+	must_hold(error[0] == '\0' && conninfo_parse(&boot.conninfo, "", error, sizeof(error)));
+	sockets_open(&boot.sockets, &boot.config);
+	boot.admission = admission_create(&boot.config);
+	boot.pace = pace_create();
+	bridge = bridge_open(&boot);
 	go_up();
 	return 0;
 }
@@ -138,6 +142,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input input = {data, size};
 	size_t		piece;
 	bool		is_admin;
+	struct istr *place;
 	int			ends[2];
 
 	database = fuzz_byte(&input);
@@ -146,7 +151,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	piece = fuzz_byte(&input);
 	answer_len = 0;
 	must_hold(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-	conns_adopt(bridge->conns, ends[0], admission_place(bridge->admission, &loopback), false, is_admin);
+	must_hold(admission_enter(bridge->admission, &loopback, is_admin, &place) == ADMISSION_OK);
+	conns_adopt(bridge->conns, ends[0], place, false, is_admin);
 	while (input.left > 0)
 	{
 		size_t		len = piece < 16 || piece * 4 > input.left ? input.left : piece * 4;

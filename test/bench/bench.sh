@@ -9,6 +9,7 @@
 #   BENCH_SAMPLES  of each latency (300)
 #   BENCH_FOLD_SECONDS      length of the run with an old snapshot (300)
 #   BENCH_LONG_SECONDS      length of a long transaction (60)
+#   BENCH_WAIT_SECONDS      how long each variant's waits are sampled (10)
 #   BENCH_SESSIONS, BENCH_SESSIONS_SECONDS  how many are active, how long (10000, 60)
 #
 # Machines drift, so nothing is compared across minutes: a round runs all
@@ -29,10 +30,11 @@ cd "$(dirname "$0")/../.."
 rounds=${BENCH_ROUNDS:-15}
 seconds=${BENCH_SECONDS:-2}
 here=test/bench
-known='rates worker live latency sessions folds'
+known='memory rates worker live latency sessions slowsync waits long folds'
 parts=${BENCH_PARTS:-$known}
 pids=()
 listener=
+settings=(shared_buffers=256MB max_wal_size=8GB checkpoint_timeout=60min)
 preload= # a library in front of the C library's, for the server
 
 for name in $(compgen -e PG); do
@@ -79,7 +81,7 @@ must() {
 # --- the server, and who listens ------------------------------------------------
 
 start_server() {
-  LD_PRELOAD=$preload scripts/pg.sh start "$work/pg" "$bin" shared_buffers=256MB max_wal_size=8GB checkpoint_timeout=60min >&2
+  LD_PRELOAD=$preload scripts/pg.sh start "$work/pg" "$bin" "${settings[@]}" >&2
   PGHOST=$(scripts/pg.sh socket "$work/pg")
   export PGHOST PGUSER=postgres PGDATABASE=bench
 }
@@ -126,8 +128,30 @@ prepare() {
   start_listener
 }
 
+# --- what is seen second by second ---------------------------------------------------
+
+# sample_folds RUN PID SECONDS: what the worker has done so far.
+sample_folds() {
+  local worker deadline=$((SECONDS + $3))
+  worker=$(worker_pid)
+  while [ $SECONDS -lt $deadline ] && kill -0 "$2" 2>/dev/null; do
+    sql -c "INSERT INTO bench.folds (run, folds, fold_ms, increments, ledger_bytes, cpu_ms)
+      SELECT '$1', folds, fold_ms, increments_folded, ledger_bytes, $(cpu_ms "$worker") FROM sync.pg_stat_sync_progress"
+    sleep 1
+  done
+}
+
+# load_progress RUN FILE: what pgbench -P 1 has reported.
+load_progress() {
+  sed -n "s/^progress: \\([0-9.]*\\) s, \\([0-9.]*\\) tps, lat \\([0-9.]*\\) ms.*/$1\\t\\1\\t\\2\\t\\3/p" "$2" >"$work/progress"
+  sql -c '\copy bench.progress FROM pstdin' <"$work/progress"
+}
+
+# A flush to disk, the median of three runs.
 flush_us() {
-  (cd "$work" && LD_PRELOAD=$preload "$bin/pg_test_fsync" -s 1 2>/dev/null | awk '/^ +fdatasync +[0-9]/ { print $(NF - 1); exit }')
+  for _ in 1 2 3; do
+    (cd "$work" && LD_PRELOAD=$preload "$bin/pg_test_fsync" -s 1 2>/dev/null | awk '/^ +fdatasync +[0-9]/ { print $(NF - 1); exit }')
+  done | sort -n | sed -n 2p
 }
 
 describe_machine() {

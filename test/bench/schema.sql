@@ -62,3 +62,46 @@ RETURNS TABLE (part integer, tps numeric, latency_ms numeric) LANGUAGE sql AS $$
 	SELECT part, avg(tps), avg(latency_ms)
 	FROM (SELECT ntile(parts) OVER (ORDER BY second) AS part, tps, latency_ms FROM bench.progress WHERE run = only_run) AS seconds GROUP BY part
 $$;
+
+-- what is waited for: samples of pg_locks and pg_stat_activity
+CREATE UNLOGGED TABLE bench.wait_samples (run text, count integer, ordinality integer GENERATED ALWAYS AS IDENTITY);
+CREATE UNLOGGED TABLE bench.lock_waits (run text, kind text, ours boolean);
+CREATE UNLOGGED TABLE bench.wait_events (run text, event text, n integer);
+CREATE PROCEDURE bench.sample_waits(run text, length interval) LANGUAGE plpgsql AS $$
+DECLARE
+	ends timestamptz := clock_timestamp() + length;
+	worker integer := (SELECT worker_pid FROM sync.pg_stat_sync_progress);
+	samples integer := 0;
+BEGIN
+	SET LOCAL synchronous_commit = off;
+	WHILE clock_timestamp() < ends LOOP
+		INSERT INTO bench.lock_waits
+		SELECT run, concat_ws(' ', l.locktype, l.relation::regclass),
+			coalesce(c.relnamespace = 'sync'::regnamespace, false) OR l.pid = worker OR worker = ANY (pg_blocking_pids(l.pid))
+		FROM pg_locks AS l LEFT JOIN pg_class AS c ON c.oid = l.relation
+		WHERE NOT l.granted;
+		INSERT INTO bench.wait_events
+		SELECT run, CASE WHEN state = 'active' THEN coalesce(wait_event, 'on a CPU or ready') ELSE 'between statements' END, count(*)
+		FROM pg_stat_activity WHERE application_name = 'pgbench' GROUP BY 2;
+		samples := samples + 1;
+		-- so that no snapshot and no transaction id is held
+		COMMIT;
+		PERFORM pg_sleep(0.01);
+		PERFORM pg_stat_clear_snapshot();
+	END LOOP;
+	INSERT INTO bench.wait_samples VALUES (run, samples);
+END
+$$;
+
+-- counts for so long, in one transaction
+CREATE PROCEDURE bench.count_long(session bigint, length interval, INOUT counted integer DEFAULT 0) LANGUAGE plpgsql AS $$
+DECLARE
+	ends timestamptz := clock_timestamp() + length;
+BEGIN
+	WHILE clock_timestamp() < ends LOOP
+		PERFORM sync.sync_progress_increment(session);
+		counted := counted + 1;
+		PERFORM pg_sleep(0.01);
+	END LOOP;
+END
+$$;

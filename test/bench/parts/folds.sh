@@ -11,17 +11,6 @@ hold_snapshot() {
   done
 }
 
-# sample_folds RUN PID SECONDS: what the worker has done so far, once a second.
-sample_folds() {
-  local worker deadline=$((SECONDS + $3))
-  worker=$(worker_pid)
-  while [ $SECONDS -lt $deadline ] && kill -0 "$2" 2>/dev/null; do
-    sql -c "INSERT INTO bench.folds (run, folds, fold_ms, increments, ledger_bytes, cpu_ms)
-      SELECT '$1', folds, fold_ms, increments_folded, ledger_bytes, $(cpu_ms "$worker") FROM sync.pg_stat_sync_progress"
-    sleep 1
-  done
-}
-
 measure_folds() {
   local length=${BENCH_FOLD_SECONDS:-300} holder bench_pid first last text
   note "folds: $length s"
@@ -33,8 +22,7 @@ measure_folds() {
   sample_folds folds "$bench_pid" $((length - 1))
   wait "$bench_pid" || die "pgbench failed: $(cat "$work/folds.out")"
   kill -TERM "$holder"
-  sed -n 's/^progress: \([0-9.]*\) s, \([0-9.]*\) tps, lat \([0-9.]*\) ms.*/folds\t\1\t\2\t\3/p' "$work/folds.out" >"$work/progress"
-  sql -c '\copy bench.progress FROM pstdin' <"$work/progress"
+  load_progress folds "$work/folds.out"
   say
   say "### Time of a fold under a snapshot held for $length s"
   say

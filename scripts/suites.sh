@@ -87,14 +87,17 @@ suite_isolation() {
     { cat "$WORK/isolation/regression.diffs"; return 1; }
 }
 
+# Two at a time: much of it is waiting, for servers that start and stop.
 suite_cluster() {
+  local at_once=2
+  [ -z "${CHECK_TOOL:-}" ] || at_once=1
   mkdir -p "$WORK/cluster"
   (
     # these make clusters of their own
     unset PGHOST PGUSER
     cd test/cluster
-    TESTDIR=$WORK/cluster PGPORT=65432 PG_REGRESS=$pgxs/regress/pg_regress \
-      prove -I "$pgxs/perl" -I . t/*.pl
+    TESTDIR=$WORK/cluster PG_TEST_PORT_DIR=$WORK/cluster/ports PGPORT=65432 PG_REGRESS=$pgxs/regress/pg_regress \
+      prove -j "$at_once" -I "$pgxs/perl" -I . t/*.pl
   )
 }
 

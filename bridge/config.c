@@ -283,6 +283,7 @@ enum
 {
 	FLAG_CONFIG = 1000,
 	FLAG_CHECK,
+	FLAG_DOCTOR,
 	FLAG_VERSION,
 	FLAG_HELP
 };
@@ -290,6 +291,7 @@ enum
 static const struct option fixed_flags[] = {
 	{"config", required_argument, NULL, FLAG_CONFIG},
 	{"check-config", no_argument, NULL, FLAG_CHECK},
+	{"doctor", no_argument, NULL, FLAG_DOCTOR},
 	{"version", no_argument, NULL, FLAG_VERSION},
 	{"help", no_argument, NULL, FLAG_HELP},
 };
@@ -342,8 +344,8 @@ read_flags(struct loader *loader, int argc, char **argv, const char **file,
 		}
 		if (flag == FLAG_CONFIG)
 			*file = optarg;
-		else if (flag == FLAG_CHECK)
-			action = CONFIG_CHECK;
+		else if (flag == FLAG_CHECK || flag == FLAG_DOCTOR)
+			action = flag == FLAG_CHECK ? CONFIG_CHECK : CONFIG_DOCTOR;
 		else if (flag == FLAG_VERSION || flag == FLAG_HELP)
 			return flag == FLAG_VERSION ? CONFIG_VERSION : CONFIG_HELP;
 		else if (!is_first_walk && !set_value(loader, flag - 1, optarg, false))
@@ -376,7 +378,7 @@ config_load(struct config *config, int argc, char **argv, char **envp,
 			return CONFIG_BAD;
 
 	action = read_flags(&loader, argc, argv, &file, true);
-	if (action != CONFIG_RUN && action != CONFIG_CHECK)
+	if (action == CONFIG_VERSION || action == CONFIG_HELP || action == CONFIG_BAD)
 		return action;
 	if (file && !read_file(&loader, file))
 		return CONFIG_BAD;
@@ -429,6 +431,7 @@ config_print_help(void)
 	}
 	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--config FILE", "read settings from FILE: key = value, one a line");
 	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--check-config", "check the settings and leave");
+	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--doctor", "check everything, time a canary through the bridge that runs, and leave");
 	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--version", "print the version and leave");
 	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--help", "print this and leave");
 	printf("\nEvery flag is also a key of the file (max_connections) and a variable\n"

@@ -64,6 +64,7 @@ enum config_action
 {
 	CONFIG_RUN,
 	CONFIG_CHECK,
+	CONFIG_DOCTOR,
 	CONFIG_VERSION,
 	CONFIG_HELP,
 	CONFIG_BAD					/* "error" says why */

@@ -22,6 +22,7 @@
 #include "bridge.h"
 #include "check.h"
 #include "codes.h"
+#include "doctor.h"
 #include "config.h"
 #include "digest.h"
 #include "log.h"
@@ -98,6 +99,14 @@ read_settings(struct boot *boot)
 		!check_settings(&boot->config, CHECK_AT_START, &boot->conninfo, error, sizeof(error)))
 		die(2, "config", "%s", error);
 	log_set_level((enum log_level) boot->config.log_level);
+	if (action == CONFIG_DOCTOR)
+	{
+		int			status = doctor_run(&boot->config, &boot->conninfo);
+
+		conninfo_free(&boot->conninfo);
+		config_free(&boot->config);
+		exit(status);
+	}
 	if (action == CONFIG_CHECK)
 	{
 		puts("configuration ok");

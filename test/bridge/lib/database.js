@@ -24,7 +24,8 @@ const SETUP = `
     sync.sync_progress_callback_token TO app;
   GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_keys,
     sync.sync_progress_subscribe, sync.sync_progress_snapshots, sync.sync_progress_sessions,
-    sync.sync_progress_perform, sync.sync_progress_callback TO bridge;`
+    sync.sync_progress_perform, sync.sync_progress_callback,
+    sync.sync_progress_canary TO bridge;`
 
 /** Each change is told at once, so that no test waits for the throttle. */
 const UNTHROTTLED = `UPDATE sync.sync_kinds

@@ -18,7 +18,7 @@ const PROTOCOL = read('doc/protocol.md')
 const DOCUMENTS = ['README.md', 'doc/protocol.md', 'doc/architecture.md'].map(read).join('\n')
 
 /** What is done once, and is no setting. */
-const VERBS = new Set(['config', 'check_config', 'version', 'help'])
+const VERBS = new Set(['config', 'check_config', 'doctor', 'version', 'help'])
 
 /** key: { value: what it takes, preset: its default or '' } */
 const settings = new Map()

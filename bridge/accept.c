@@ -220,6 +220,13 @@ open_acceptor(struct accepts *accepts, const struct socket *socket)
 	acceptor->pause.data = acceptor;
 }
 
+/* Take over the settings. */
+void
+accepts_set(struct accepts *accepts, const struct config *config)
+{
+	accepts->per_second = config->accepts_per_second;
+}
+
 /* Begin to accept; the sockets are theirs from here on, the list is not. */
 struct accepts *
 accepts_open(struct ev_loop *loop, const struct boot *boot, struct conns *conns)
@@ -231,7 +238,7 @@ accepts_open(struct ev_loop *loop, const struct boot *boot, struct conns *conns)
 	accepts->admission = boot->admission;
 	accepts->pace = boot->pace;
 	accepts->is_tls = tls_is_on(&boot->config);
-	accepts->per_second = boot->config.accepts_per_second;
+	accepts_set(accepts, &boot->config);
 	for (int i = 0; i < boot->sockets.count; i++)
 		open_acceptor(accepts, &boot->sockets.items[i]);
 	return accepts;

@@ -9,11 +9,13 @@
 
 struct accepts;
 struct boot;
+struct config;
 struct conns;
 struct ev_loop;
 
 struct accepts *accepts_open(struct ev_loop *loop, const struct boot *boot,
 							 struct conns *conns) must_check;
+void		accepts_set(struct accepts *accepts, const struct config *config);
 void		accepts_close(struct accepts *accepts);
 
 #endif							/* ACCEPT_H */

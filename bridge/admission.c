@@ -74,24 +74,39 @@ admission_check(const struct config *config)
 	return problem;
 }
 
+/*
+ * Take over the settings, which were checked.  Whoever was refused so far stays
+ * so, and whoever is connected stays connected.
+ */
+void
+admission_set(struct admission *admission, const struct config *config)
+{
+	int			per_minute = config->refused_per_minute;
+	const char *bad;
+
+	free(admission->proxies.items);
+	if (!parse_proxies(&config->trusted_proxy, &admission->proxies, &bad))
+		abort();				/* it was checked */
+	admission->max = config->max_connections;
+	admission->per_place = config->max_connections_per_address;
+	limit_set(admission->refused, per_minute);
+	limit_set(admission->repeated, per_minute ? 1 : 0);
+	limit_set(admission->expired, per_minute ? ADMISSION_EXPIRED : 0);
+}
+
 /* Before the workers are forked. */
 struct admission *
 admission_create(const struct config *config)
 {
 	struct admission *admission = mem_zalloc(sizeof(*admission));
-	int			per_minute = config->refused_per_minute;
-	const char *bad;
 
-	admission->max = config->max_connections;
-	admission->per_place = config->max_connections_per_address;
-	if (!parse_proxies(&config->trusted_proxy, &admission->proxies, &bad))
-		abort();				/* it was checked */
 	admission->names = intern_create();
 	admission->places = places_create(config->max_connections + ADMISSION_ADMIN_SPARE +
 									  ADMISSION_MOVING);
-	admission->refused = limit_create(per_minute, ADMISSION_KEYS_MAX);
-	admission->repeated = limit_create(per_minute ? 1 : 0, ADMISSION_KEYS_MAX);
-	admission->expired = limit_create(per_minute ? ADMISSION_EXPIRED : 0, ADMISSION_KEYS_MAX);
+	admission->refused = limit_create(0, ADMISSION_KEYS_MAX);
+	admission->repeated = limit_create(0, ADMISSION_KEYS_MAX);
+	admission->expired = limit_create(0, ADMISSION_KEYS_MAX);
+	admission_set(admission, config);
 	return admission;
 }
 

@@ -29,6 +29,7 @@ enum admission_answer
 };
 
 struct admission *admission_create(const struct config *config) must_check;
+void		admission_set(struct admission *admission, const struct config *config);
 void		admission_free(struct admission *admission);
 const char *admission_check(const struct config *config);
 

@@ -59,13 +59,21 @@ keys_clear(struct auth_keys *keys)
 	keys->count = 0;
 }
 
+/* Whom tokens must be for; empty: that is not checked. */
+void
+auth_set_audience(struct auth *auth, const char *audience)
+{
+	free(auth->audience);
+	auth->audience = audience[0] ? mem_strdup(audience) : NULL;
+}
+
 struct auth *
 auth_create(struct intern *intern, const char *audience)
 {
 	struct auth *auth = mem_zalloc(sizeof(*auth));
 
 	auth->intern = intern;
-	auth->audience = audience[0] ? mem_strdup(audience) : NULL;
+	auth_set_audience(auth, audience);
 	return auth;
 }
 

@@ -35,6 +35,7 @@ struct auth_claims
 };
 
 struct auth *auth_create(struct intern *intern, const char *audience) must_check;
+void		auth_set_audience(struct auth *auth, const char *audience);
 void		auth_free(struct auth *auth);
 void		auth_keys_begin(struct auth *auth);
 bool		auth_keys_add(struct auth *auth, const char *kid, const char *alg,

@@ -31,10 +31,12 @@
 #include "parts.h"
 #include "pool.h"
 #include "query.h"
+#include "reload.h"
 #include "request.h"
 #include "route.h"
 #include "service.h"
 #include "sse.h"
+#include "tls.h"
 #include "www.h"
 
 #define BRIDGE_KEPT_MAX			10000
@@ -45,6 +47,7 @@ struct running
 	struct bridge parts;		/* the first member */
 	int64_t		stop_due_ms;
 	bool		was_live;		/* at the end of the last turn */
+	struct boot *boot;
 };
 
 /* The first one takes plain HTTP, and every refusal of an upgrade. */
@@ -214,8 +217,19 @@ on_stop(void *arg)
 	sses_restart(bridge);
 }
 
+/* Read the settings again; while the bridge stops they do not matter any more. */
+static void
+on_reload(void *arg)
+{
+	struct bridge *bridge = arg;
+	struct running *running = arg;
+
+	if (!bridge->is_stopping)
+		reload(bridge, running->boot);
+}
+
 static const struct loop_ops loop_ops = {
-	.turn = on_turn, .tick = on_tick, .stop = on_stop
+	.turn = on_turn, .tick = on_tick, .stop = on_stop, .reload = on_reload
 };
 
 /* ---- life ---- */
@@ -234,6 +248,7 @@ bridge_open(struct boot *boot)
 	struct ev_loop *ev;
 	char		problem[512];
 
+	running->boot = boot;
 	bridge->config = config;
 	bridge->intern = intern_create();
 	bridge->auth = auth_create(bridge->intern, config->audience);
@@ -248,7 +263,12 @@ bridge_open(struct boot *boot)
 	bridge->routes = http_routes_create(config, problem, sizeof(problem));
 	if (bridge->routes == NULL)
 		die(2, "main", "%s", problem);
-	bridge->loop = loop_create(&loop_ops, bridge, protocols, config);
+	error = tls_load(config, &bridge->tls);
+	if (error)
+		die(2, "main", "%s", error);
+	if (bridge->tls)
+		tls_announce(bridge->tls);
+	bridge->loop = loop_create(&loop_ops, bridge, protocols, config, bridge->tls);
 	ev = loop_ev(bridge->loop);
 	bridge->conns = conns_create(bridge);
 	bridge->query = query_create(ev, conninfo, &query_ops, bridge);
@@ -286,6 +306,7 @@ bridge_close(struct bridge *bridge)
 	auth_free(bridge->auth);
 	intern_free(bridge->intern);
 	routes_free(bridge->routes);
+	tls_free(bridge->tls);
 	if (bridge->www)
 		www_close(bridge->www);
 	free(bridge);

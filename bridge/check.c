@@ -8,6 +8,7 @@
 #include "check.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "admission.h"
 #include "http.h"
@@ -16,15 +17,31 @@
 #include "tls.h"
 #include "www.h"
 
+/*
+ * A start serves even what has expired, for most clients would rather be warned
+ * than find nobody; a reload finds out by itself whether it is anything new.
+ */
+static const char *
+check_tls(const struct config *config, enum check_when when)
+{
+	struct tls *tls;
+	const char *problem = tls_load(config, &tls);
+
+	if (problem == NULL && tls && when == CHECK_ALONE)
+		problem = tls_date_problem(tls, time(NULL));
+	tls_free(tls);
+	return problem;
+}
+
 static const char *
 find_problem(const struct config *config, enum check_when when)
 {
-	const char *problem = sockets_check(config, when == CHECK_AT_START);
+	const char *problem = sockets_check(config, when != CHECK_AT_RELOAD);
 
 	if (problem == NULL)
 		problem = origins_check(&config->allowed_origin);
 	if (problem == NULL)
-		problem = tls_check(config);
+		problem = check_tls(config, when);
 	if (problem == NULL)
 		problem = admission_check(config);
 	if (problem == NULL)

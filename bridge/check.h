@@ -14,6 +14,7 @@
 
 enum check_when
 {
+	CHECK_ALONE,				/* and nothing is to be done about it */
 	CHECK_AT_START,
 	CHECK_AT_RELOAD				/* no name may be looked up: that blocks */
 };

@@ -434,7 +434,11 @@ config_print_help(void)
 	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--doctor", "check everything, time a canary through the bridge that runs, and leave");
 	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--version", "print the version and leave");
 	printf("  %-*s %s\n", HELP_FLAG_WIDTH, "--help", "print this and leave");
-	printf("\nEvery flag is also a key of the file (max_connections) and a variable\n"
+	printf("\nWith SIGHUP the file is read again.  What needs a restart:");
+	for (int i = 0; i < settings_count; i++)
+		if (settings[i].change == SETTING_FIXED)
+			printf(" %s", settings[i].key);
+	printf("\n\nEvery flag is also a key of the file (max_connections) and a variable\n"
 		   "(SYNC_PROGRESS_MAX_CONNECTIONS; lists by commas).  Flags win over variables,\n"
 		   "those over the file.\n");
 }

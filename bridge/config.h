@@ -53,6 +53,7 @@ struct config
 	int			send_buffer_bytes;
 	int			heartbeat_seconds;
 	int			stream_lifetime_seconds;	/* 0: none */
+	int			drain_seconds;
 
 	/* Where it comes from, for what is wrong with it. */
 	char	   *file;			/* NULL: none was read */
@@ -74,6 +75,10 @@ enum config_action config_load(struct config *config, int argc, char **argv,
 							   char **envp, char *error, int error_size);
 void		config_free(struct config *config);
 void		config_print_help(void);
+
+/* config_change.c */
+bool		config_differs(const struct config *config, const struct config *other, int setting);
+void		config_swap(struct config *config, struct config *other, int setting);
 
 /* config_place.c */
 void		config_place_add(struct config *config, int setting, const char *value, int line);

@@ -27,6 +27,7 @@
 #include "route.h"
 #include "snapshot.h"
 #include "sse.h"
+#include "tls.h"
 #include "who.h"
 #include "www.h"
 
@@ -449,6 +450,10 @@ http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		case LWS_CALLBACK_WSI_DESTROY:
 			if (conn)
 				conn_destroyed(conn);
+			return 0;
+
+		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+			tls_serve(lws_context_user(lws_get_context(wsi)), user);
 			return 0;
 
 		default:

@@ -61,14 +61,21 @@ struct limit
 	struct limit_entry *entries;	/* max + 1 */
 };
 
+/* So many a minute from now on; who owes time goes on owing it. */
+void
+limit_set(struct limit *limit, int per_minute)
+{
+	limit->per_minute = per_minute;
+	limit->token_ms = per_minute > 0 ? LIMIT_MINUTE_MS / per_minute : 0;
+}
+
 /* Before the workers are forked. */
 struct limit *
 limit_create(int per_minute, int keys_max)
 {
 	struct limit *limit = mem_zalloc(sizeof(*limit));
 
-	limit->per_minute = per_minute;
-	limit->token_ms = per_minute > 0 ? LIMIT_MINUTE_MS / per_minute : 0;
+	limit_set(limit, per_minute);
 	limit->max = (uint32_t) keys_max;
 	limit->table = shared_alloc(sizeof(*limit->table));
 	limit->heads = shared_alloc(sizeof(*limit->heads) * limit->max);

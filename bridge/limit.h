@@ -13,6 +13,7 @@
 struct limit;
 
 struct limit *limit_create(int per_minute, int keys_max) must_check;
+void		limit_set(struct limit *limit, int per_minute);
 void		limit_free(struct limit *limit);
 int64_t		limit_wait_ms(struct limit *limit, const struct digest *key, int64_t now_ms);
 void		limit_count(struct limit *limit, const struct digest *key, int64_t now_ms);

@@ -15,7 +15,8 @@
  * - HTTP/2 would be negotiated by default, and on its streams a direct write
  *   means nothing: http/1.1 only.
  * - It ends connections by times of its own, for half a request, half a body and
- *   one that is kept.  The wheel does that: they are put behind its settings.
+ *   one that is kept.  The wheel does that, by settings that may change: they are
+ *   put behind all of them.
  * - Its validity pings would keep a sorted list that is walked for each
  *   connection: off, the wheel sends the pings.
  */
@@ -33,7 +34,7 @@
 #include "tls.h"
 #include "wheel.h"
 
-#define LOOP_SPARE_S	10		/* for libwebsockets' times behind ours */
+#define LOOP_NEVER_S	86400	/* behind the longest time that can be set */
 
 struct loop
 {
@@ -46,6 +47,7 @@ struct loop
 	ev_timer	soon;			/* for what could not wait longer */
 	ev_signal	on_term;
 	ev_signal	on_int;
+	ev_signal	on_hup;
 };
 
 static const lws_retry_bo_t no_validity = {0};
@@ -138,21 +140,19 @@ loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
 	loop->ops->stop(loop->arg);
 }
 
-static int
-loop_longest_stage_s(const struct config *config)
+static void
+loop_on_hangup(struct ev_loop *ev, ev_signal *signal, int revents)
 {
-	int			longest_ms = config->handshake_timeout_ms;
+	struct loop *loop = signal->data;
 
-	if (config->keepalive_timeout_ms > longest_ms)
-		longest_ms = config->keepalive_timeout_ms;
-	if (config->reply_timeout_ms > longest_ms)
-		longest_ms = config->reply_timeout_ms;
-	return longest_ms / 1000;
+	(void) ev;
+	(void) revents;
+	loop->ops->reload(loop->arg);
 }
 
 static void
 loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
-					const struct config *config)
+					const struct config *config, struct tls *tls)
 {
 	struct lws_context_creation_info info;
 	void	   *foreign_loops[1] = {loop->ev};
@@ -170,8 +170,8 @@ loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
 	info.retry_and_idle_policy = &no_validity;
 	info.max_http_header_data2 = LOOP_HEADER_BYTES;
 	info.max_http_header_pool2 = (unsigned) config->header_pool;
-	info.timeout_secs = info.timeout_secs_ah_idle = info.keepalive_timeout =
-		loop_longest_stage_s(config) + LOOP_SPARE_S;
+	info.timeout_secs = info.timeout_secs_ah_idle = info.keepalive_timeout = LOOP_NEVER_S;
+	info.user = tls;			/* for http_callback() */
 	tls_set_up(config, &info);
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, loop_lws_log);
@@ -181,13 +181,28 @@ loop_create_context(struct loop *loop, const struct lws_protocols *protocols,
 			"(Debian: libwebsockets-evlib-ev)?");
 }
 
+/* Also lets it through, if it was held up until now. */
+static void
+loop_watch_signal(struct loop *loop, ev_signal *watcher, int number,
+				  void (*happened) (struct ev_loop *, ev_signal *, int))
+{
+	sigset_t	set;
+
+	ev_signal_init(watcher, happened, number);
+	watcher->data = loop;
+	ev_signal_start(loop->ev, watcher);
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /*
  * Create the loop, at boot.  The limit of open files must have been raised,
  * since libwebsockets sizes its tables by it.
  */
 struct loop *
 loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *protocols,
-			const struct config *config)
+			const struct config *config, struct tls *tls)
 {
 	struct loop *loop = mem_zalloc(sizeof(*loop));
 
@@ -196,7 +211,7 @@ loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *p
 	loop->ev = ev_default_loop(EVFLAG_AUTO);
 	if (loop->ev == NULL)
 		die(1, "loop", "libev does not start");
-	loop_create_context(loop, protocols, config);
+	loop_create_context(loop, protocols, config, tls);
 
 	ev_timer_init(&loop->tick, loop_on_tick, WHEEL_TICK_MS / 1000.0, WHEEL_TICK_MS / 1000.0);
 	loop->tick.data = loop;
@@ -205,12 +220,9 @@ loop_create(const struct loop_ops *ops, void *arg, const struct lws_protocols *p
 	loop->turn.data = loop;
 	ev_prepare_start(loop->ev, &loop->turn);
 	ev_timer_init(&loop->soon, loop_on_soon, 0.0, 0.0);
-	ev_signal_init(&loop->on_term, loop_on_signal, SIGTERM);
-	loop->on_term.data = loop;
-	ev_signal_start(loop->ev, &loop->on_term);
-	ev_signal_init(&loop->on_int, loop_on_signal, SIGINT);
-	loop->on_int.data = loop;
-	ev_signal_start(loop->ev, &loop->on_int);
+	loop_watch_signal(loop, &loop->on_term, SIGTERM, loop_on_signal);
+	loop_watch_signal(loop, &loop->on_int, SIGINT, loop_on_signal);
+	loop_watch_signal(loop, &loop->on_hup, SIGHUP, loop_on_hangup);
 	return loop;
 }
 
@@ -246,6 +258,7 @@ loop_free(struct loop *loop)
 	ev_timer_stop(loop->ev, &loop->soon);
 	ev_signal_stop(loop->ev, &loop->on_term);
 	ev_signal_stop(loop->ev, &loop->on_int);
+	ev_signal_stop(loop->ev, &loop->on_hup);
 	lws_context_destroy(loop->context);
 	ev_run(loop->ev, EVRUN_NOWAIT);
 	ev_loop_destroy(loop->ev);

@@ -25,16 +25,19 @@ struct ev_loop;
 struct loop;
 struct lws_protocols;
 struct lws_vhost;
+struct tls;
 
 struct loop_ops
 {
 	void		(*turn) (void *arg);	/* everything that came in was handled */
 	void		(*tick) (void *arg, int64_t now_ms);
 	void		(*stop) (void *arg);	/* a signal asks for it */
+	void		(*reload) (void *arg);	/* likewise */
 };
 
 struct loop *loop_create(const struct loop_ops *ops, void *arg,
-						 const struct lws_protocols *protocols, const struct config *config)
+						 const struct lws_protocols *protocols, const struct config *config,
+						 struct tls *tls)
 			must_check;
 void		loop_free(struct loop *loop);
 void		loop_turn_within(struct loop *loop, int64_t wait_ms);

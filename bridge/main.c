@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,45 +27,29 @@
 #include "log.h"
 #include "metrics.h"
 #include "pace.h"
+#include "openfiles.h"
 #include "service.h"
 #include "shared.h"
 #include "sockets.h"
 
-#define MAIN_SPARE_FDS	256
-
 extern char **environ;
-
-/*
- * One descriptor for every connection, before libwebsockets sizes its tables.
- */
-static void
-raise_open_files(struct config *config)
-{
-	struct rlimit limit;
-	rlim_t		want = (rlim_t) config->max_connections + MAIN_SPARE_FDS;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	if (want > limit.rlim_max)
-	{
-		if (limit.rlim_max <= MAIN_SPARE_FDS)
-			die(1, "main", "too few open files allowed hard_limit=%lu",
-				(unsigned long) limit.rlim_max);
-		want = limit.rlim_max;
-		config->max_connections = (int) (want - MAIN_SPARE_FDS);
-		log_warn("main", "max_connections lowered to the limit of open files "
-				 "max_connections=%d", config->max_connections);
-	}
-	limit.rlim_cur = want;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_warn("main", "cannot raise the limit of open files");
-}
 
 static void
 warn_of_open_door(const struct config *config)
 {
 	if (config->auth == CONFIG_AUTH_NONE)
 		log_warn("main", "auth = none: whoever reaches this address sees everything");
+}
+
+/* The signal waits until somebody is there for it. */
+static void
+hold_up(int number)
+{
+	sigset_t	set;
+
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 static void
@@ -96,9 +79,11 @@ read_settings(struct boot *boot)
 		exit(0);
 	}
 	if (action == CONFIG_BAD ||
-		!check_settings(&boot->config, CHECK_AT_START, &boot->conninfo, error, sizeof(error)))
+		!check_settings(&boot->config, action == CONFIG_CHECK ? CHECK_ALONE : CHECK_AT_START,
+						&boot->conninfo, error, sizeof(error)))
 		die(2, "config", "%s", error);
 	log_set_level((enum log_level) boot->config.log_level);
+	warn_of_open_door(&boot->config);
 	if (action == CONFIG_DOCTOR)
 	{
 		int			status = doctor_run(&boot->config, &boot->conninfo);
@@ -133,11 +118,11 @@ main(int argc, char **argv)
 	struct boot boot = {.argc = argc, .argv = argv, .envp = environ};
 	struct bridge *bridge;
 
+	hold_up(SIGHUP);
 	read_settings(&boot);
 	signal(SIGPIPE, SIG_IGN);
 	srand48(time(NULL) ^ ((long) getpid() << 16));
-	raise_open_files(&boot.config);
-	warn_of_open_door(&boot.config);
+	openfiles_raise(&boot.config);
 	sockets_open(&boot.sockets, &boot.config);
 	share(&boot, 1);
 	metrics_attach();

@@ -20,6 +20,7 @@
 #include "metrics.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct metric_row
 	const char *name;			/* ends in _total: a counter; else a gauge */
 	const char *label;			/* NULL: none */
 	const char *help;
+	bool		is_time;		/* of which the earliest counts, not the sum */
 };
 
 static const struct metric_row rows[METRICS] = {
@@ -91,6 +93,8 @@ static const struct metric_row rows[METRICS] = {
 	[METRIC_ALARM_DEPTH] = {"alarm_active", "alarm=\"depth\"", NULL},
 	[METRIC_ALARMS_LATENCY] = {"alarms_total", "alarm=\"latency\"", "Times that such an alarm began."},
 	[METRIC_ALARMS_DEPTH] = {"alarms_total", "alarm=\"depth\"", NULL},
+	[METRIC_TLS_EXPIRES_AT] = {"tls_certificate_expiry_timestamp_seconds", NULL,
+	"When the certificate that is served ends; 0: no TLS is.", true},
 	[METRIC_REFUSED_FULL] = {"refused_total", "reason=\"max_connections\"",
 	"What was refused, by reason."},
 	[METRIC_REFUSED_PLACE] = {"refused_total", "reason=\"max_connections_per_address\"", NULL},
@@ -220,7 +224,14 @@ metric_get(enum metric metric)
 	int64_t		sum = 0;
 
 	for (int i = 0; i < slots_count; i++)
-		sum += __atomic_load_n(&slots[i].values[metric], __ATOMIC_RELAXED);
+	{
+		int64_t		value = __atomic_load_n(&slots[i].values[metric], __ATOMIC_RELAXED);
+
+		if (!rows[metric].is_time)
+			sum += value;
+		else if (value != 0 && (sum == 0 || value < sum))
+			sum = value;
+	}
 	return sum;
 }
 

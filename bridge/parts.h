@@ -14,7 +14,7 @@
 
 struct bridge
 {
-	const struct config *config;
+	const struct config *config;	/* changes in place when it is read again */
 	struct loop *loop;
 	struct intern *intern;
 	struct hub *hub;
@@ -29,6 +29,7 @@ struct bridge
 	struct admission *admission;
 	struct www *www;			/* NULL: no files are served */
 	struct routes *routes;
+	struct tls *tls;			/* NULL: none */
 	bool		is_stopping;
 };
 

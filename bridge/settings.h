@@ -18,6 +18,12 @@ enum setting_kind
 	KIND_WORD					/* one of "words"; stored as its index */
 };
 
+enum setting_change
+{
+	SETTING_FIXED,				/* needs a restart */
+	SETTING_LIVE				/* takes effect when the file is read again */
+};
+
 struct setting
 {
 	const char *key;
@@ -29,6 +35,7 @@ struct setting
 	int			max;
 	const char *value_name;
 	const char *help;
+	enum setting_change change;
 };
 
 extern const struct setting settings[];

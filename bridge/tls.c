@@ -6,16 +6,36 @@
  * least, OpenSSL's own choice of ciphers, HTTP/1.1.  libwebsockets loads the
  * files, but says of one that is unfit only that it has failed, and OpenSSL
  * would ask on the terminal for the passphrase of a locked key: so they are
- * tried here first, at boot, where a mistake can be named.
+ * tried here first, where a mistake can be named.
+ *
+ * What was found good is kept, and given to each handshake by a callback of
+ * OpenSSL's.  So a new certificate is that of new connections from one moment on,
+ * whatever kind of key it has, and of those that are there nothing changes;
+ * libwebsockets itself could only put one more beside the old one.
  */
 #include "tls.h"
 
 #include <libwebsockets.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "log.h"
+#include "metrics.h"
+
+#define TLS_SOON_S	(14 * 86400)	/* before the end, from when on to warn */
+
+struct tls
+{
+	X509	   *cert;
+	EVP_PKEY   *key;
+				STACK_OF(X509) * chain;
+	char	   *file;			/* of the certificate, for the log */
+};
 
 bool
 tls_is_on(const struct config *config)
@@ -71,28 +91,153 @@ check_files(SSL_CTX *tls, const struct config *config)
 	return NULL;
 }
 
+/* ---- what is served ---- */
+
+static struct tls *
+take(SSL_CTX *from, const char *file)
+{
+	struct tls *tls = mem_zalloc(sizeof(*tls));
+
+	STACK_OF(X509) * chain = NULL;
+
+	tls->cert = SSL_CTX_get0_certificate(from);
+	tls->key = SSL_CTX_get0_privatekey(from);
+	SSL_CTX_get0_chain_certs(from, &chain);
+	tls->chain = chain ? X509_chain_up_ref(chain) : NULL;
+	X509_up_ref(tls->cert);
+	EVP_PKEY_up_ref(tls->key);
+	tls->file = mem_strdup(file);
+	return tls;
+}
+
 /*
- * Can TLS be served with what is configured?  Returns what is wrong, or NULL.
+ * Read what TLS is to be served with: "out" is the caller's to free, NULL if
+ * there is to be no TLS.  Returns what is wrong, or NULL.
  */
 const char *
-tls_check(const struct config *config)
+tls_load(const struct config *config, struct tls **out)
 {
 	const char *problem;
-	SSL_CTX    *tls;
+	SSL_CTX    *context;
 
+	*out = NULL;
 	if (config->tls_cert[0] == '\0' && config->tls_key[0] == '\0')
 		return NULL;
 	if (config->tls_cert[0] == '\0' || config->tls_key[0] == '\0')
 		return "tls_cert and tls_key belong together: give both or none";
-	tls = SSL_CTX_new(TLS_server_method());
-	if (tls == NULL)
+	context = SSL_CTX_new(TLS_server_method());
+	if (context == NULL)
 		return "OpenSSL does not start";
-	problem = check_files(tls, config);
-	SSL_CTX_free(tls);
+	problem = check_files(context, config);
+	if (problem == NULL)
+		*out = take(context, config->tls_cert);
+	SSL_CTX_free(context);
 	return problem;
 }
 
-/* What libwebsockets must know to serve it. */
+void
+tls_free(struct tls *tls)
+{
+	if (tls == NULL)
+		return;
+	X509_free(tls->cert);
+	EVP_PKEY_free(tls->key);
+	sk_X509_pop_free(tls->chain, X509_free);
+	free(tls->file);
+	free(tls);
+}
+
+/* From now on each is what the other was. */
+void
+tls_swap(struct tls *tls, struct tls *other)
+{
+	struct tls	was = *tls;
+
+	*tls = *other;
+	*other = was;
+}
+
+bool
+tls_is_same(const struct tls *tls, const struct tls *other)
+{
+	return X509_cmp(tls->cert, other->cert) == 0;
+}
+
+/* ---- until when ---- */
+
+static time_t
+time_of(const ASN1_TIME *when)
+{
+	struct tm	parts;
+
+	return ASN1_TIME_to_tm(when, &parts) ? timegm(&parts) : 0;
+}
+
+/* When the first of the certificate and those above it ends. */
+time_t
+tls_expires_at(const struct tls *tls)
+{
+	time_t		first = time_of(X509_get0_notAfter(tls->cert));
+
+	for (int i = 0; i < sk_X509_num(tls->chain); i++)
+	{
+		time_t		at = time_of(X509_get0_notAfter(sk_X509_value(tls->chain, i)));
+
+		if (at < first)
+			first = at;
+	}
+	return first;
+}
+
+static void
+format_time(time_t at, char *out, size_t size)
+{
+	struct tm	parts;
+
+	gmtime_r(&at, &parts);
+	strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+/* Is this no time for the certificate?  Returns what is wrong, or NULL. */
+const char *
+tls_date_problem(const struct tls *tls, time_t now)
+{
+	static char problem[1024];
+	time_t		begins_at = time_of(X509_get0_notBefore(tls->cert));
+	bool		is_over = tls_expires_at(tls) <= now;
+	char		when[32];
+
+	if (!is_over && begins_at <= now)
+		return NULL;
+	format_time(is_over ? tls_expires_at(tls) : begins_at, when, sizeof(when));
+	snprintf(problem, sizeof(problem), "bad value for tls_cert: \"%s\": %s %s", tls->file,
+			 is_over ? "the certificate, or one above it, has expired at" :
+			 "the certificate is not valid before", when);
+	return problem;
+}
+
+/* Say what is served from now on, and until when. */
+void
+tls_announce(const struct tls *tls)
+{
+	time_t		now = time(NULL);
+	time_t		expires_at = tls_expires_at(tls);
+	const char *problem = tls_date_problem(tls, now);
+	char		when[32];
+
+	format_time(expires_at, when, sizeof(when));
+	metric_set(METRIC_TLS_EXPIRES_AT, expires_at);
+	if (problem)
+		log_error("tls", "served all the same: %s", problem);
+	else
+		log_line(expires_at - now < TLS_SOON_S ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "tls",
+				 "certificate loaded file=%s expires=%s days=%ld", tls->file, when,
+				 (long) (expires_at - now) / 86400);
+}
+
+/* ---- for libwebsockets ---- */
+
+/* What it must know to serve it. */
 void
 tls_set_up(const struct config *config, struct lws_context_creation_info *info)
 {
@@ -102,4 +247,21 @@ tls_set_up(const struct config *config, struct lws_context_creation_info *info)
 	info->ssl_cert_filepath = config->tls_cert;
 	info->ssl_private_key_filepath = config->tls_key;
 	info->ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
+}
+
+static int
+on_handshake(SSL *ssl, void *arg)
+{
+	const struct tls *tls = arg;
+
+	SSL_certs_clear(ssl);
+	return SSL_use_cert_and_key(ssl, tls->cert, tls->key, tls->chain, 1);
+}
+
+/* It has made its own context: let it serve what is kept here. */
+void
+tls_serve(struct tls *tls, void *ssl_context)
+{
+	if (tls)
+		SSL_CTX_set_cert_cb(ssl_context, on_handshake, tls);
 }

@@ -15,10 +15,14 @@ const read = path => readFileSync(fileURLToPath(new URL(`../../${path}`, import.
 
 const SAMPLE = read('bridge/sync-progress-bridge.conf')
 const PROTOCOL = read('doc/protocol.md')
-const DOCUMENTS = ['README.md', 'doc/protocol.md', 'doc/architecture.md'].map(read).join('\n')
+const SETTINGS = read('doc/bridge-settings.md')
+const DOCUMENTS = ['README.md', 'doc/bridge-settings.md', 'doc/protocol.md', 'doc/architecture.md'].map(read).join('\n')
 
 /** What is done once, and is no setting. */
 const VERBS = new Set(['config', 'check_config', 'doctor', 'version', 'help'])
+
+/** What --help says needs a restart. */
+let fixed
 
 /** key: { value: what it takes, preset: its default or '' } */
 const settings = new Map()
@@ -36,6 +40,7 @@ before(async () => {
     const key = flag.replaceAll('-', '_')
     if (!VERBS.has(key)) settings.set(key, { value, text, preset: / \(([^() ]+)\)$/.exec(text)?.[1] ?? '' })
   }
+  fixed = /^With SIGHUP .* needs a restart: (.*)$/m.exec(stdout)[1].split(' ')
   assert.ok(settings.size > 20, `--help lists ${settings.size}`)
 })
 
@@ -60,6 +65,20 @@ test('[000-22] what it shows is the default, wherever there is one', () => {
     if (preset) assert.equal(value, preset, key)
   }
   assert.deepEqual(sampled.filter(([key]) => key === 'max_connections'), [['max_connections', '10000']])
+})
+
+test('the table of settings has each of them, with its value, its default, and whether it changes on reload', () => {
+  const rows = [...SETTINGS.matchAll(/^\| `([a-z_]+)` \| (\S.*?) \| (\S+) \| (.+?) \| (.+) \|$/gm)]
+  assert.deepEqual(rows.map(([, key]) => key), [...settings.keys()])
+  for (const [, key, value, preset, reload, text] of rows) {
+    const setting = settings.get(key)
+    assert.equal(value, setting.value === 'N' ? 'number' : `\`${setting.value.replaceAll('|', ' \\| ')}\``, key)
+    assert.equal(preset, setting.preset ? `\`${setting.preset}\`` : '–', key)
+    assert.equal(reload === '**no**', fixed.includes(key), key)
+    assert.match(reload, /^\*\*no\*\*$|^yes\b|^with /, key)
+    assert.match(text, /\S+ \S+/, key)
+  }
+  assert.ok(fixed.every(key => settings.has(key)))
 })
 
 test('nothing is set in it as it comes, and all that it shows may be', async t => {

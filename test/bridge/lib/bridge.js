@@ -83,6 +83,13 @@ export class Bridge {
     return until(async () => (await fetch(`${this.origin}/readyz`, { headers: { connection: 'close' } })).status, answer => answer === status, `/readyz answers ${status}`)
   }
 
+  /** Has it read its settings again; the line that says what came of it. */
+  async reload() {
+    const from = this.#program.lines.all.length
+    process.kill(this.pid, 'SIGHUP')
+    return this.line(/^(INFO|ERROR) reload: /, { from })
+  }
+
   /** Ends it; its exit status, or the signal's name. */
   stop(signal = 'SIGTERM') {
     return within(this.#program.end(signal), `the bridge ends after ${signal}`)

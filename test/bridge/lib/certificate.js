@@ -20,11 +20,18 @@ export class Certificate {
     return certificate
   }
 
-  /** Another one, with its key; a passphrase locks the key. */
-  issue(cert, key, passphrase) {
-    return run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-days', '2', '-subj', '/CN=localhost',
+  /** Another one, with its key; a passphrase locks the key. algorithm: of the key. */
+  issue(cert, key, passphrase, { algorithm = ['ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'], days = 2 } = {}) {
+    return run('openssl', ['req', '-x509', '-newkey', ...algorithm, '-days', String(days), '-subj', '/CN=localhost',
       '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', this.file(key), '-out', this.file(cert),
       ...passphrase ? ['-passout', `pass:${passphrase}`] : ['-noenc']])
+  }
+
+  /** One that is good no more. */
+  async issueExpired(cert, key) {
+    const request = this.file(`${cert}.request`)
+    await run('openssl', ['req', '-newkey', 'rsa:2048', '-noenc', '-subj', '/CN=localhost', '-keyout', this.file(key), '-out', request])
+    await run('openssl', ['x509', '-req', '-in', request, '-signkey', this.file(key), '-days', '0', '-out', this.file(cert)])
   }
 
   file(name) {

@@ -260,6 +260,22 @@ who_is_killed_leaves_it_whole(void **state)
 	limit_free(limit);
 }
 
+static void
+the_limit_may_change_and_debts_stay(void **state)
+{
+	struct limit *limit = limit_create(10, 100);
+
+	assert_int_equal(fill(limit, "a", 50, START_MS), 10);
+	limit_set(limit, 60);
+	assert_int_equal(wait_ms(limit, "a", START_MS), 1000);
+	assert_int_equal(fill(limit, "b", 100, START_MS), 60);
+	limit_set(limit, 0);
+	assert_int_equal(wait_ms(limit, "a", START_MS), 0);
+	limit_set(limit, 10);
+	assert_int_equal(wait_ms(limit, "a", START_MS), 6000);
+	limit_free(limit);
+}
+
 int
 main(void)
 {
@@ -267,6 +283,7 @@ main(void)
 		cmocka_unit_test(ten_at_once_and_then_one_every_six_seconds),
 		cmocka_unit_test(who_keeps_on_trying_is_served_again_all_the_same),
 		cmocka_unit_test(what_was_under_way_is_owed),
+		cmocka_unit_test(the_limit_may_change_and_debts_stay),
 		cmocka_unit_test(after_a_minute_all_is_forgiven),
 		cmocka_unit_test(each_has_a_bucket_of_their_own),
 		cmocka_unit_test(zero_is_no_limit),

@@ -30,7 +30,9 @@ BEGIN
 	  unless grep { -x "$_/initdb" } split /:/, $ENV{PATH};
 	$ENV{PG_REGRESS} ||= "$src/test/regress/pg_regress";
 	$ENV{TESTDIR} ||= File::Temp::tempdir('sync-progress-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+	# what these two are made of differs from version to version
 	$ENV{TESTLOGDIR} ||= "$ENV{TESTDIR}/log";
+	$ENV{TESTDATADIR} ||= "$ENV{TESTDIR}/tmp_check";
 	unshift @INC, "$src/test/perl";
 }
 
@@ -46,7 +48,8 @@ sub new_cluster
 	my ($name, %option) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init;
+	# whatever the environment says: some tests are about letters
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'sync_progress'") if $option{preload} // 1;
 	$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_connections = 60\nlog_statement = none\n");
 	$node->append_conf('postgresql.conf', $option{conf}) if $option{conf};

@@ -468,7 +468,7 @@ sp_cell_settle(SpDatabase *database)
 	}
 }
 
-/* How many cells the database uses. */
+/* How many cells the database uses; NULL: all of them. */
 int
 sp_cell_count(SpDatabase *database)
 {
@@ -477,7 +477,8 @@ sp_cell_count(SpDatabase *database)
 	LWLockAcquire(table->lock, LW_SHARED);
 	for (int i = 0; i < table->high_water; i++)
 	{
-		if (table->cells[i].database == database->database && table->cells[i].relation == database->relation)
+		if (database == NULL ? table->cells[i].database != InvalidOid
+			: table->cells[i].database == database->database && table->cells[i].relation == database->relation)
 			used++;
 	}
 	LWLockRelease(table->lock);

@@ -33,12 +33,18 @@
 
 SpShared   *sp_shared = NULL;
 
+/* What the settings of this server come to. */
+Size
+sp_shared_memory(void)
+{
+	return add_size(MAXALIGN(sizeof(SpShared)), add_size(sp_slot_memory(), MAXALIGN(sp_cell_memory())));
+}
+
 /* Asks for memory and a lock; for shmem_request_hook. */
 void
 sp_shared_request(void)
 {
-	RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(SpShared)),
-									add_size(sp_slot_memory(), MAXALIGN(sp_cell_memory()))));
+	RequestAddinShmemSpace(sp_shared_memory());
 	RequestNamedLWLockTranche("sync_progress", 2);
 }
 
@@ -60,6 +66,9 @@ init_database(SpDatabase *database)
 	pg_atomic_init_u32(&database->sweep, 1);
 	pg_atomic_init_u32(&database->messages, 0);
 	pg_atomic_init_u64(&database->beat, 0);
+	pg_atomic_init_u32(&database->starts, 0);
+	for (int i = 0; i < SP_STARTS; i++)
+		pg_atomic_init_u64(&database->started[i], 0);
 	database->telling[0] = '\0';
 	pg_atomic_init_u64(&database->stamp_floor, 0);
 	for (int i = 0; i < SP_HEAPS; i++)
@@ -207,27 +216,27 @@ sp_shared_wake_worker(SpDatabase *database)
 
 /* Counts one latency.  The caller holds stats_lock. */
 void
-sp_shared_note_latency(SpStats *stats, int64 us)
+sp_shared_note_latency(uint32 *buckets, int64 us)
 {
 	int			bucket = us < 1 ? 0 : (int) (4 * log2((double) us));
 
-	stats->latency[Min(bucket, SP_LATENCY_BUCKETS - 1)]++;
+	buckets[Min(bucket, SP_LATENCY_BUCKETS - 1)]++;
 }
 
 /* A quantile (0 to 1) in milliseconds, to a quarter power of two; NaN: none yet. */
 double
-sp_shared_latency_ms(const SpStats *stats, double quantile)
+sp_shared_latency_ms(const uint32 *buckets, double quantile)
 {
 	uint64		total = 0;
 	uint64		below = 0;
 
 	for (int i = 0; i < SP_LATENCY_BUCKETS; i++)
-		total += stats->latency[i];
+		total += buckets[i];
 	if (total == 0)
 		return NAN;
 	for (int i = 0; i < SP_LATENCY_BUCKETS; i++)
 	{
-		below += stats->latency[i];
+		below += buckets[i];
 		if ((double) below >= quantile * (double) total)
 			return exp2((i + 0.5) / 4) / 1000;
 	}

@@ -21,6 +21,7 @@
 #define SP_LATENCY_BUCKETS	80	/* quarter powers of two of a microsecond */
 #define SP_ERROR_LENGTH		256
 #define SP_FUNCTION_LENGTH	256
+#define SP_STARTS			8	/* a worker's last starts that are remembered */
 
 /* Versions and the wire count microseconds since 1970. */
 #define sp_unix_us(timestamp) \
@@ -37,6 +38,10 @@ typedef struct SpStats
 	int64		suppressed;		/* commits that got no message of their own */
 	int64		discarded;		/* ledger rows of sessions that are gone */
 	int64		backed_off;		/* folds put off: locked or failing */
+	int64		backed_off_locked;	/* of these: somebody holds the row */
+	int64		backed_off_failed;	/* the fold failed */
+	int64		backed_off_untold;	/* the payload or the NOTIFY did */
+	int64		backed_off_unknown; /* there is no such session yet */
 	int64		eta_sessions;	/* completed ones whose estimates were
 								 * compared */
 	int64		eta_marks;		/* their estimates */
@@ -44,8 +49,12 @@ typedef struct SpStats
 	double		eta_error;		/* sum of their relative errors */
 	double		eta_bias;		/* sum of ln(estimate / truth) */
 	int			blocked_by;		/* pid that last held a session up, or 0 */
+	int64		blocked_session;	/* which one, or 0 */
+	TimestampTz blocked_at;		/* when that was found last */
+	TimestampTz last_error_at;
 	char		last_error[SP_ERROR_LENGTH];
 	uint32		latency[SP_LATENCY_BUCKETS];	/* due to NOTIFY committed */
+	uint32		fold_latency[SP_LATENCY_BUCKETS];	/* a fold's transaction */
 	TimestampTz reset_at;
 } SpStats;
 
@@ -75,6 +84,8 @@ typedef struct SpDatabase
 	pg_atomic_uint32 sweep;		/* look everywhere: a mark may have been lost */
 	pg_atomic_uint32 messages;	/* rows that are messages are committed */
 	pg_atomic_uint64 beat;		/* the worker's last turn */
+	pg_atomic_uint32 starts;	/* of workers; the last ones are in started */
+	pg_atomic_uint64 started[SP_STARTS];
 	pg_atomic_uint64 stamp_floor;	/* newest stamp of an absolute value */
 
 	/* What lies before scan_from needs no fold (see ledger.c). */
@@ -111,7 +122,8 @@ extern SpDatabase *sp_shared_entry(Oid oid, Oid relation);
 extern void sp_shared_disown_others(Oid relation);
 extern void sp_shared_wake_worker(SpDatabase *database);
 extern void sp_shared_wake_launcher(void);
-extern void sp_shared_note_latency(SpStats *stats, int64 us);
-extern double sp_shared_latency_ms(const SpStats *stats, double quantile);
+extern Size sp_shared_memory(void);
+extern void sp_shared_note_latency(uint32 *buckets, int64 us);
+extern double sp_shared_latency_ms(const uint32 *buckets, double quantile);
 
 #endif							/* SP_SHARED_H */

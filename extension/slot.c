@@ -261,26 +261,18 @@ sp_slot_next(SpDatabase *database, int *position)
 	return NULL;
 }
 
-/* How many slots this database uses, and how many of them wait to be told. */
-int
-sp_slot_count(SpDatabase *database, int *waiting)
+/* The next slot in use, of any database; the caller holds the lock. */
+SpSlot *
+sp_slot_each(int *position)
 {
-	int			used = 0;
-
-	*waiting = 0;
-	LWLockAcquire(sp_shared->lock, LW_SHARED);
-	for (int i = 0; i < table->high_water; i++)
+	while (*position < table->high_water)
 	{
-		SpSlot	   *slot = &table->slots[i];
+		SpSlot	   *slot = &table->slots[(*position)++];
 
-		if (slot->key.database != database->database || slot->key.relation != database->relation)
-			continue;
-		used++;
-		if (pg_atomic_read_u32(&slot->flags) != 0)
-			(*waiting)++;
+		if (slot->key.database != InvalidOid)
+			return slot;
 	}
-	LWLockRelease(sp_shared->lock);
-	return used;
+	return NULL;
 }
 
 /*

@@ -72,7 +72,7 @@ extern SpSlot *sp_slot_pin(SpDatabase *database, int64 session);
 extern SpSlot *sp_slot_find(SpDatabase *database, int64 session);
 extern void sp_slot_unpin(SpSlot *slot);
 extern SpSlot *sp_slot_next(SpDatabase *database, int *position);
-extern int	sp_slot_count(SpDatabase *database, int *waiting);
+extern SpSlot *sp_slot_each(int *position);
 extern bool sp_slot_mark(SpSlot *slot, uint32 flags, int64 processed, TimestampTz now);
 extern bool sp_slot_mark_live(SpSlot *slot, int64 processed);
 extern int64 sp_slot_due_at(SpSlot *slot, TimestampTz now);

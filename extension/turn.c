@@ -45,6 +45,7 @@ static void
 account_for_messages(Turn *turn, int nmessages, const char *error)
 {
 	SpStats    *stats = &turn->queue.database->stats;
+	TimestampTz now = error[0] == '\0' ? 0 : GetCurrentTimestamp();
 	bool		news = false;
 
 	SpinLockAcquire(&turn->queue.database->stats_lock);
@@ -54,12 +55,34 @@ account_for_messages(Turn *turn, int nmessages, const char *error)
 		strlcpy(stats->last_error, error, SP_ERROR_LENGTH);
 		news = true;
 	}
+	if (error[0] != '\0')
+		stats->last_error_at = now;
 	SpinLockRelease(&turn->queue.database->stats_lock);
 	if (news)
 		ereport(WARNING,
 				(errmsg("sync_progress: %s", error),
 				 errdetail("The session is put off and tried again; the others go on."),
 				 errhint("See last_error in pg_stat_sync_progress.")));
+}
+
+/* Counts a session that was put off, and why. */
+static void
+account_for_delay(SpStats *stats, const SpDue *due, TimestampTz now)
+{
+	stats->backed_off++;
+	if (due->outcome == SP_OUTCOME_LOCKED)
+	{
+		stats->backed_off_locked++;
+		stats->blocked_by = due->blocked_by;
+		stats->blocked_session = due->session;
+		stats->blocked_at = now;
+	}
+	else if (due->outcome == SP_OUTCOME_FAILED)
+		stats->backed_off_failed++;
+	else if (due->outcome == SP_OUTCOME_UNKNOWN)
+		stats->backed_off_unknown++;
+	else
+		stats->backed_off_untold++;
 }
 
 /* Counts a batch. */
@@ -73,6 +96,7 @@ account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 	stats->folds++;
 	stats->last_fold_us = fold_us;
 	stats->fold_us += fold_us;
+	sp_shared_note_latency(stats->fold_latency, fold_us);
 	for (int i = 0; i < ndue; i++)
 	{
 		if (due[i].outcome == SP_OUTCOME_FOLDED || due[i].outcome == SP_OUTCOME_UNTOLD ||
@@ -85,16 +109,15 @@ account_for(Turn *turn, const SpDue *due, int ndue, int64 fold_us)
 		{
 			stats->suppressed += due[i].marks > 1 ? (int64) due[i].marks - 1 : 0;
 			if (due[i].slot != NULL && due[i].slot->backoff_ms > 0)
-				stats->blocked_by = 0;	/* the one that was held up is through */
-			sp_shared_note_latency(stats, now - due[i].since);
+				stats->blocked_by = stats->blocked_session = 0; /* the one that was held
+																 * up is through */
+			sp_shared_note_latency(stats->latency, now - due[i].since);
 		}
 		else if (due[i].outcome == SP_OUTCOME_UNKNOWN && due[i].discard)
 			stats->discarded += due[i].nrows;
 		else if (due[i].outcome != SP_OUTCOME_NOTHING && due[i].outcome != SP_OUTCOME_FLUSHED &&
 				 due[i].outcome != SP_OUTCOME_ENDING)
-			stats->backed_off++;
-		if (due[i].outcome == SP_OUTCOME_LOCKED)
-			stats->blocked_by = due[i].blocked_by;
+			account_for_delay(stats, &due[i], now);
 	}
 	SpinLockRelease(&turn->queue.database->stats_lock);
 }

@@ -93,6 +93,8 @@ take_office(SpDatabase *database)
 		CHECK_FOR_INTERRUPTS();
 	}
 	my_database = database;
+	pg_atomic_write_u64(&database->started[pg_atomic_fetch_add_u32(&database->starts, 1) % SP_STARTS],
+						(uint64) GetCurrentTimestamp());
 	pg_atomic_write_u32(&database->worker_pid, MyProcPid);
 	pg_atomic_write_u32(&database->wanted, 1);
 	/* who has just seen nobody here may be taking slots: not any more then */

@@ -239,6 +239,15 @@ check_worker(struct doctor_db *db, struct report *report)
 	PQclear(rows);
 }
 
+/* Of a row of the extension's doctor: true, false, or NULL for what could be better. */
+static enum finding
+get_finding(const PGresult *rows, int row)
+{
+	if (PQgetisnull(rows, row, 1))
+		return FINDING_WARN;
+	return strcmp(PQgetvalue(rows, row, 1), "t") == 0 ? FINDING_OK : FINDING_FAIL;
+}
+
 /* What the extension's own doctor says. */
 static void
 pass_on_doctor(struct doctor_db *db, struct report *report)
@@ -254,8 +263,8 @@ pass_on_doctor(struct doctor_db *db, struct report *report)
 	}
 	else
 		for (int i = 0; i < PQntuples(rows); i++)
-			report_line(report, strcmp(PQgetvalue(rows, i, 1), "t") == 0 ? FINDING_OK : FINDING_FAIL,
-						PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 3), "%s", PQgetvalue(rows, i, 2));
+			report_line(report, get_finding(rows, i), PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 3), "%s",
+						PQgetvalue(rows, i, 2));
 	PQclear(rows);
 }
 

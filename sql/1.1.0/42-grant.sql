@@ -7,7 +7,7 @@ CREATE FUNCTION sync_progress_rights(OUT purpose text, OUT privilege text, OUT o
 RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT purpose, 'EXECUTE', unnest(functions) FROM (VALUES
 		('application', '{sync_session_start,sync_session_pause,sync_session_resume,sync_session_cancel,sync_session_complete,sync_session_fail,sync_session_retry,sync_session_rename,sync_session_pin,sync_session_delete,sync_progress_increment,sync_progress_increment_many,sync_progress_set,sync_progress_session,sync_progress(bigint),sync_progress_token,sync_progress_callback_token}'::text[]),
-		('bridge', '{sync_progress_attach,sync_progress_keys,sync_progress_subscribe,sync_progress_snapshots,sync_progress_sessions,sync_progress_perform,sync_progress_callback,sync_progress_doctor}'),
+		('bridge', '{sync_progress_attach,sync_progress_keys,sync_progress_subscribe,sync_progress_snapshots,sync_progress_sessions,sync_progress_perform,sync_progress_callback,sync_progress_canary,sync_progress_doctor}'),
 		('tables', '{sync_progress_track,sync_progress_tracked,sync_progress_untrack,sync_progress_session}'),
 		('monitor', '{sync_progress_doctor,sync_progress_stat_1_1,sync_progress_open,sync_progress_bar}'),
 		('operator', '{sync_progress_doctor,sync_progress_stat_1_1,sync_progress_open,sync_progress_bar,sync_progress_flush,sync_progress_prune,sync_progress_disconnect,pg_stat_sync_progress_reset}'),

@@ -13,6 +13,9 @@ let bridge
 
 before(async () => {
   database = await Database.start({ throttled: true })
+  // off makes tests fast, and is what a doctor has to say no to
+  await database.sql('ALTER SYSTEM SET fsync = on')
+  await database.sql('SELECT pg_reload_conf()')
   bridge = await Bridge.start(database.conninfo())
   await bridge.ready()
 })

@@ -174,18 +174,21 @@ counted() {
   esac
 }
 
+# note_run PART LOAD CLIENTS ROUND VARIANT TRANSACTIONS TPS WORKER (% of a core)
 note_run() {
-  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$work/runs"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$@" >>"$work/runs"
 }
 
 # One run of pgbench, and the check of its total.
 run_variant() {
-  local part=$1 load=$2 nclients=$3 round=$4 variant=$5 sessions=1000 before=0 after out transactions tps script=$5 mode=transactional
+  local part=$1 load=$2 nclients=$3 round=$4 variant=$5 sessions=1000 before=0 after out transactions tps script=$5 mode=transactional worker cpu
   [ "$load" != hot ] || sessions=1
   [ "$variant" != insert ] || sql -c 'TRUNCATE bench.heap'
   case $variant in worker_*) sql -c 'TRUNCATE bench.mails' ;; esac
   [ "$variant" = select1 ] || before=$(counted "$variant")
   [ "$variant" != live ] || { script=increment && mode=live; }
+  worker=$(worker_pid)
+  cpu=$(cpu_ms "$worker")
   out=$(PGOPTIONS="-c sync_progress.mode=$mode" "$bin/pgbench" -n -M prepared -c "$nclients" -j 2 -T "$seconds" -D "sessions=$sessions" \
     -f "$here/pgbench/$script.sql" 2>&1) || { note "$out"; die "pgbench failed"; }
   transactions=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' <<<"$out")
@@ -195,7 +198,9 @@ run_variant() {
     [ $((after - before)) -eq "$transactions" ] ||
       die "$variant, $load, $nclients clients: counted $((after - before)) of $transactions commits"
   fi
-  note_run "$part" "$load" "$nclients" "$round" "$variant" "$transactions" "$tps"
+  # what is left to fold is folded by now, and belongs to the run
+  cpu=$(($(cpu_ms "$worker") - cpu))
+  note_run "$part" "$load" "$nclients" "$round" "$variant" "$transactions" "$tps" $((cpu / 10 / seconds))
 }
 
 # rounds_of PART LOAD CLIENTS VARIANT...: all rounds of these variants.
@@ -234,8 +239,8 @@ table() {
     head="$head × ${titles[$variant]} |"
     line="$line-|"
   done
-  say "$head"
-  say "$line"
+  say "$head worker, % of a core |"
+  say "$line-|"
   sql -v part="$part" -v variants="$*" -f "$here"/table.sql
 }
 

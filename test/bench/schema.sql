@@ -38,7 +38,7 @@ CREATE TABLE bench.mails (
 );
 
 CREATE TABLE bench.runs (
-	part text, load text, clients integer, round integer, variant text, transactions bigint, tps double precision
+	part text, load text, clients integer, round integer, variant text, transactions bigint, tps double precision, worker_percent double precision
 );
 
 -- what the worker has done so far, and what pgbench reports, once a second

@@ -2,7 +2,7 @@
 -- with quartiles in brackets; a ratio is taken within each round.
 --
 -- :part, :variants: names with spaces between; the first is what is measured,
--- and is divided by each of the others.
+-- and is divided by each of the others.  The worker's CPU is that of its runs.
 \pset format unaligned
 \pset fieldsep ' | '
 \pset tuples_only on
@@ -15,6 +15,8 @@ WITH columns AS (
 	UNION ALL
 	SELECT load, clients, 100 + r.place, 2, own.tps / r.tps
 	FROM runs AS r JOIN runs AS own USING (load, clients, round) WHERE own.place = 1 AND r.place > 1
+	UNION ALL
+	SELECT load, clients, 200, 0, worker_percent FROM runs WHERE place = 1
 ), quartiles AS (
 	SELECT load, clients, place, digits, percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY value) AS q
 	FROM measured GROUP BY load, clients, place, digits

@@ -28,7 +28,7 @@ run_redis() {
   [ "$variant" != redis_aof ] || { server=redis-aof && how=count; }
   out=$("$here"/build/redis "$work/$server/socket" "$nclients" 2 "$seconds" $sessions "$how") ||
     die "the client of Redis failed"
-  note_run "$part" "$load" "$nclients" "$round" "$variant" "${out% *}" "${out#* }"
+  note_run "$part" "$load" "$nclients" "$round" "$variant" "${out% *}" "${out#* }" 0
 }
 
 measure_live() {

@@ -15,7 +15,9 @@ measure_rates() {
   for nclients in ${BENCH_CLIENTS:-1 8 32}; do
     [ "$nclients" != 32 ] ||
       must_ratio "one session, 32 clients: increment ÷ UPDATE with NOTIFY trigger" 10 rates hot 32 increment trigger
-    [ "$nclients" = 1 ] ||
+    [ "$nclients" = 1 ] || {
       must_ratio "one session, $nclients clients: increment ÷ prepared INSERT into an identical heap" 0.9 rates hot "$nclients" increment insert
+      must_ratio "1,000 sessions, $nclients clients: the same" 0.9 rates 'spread' "$nclients" increment insert
+    }
   done
 }

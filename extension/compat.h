@@ -10,6 +10,7 @@
 #endif
 
 #include "storage/proc.h"
+#include "version.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -26,6 +27,13 @@
 #define SpFileNumber(rel)	((uint32) (rel)->rd_locator.relNumber)
 #else
 #define SpFileNumber(rel)	((uint32) (rel)->rd_node.relNode)
+#endif
+
+/* Standbys' snapshots that do not see this transaction are in the way of what is logged next.  Includer: access/gist_private.h. */
+#if PG_VERSION_NUM >= 160000
+#define SpLogConflict(rel, xid)	gistXLogPageReuse((rel), (rel), 0, (xid))
+#else
+#define SpLogConflict(rel, xid)	gistXLogPageReuse((rel), 0, (xid))
 #endif
 
 /* Includer: utils/acl.h, catalog/pg_database.h, miscadmin.h. */

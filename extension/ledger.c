@@ -34,6 +34,7 @@
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "compat.h"
 #include "ledger.h"
@@ -275,6 +276,16 @@ sp_ledger_read_visible(const SpCatalog *catalog, SpDatabase *database, Snapshot 
 	}
 }
 
+/* The newest transaction that there has been. */
+static TransactionId
+last_transaction(void)
+{
+	TransactionId xid = XidFromFullTransactionId(ReadNextFullTransactionId());
+
+	TransactionIdRetreat(xid);
+	return xid;
+}
+
 /*
  * Where the fold has to begin in a heap.  A mark set for another file (VACUUM
  * FULL has rewritten the heap) or past its end (VACUUM has cut it) is void.
@@ -284,6 +295,12 @@ start_of_scan(SpDatabase *database, int heap, Relation rel, BlockNumber blocks)
 {
 	if (pg_atomic_read_u32(&database->scan_file[heap]) != SpFileNumber(rel))
 	{
+		/*
+		 * who deleted here before the server was started is not known any
+		 * more: anybody
+		 */
+		if (!TransactionIdIsValid(pg_atomic_read_u32(&database->fold_xid[heap])))
+			pg_atomic_write_u32(&database->fold_xid[heap], last_transaction());
 		pg_atomic_write_u32(&database->scan_from[heap], 0);
 		pg_write_barrier();
 		pg_atomic_write_u32(&database->scan_file[heap], SpFileNumber(rel));

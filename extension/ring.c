@@ -10,8 +10,10 @@
  */
 #include "postgres.h"
 
+#include "access/gist_private.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "access/xlog.h"
 #include "catalog/storage.h"
 #include "compat.h"
 #include "ring.h"
@@ -21,6 +23,25 @@
 #include "utils/rel.h"
 
 #define ROTATE_BLOCKS	512		/* 4 MB: then writers move on to an empty heap */
+
+/*
+ * A standby's snapshots are no part of what this server knows as needed (but by
+ * hot_standby_feedback).  One that is older than the last fold still has the
+ * session's row without what was folded, and would find the ledger's rows gone:
+ * it would count less than there was.  VACUUM logs for such a snapshot which
+ * transaction it has to be newer than, and replay waits for it or cancels it
+ * (max_standby_streaming_delay).  A truncation logs no such thing, so it is done
+ * here, by a record that GiST has for the same purpose and that touches no page.
+ */
+static void
+log_conflict(Relation rel, TransactionId fold)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	uint32		age = XidFromFullTransactionId(next) - fold;
+
+	if (XLogStandbyInfoActive() && RelationNeedsWAL(rel) && U64FromFullTransactionId(next) > age)
+		SpLogConflict(rel, FullTransactionIdFromU64(U64FromFullTransactionId(next) - age));
+}
 
 /* Truncates a heap that no snapshot needs, if nobody holds a lock on it. */
 static void
@@ -42,6 +63,8 @@ truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
 		pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
 		(!TransactionIdIsValid(fold) || TransactionIdPrecedes(fold, GetOldestNonRemovableTransactionId(rel))))
 	{
+		if (TransactionIdIsValid(fold))
+			log_conflict(rel, fold);
 		RelationTruncate(rel, 0);
 		pg_atomic_write_u32(&database->scan_from[heap], 0);
 		pg_atomic_write_u32(&database->fold_xid[heap], InvalidTransactionId);

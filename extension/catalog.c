@@ -3,7 +3,8 @@
  *		The extension's own tables in this database, by OID.
  *
  * Found once by name in the schema of the extension (never by search_path) and
- * kept until the relation cache says that one of them changed.
+ * kept until the relation cache says that one of them changed.  They are of a
+ * version that this library serves, or calls end here with an error.
  *
  * Rows of sessions and accounts are read here with SnapshotSelf: what is
  * committed now, and the own transaction's changes.  The transaction's
@@ -32,6 +33,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "version.h"
 
 /* Places of columns, as the extension's script creates them. */
 #define SESSIONS_STATUS				8
@@ -92,11 +94,59 @@ fill(Oid schema)
 	return complete;
 }
 
+/* Where this database's extension is, and of which version.  Returns false if it has none. */
+static bool
+find_extension(Oid *schema, char *version)
+{
+	ScanKeyData key;
+	Relation	extensions;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		found;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("sync_progress"));
+	extensions = table_open(ExtensionRelationId, AccessShareLock);
+	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(extensions), &isnull);
+
+		*schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+		strlcpy(version, TextDatumGetCString(value), SP_SQL_VERSION_LENGTH);
+	}
+	systable_endscan(scan);
+	table_close(extensions, AccessShareLock);
+	return found;
+}
+
+/*
+ * Whether this library serves the version of this database's extension, or
+ * there is none; "version", of SP_SQL_VERSION_LENGTH bytes, gets which it is.
+ */
+bool
+sp_catalog_is_served(char *version)
+{
+	Oid			schema;
+
+	version[0] = '\0';
+	return !find_extension(&schema, version) || sp_version_serves(SP_VERSION, version);
+}
+
 static const SpCatalog *
 of_schema(Oid schema)
 {
+	char		version[SP_SQL_VERSION_LENGTH];
+
 	if (cache_valid && cache.schema == schema)
 		return &cache;
+	if (!sp_catalog_is_served(version))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg(SP_VERSION_UNSERVED, version),
+				 errhint("Install the library of version %s, and restart the server.", version)));
 	if (!fill(schema))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -128,23 +178,12 @@ sp_catalog_of_table(Oid relation)
 const SpCatalog *
 sp_catalog_of_extension(void)
 {
-	ScanKeyData key;
-	Relation	extensions;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			schema = InvalidOid;
+	char		version[SP_SQL_VERSION_LENGTH];
+	Oid			schema;
 
 	if (cache_valid)
 		return &cache;
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("sync_progress"));
-	extensions = table_open(ExtensionRelationId, AccessShareLock);
-	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
-	systable_endscan(scan);
-	table_close(extensions, AccessShareLock);
-	return OidIsValid(schema) && fill(schema) ? &cache : NULL;
+	return find_extension(&schema, version) && fill(schema) ? &cache : NULL;
 }
 
 /* Who owns a table: the fold, and what makes sessions, run as the owner. */

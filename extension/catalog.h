@@ -9,6 +9,8 @@
 #include "shared.h"
 #include "slot.h"
 
+#define SP_SQL_VERSION_LENGTH	64
+
 typedef struct SpCatalog
 {
 	Oid			schema;
@@ -25,6 +27,7 @@ typedef struct SpCatalog
 extern const SpCatalog *sp_catalog_of_function(Oid function);
 extern const SpCatalog *sp_catalog_of_table(Oid relation);
 extern const SpCatalog *sp_catalog_of_extension(void);
+extern bool sp_catalog_is_served(char *version);
 extern Oid	sp_catalog_owner(Oid relation);
 extern bool sp_catalog_lock(const SpCatalog *catalog);
 extern HeapTuple sp_catalog_find(Relation rel, Oid index, int64 id, SysScanDesc *scan);

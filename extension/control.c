@@ -16,10 +16,10 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
-#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "version.h"
 
 #define FLUSH_TIMEOUT_MS	30000
 #define OWNER_MAX			200 /* characters, as in sync_sessions */
@@ -28,6 +28,7 @@ PG_FUNCTION_INFO_V1(sync_progress_flush);
 PG_FUNCTION_INFO_V1(sync_progress_attach);
 PG_FUNCTION_INFO_V1(sync_progress_due);
 PG_FUNCTION_INFO_V1(sync_progress_disconnect);
+PG_FUNCTION_INFO_V1(sync_progress_library_version);
 
 /* The entry of the calling function's database, or an error. */
 static SpDatabase *
@@ -52,7 +53,7 @@ sync_progress_flush(PG_FUNCTION_ARGS)
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FLUSH_TIMEOUT_MS);
 	uint64		mine;
 
-	PreventCommandDuringRecovery("sync_progress_flush()");
+	sp_shared_require_primary("sync_progress_flush()");
 	mine = pg_atomic_add_fetch_u64(&database->flush_wanted, 1);
 	sp_shared_wake_worker(database);
 	ConditionVariablePrepareToSleep(&database->flushed);
@@ -94,7 +95,7 @@ sync_progress_attach(PG_FUNCTION_ARGS)
 	Datum		values[3];
 	bool		nulls[3] = {false};
 
-	PreventCommandDuringRecovery("sync_progress_attach()");
+	sp_shared_require_primary("sync_progress_attach()");
 	if (!registered)
 	{
 		before_shmem_exit(detach, (Datum) 0);
@@ -114,6 +115,13 @@ sync_progress_attach(PG_FUNCTION_ARGS)
 	tuplestore_putvalues(((ReturnSetInfo *) fcinfo->resultinfo)->setResult,
 						 ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, values, nulls);
 	return (Datum) 0;
+}
+
+/* sync_progress_library_version(); preloaded or not */
+Datum
+sync_progress_library_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(SP_VERSION));
 }
 
 /* Somebody begins to watch these: tell what is not told yet, without waiting for its turn. */
@@ -173,9 +181,7 @@ sync_progress_disconnect(PG_FUNCTION_ARGS)
 	SpDatabase *database = require_database(fcinfo);
 	char	   *owner;
 
-	PreventCommandIfReadOnly("sync_progress_disconnect()");
-	PreventCommandIfParallelMode("sync_progress_disconnect()");
-	PreventCommandDuringRecovery("sync_progress_disconnect()");
+	sp_shared_require_writable("sync_progress_disconnect()");
 	owner = owner_argument(fcinfo, 0);
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,

@@ -18,7 +18,6 @@
 #include "mark.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/jsonb.h"
@@ -33,16 +32,6 @@ PG_FUNCTION_INFO_V1(sync_progress_increment);
 PG_FUNCTION_INFO_V1(sync_progress_increment_many);
 PG_FUNCTION_INFO_V1(sync_progress_set);
 PG_FUNCTION_INFO_V1(sync_progress_report);
-
-/* Raises an error unless the server can count here and now. */
-static void
-require_writable(const char *function)
-{
-	sp_shared_require();
-	PreventCommandIfReadOnly(function);
-	PreventCommandIfParallelMode(function);
-	PreventCommandDuringRecovery(function);
-}
 
 static void SP_NORETURN
 unknown_session(int64 session)
@@ -263,7 +252,7 @@ sync_progress_increment(PG_FUNCTION_ARGS)
 	SpRow		row = {0};
 	int64		session;
 
-	require_writable("sync_progress_increment()");
+	sp_shared_require_writable("sync_progress_increment()");
 	session = session_argument(fcinfo);
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -317,7 +306,7 @@ sync_progress_increment_many(PG_FUNCTION_ARGS)
 	JsonbValue	value;
 	JsonbIteratorToken token;
 
-	require_writable("sync_progress_increment_many()");
+	sp_shared_require_writable("sync_progress_increment_many()");
 	session = session_argument(fcinfo);
 	if (PG_ARGISNULL(1) || !JB_ROOT_IS_OBJECT(PG_GETARG_JSONB_P(1)))
 		ereport(ERROR,
@@ -361,7 +350,7 @@ sync_progress_set(PG_FUNCTION_ARGS)
 	int64		session;
 	int			nrows = 0;
 
-	require_writable("sync_progress_set()");
+	sp_shared_require_writable("sync_progress_set()");
 	session = session_argument(fcinfo);
 	if (!PG_ARGISNULL(1))
 	{
@@ -406,7 +395,7 @@ sync_progress_report(PG_FUNCTION_ARGS)
 	char	   *message;
 	bool		is_share = !PG_ARGISNULL(2);
 
-	require_writable("sync_progress_callback()");
+	sp_shared_require_writable("sync_progress_callback()");
 	session = session_argument(fcinfo);
 	message = message_argument(fcinfo, 4);
 	if (!PG_ARGISNULL(3))

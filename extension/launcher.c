@@ -23,6 +23,7 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "setback.h"
 #include "shared.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -33,7 +34,6 @@
 #include "utils/timestamp.h"
 
 #define RETRY_MS			10000	/* no free worker process: try again */
-#define RESTART_MS			1000	/* a worker that died at once: likewise */
 
 /* Databases to visit once, after the server's start. */
 static Oid *unvisited = NULL;
@@ -42,6 +42,7 @@ static int	nunvisited = 0;
 /* What was started, per entry of sp_shared->databases; and the visitor. */
 static BackgroundWorkerHandle *started[SP_MAX_DATABASES];
 static TimestampTz started_at[SP_MAX_DATABASES];
+static uint32 answers_before[SP_MAX_DATABASES];
 static BackgroundWorkerHandle *visitor = NULL;
 
 static void
@@ -151,6 +152,32 @@ visit(void)
 	return -1;
 }
 
+/* Forgets a worker that has ended.  One that ended before it could say why had a setback. */
+static void
+bury(int i)
+{
+	SpDatabase *database = &sp_shared->databases[i];
+
+	if (started[i] == NULL)
+		return;
+	pfree(started[i]);
+	started[i] = NULL;
+	if (pg_atomic_read_u32(&database->answers) == answers_before[i])
+		pg_atomic_fetch_add_u32(&database->setbacks, 1);
+}
+
+/* How many ms the worker's next start has to wait; 0: none. */
+static long
+to_wait(int i, TimestampTz now)
+{
+	int64		delay_us = INT64CONST(1000) * sp_setback_delay_ms(&sp_shared->databases[i]);
+
+	/* also when the clock was set back */
+	if (now < started_at[i] || now - started_at[i] >= delay_us)
+		return 0;
+	return (long) ((delay_us - (now - started_at[i]) + 999) / 1000);
+}
+
 /* Starts what is wanted and missing.  Returns ms to the next try, -1: none needed. */
 static long
 keep(void)
@@ -162,23 +189,27 @@ keep(void)
 	{
 		SpDatabase *database = &sp_shared->databases[i];
 		Oid			oid = database->database;
+		long		ms;
 
 		if (oid == InvalidOid || pg_atomic_read_u32(&database->wanted) == 0 ||
 			pg_atomic_read_u32(&database->worker_proc) != SP_NO_PROC || !is_stopped(started[i]))
 			continue;
-		if (now >= started_at[i] && now - started_at[i] < RESTART_MS * 1000)
+		bury(i);
+		ms = to_wait(i, now);
+		if (ms == 0)
 		{
-			wait_ms = RESTART_MS;
-			continue;
+			answers_before[i] = pg_atomic_read_u32(&database->answers);
+			started[i] = start_worker(oid);
+			started_at[i] = now;
+			ms = RETRY_MS;
 		}
-		if (started[i] != NULL)
-			pfree(started[i]);
-		started[i] = start_worker(oid);
-		started_at[i] = now;
 		if (started[i] == NULL)
-			pg_atomic_write_u32(&database->live_closed, 1); /* nobody flushes */
-		if (started[i] == NULL)
-			wait_ms = wait_ms < 0 ? RETRY_MS : Min(wait_ms, RETRY_MS);
+		{
+			/* nobody flushes, unless one is there in a moment */
+			if (ms >= RETRY_MS || pg_atomic_read_u32(&database->setbacks) > 0)
+				pg_atomic_write_u32(&database->live_closed, 1);
+			wait_ms = wait_ms < 0 ? ms : Min(wait_ms, ms);
+		}
 	}
 	return wait_ms;
 }

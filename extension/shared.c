@@ -20,6 +20,8 @@
 
 #include <math.h>
 
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "cell.h"
 #include "compat.h"
 #include "leftover.h"
@@ -29,6 +31,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/shmem.h"
+#include "tcop/utility.h"
 #include "utils/timestamp.h"
 
 SpShared   *sp_shared = NULL;
@@ -69,6 +72,9 @@ init_database(SpDatabase *database)
 	pg_atomic_init_u32(&database->starts, 0);
 	for (int i = 0; i < SP_STARTS; i++)
 		pg_atomic_init_u64(&database->started[i], 0);
+	pg_atomic_init_u32(&database->setbacks, 0);
+	pg_atomic_init_u32(&database->answers, 0);
+	database->setback[0] = '\0';
 	database->telling[0] = '\0';
 	pg_atomic_init_u64(&database->stamp_floor, 0);
 	for (int i = 0; i < SP_HEAPS; i++)
@@ -115,6 +121,31 @@ sp_shared_require(void)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("sync_progress must be loaded via \"shared_preload_libraries\""),
 				 errhint("Add sync_progress to shared_preload_libraries in postgresql.conf and restart the server.")));
+}
+
+/* Raises an error on a standby. */
+void
+sp_shared_require_primary(const char *function)
+{
+	sp_shared_require();
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s during recovery", function),
+				 errhint("This server is a standby. Connect to the primary, which libpq finds by target_session_attrs=read-write.")));
+}
+
+/* Raises an error unless the transaction may write. */
+void
+sp_shared_require_writable(const char *function)
+{
+	sp_shared_require_primary(function);
+	if (XactReadOnly)
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("cannot execute %s in a read-only transaction", function),
+				 errhint("Begin it with BEGIN READ WRITE, and see default_transaction_read_only.")));
+	PreventCommandIfParallelMode(function);
 }
 
 /* Find or make the entry of a database's extension, whose sync_sessions is "relation"; NULL: there are none left. */
@@ -182,8 +213,10 @@ sp_shared_disown_others(Oid relation)
 	{
 		SpDatabase *database = &sp_shared->databases[i];
 
-		if (database->database == MyDatabaseId && database->relation != relation)
-			pg_atomic_write_u32(&database->wanted, 0);
+		if (database->database != MyDatabaseId || database->relation == relation)
+			continue;
+		pg_atomic_write_u32(&database->wanted, 0);
+		pg_atomic_fetch_add_u32(&database->answers, 1);
 	}
 }
 

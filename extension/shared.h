@@ -97,6 +97,11 @@ typedef struct SpDatabase
 	pg_atomic_uint64 flush_done;
 	ConditionVariable flushed;
 
+	/* See setback.c; the text is under stats_lock. */
+	pg_atomic_uint32 setbacks;	/* workers in a row that ended by an error */
+	pg_atomic_uint32 answers;	/* workers that came to know what is here */
+	char		setback[SP_ERROR_LENGTH];
+
 	/* The payload function at work, the worker's alone; see tell.c. */
 	char		telling[SP_FUNCTION_LENGTH];
 
@@ -117,6 +122,8 @@ extern PGDLLIMPORT SpShared *sp_shared; /* NULL: not preloaded */
 extern void sp_shared_request(void);
 extern void sp_shared_attach(void);
 extern void sp_shared_require(void);
+extern void sp_shared_require_primary(const char *function);
+extern void sp_shared_require_writable(const char *function);
 extern SpDatabase *sp_shared_database(Oid relation);
 extern SpDatabase *sp_shared_entry(Oid oid, Oid relation);
 extern void sp_shared_disown_others(Oid relation);

@@ -34,6 +34,7 @@
 #include "postmaster/interrupt.h"
 #include "queue.h"
 #include "send.h"
+#include "setback.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -47,6 +48,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "version.h"
 #include "worker.h"
 
 #define REST_FACTOR			4
@@ -56,6 +58,9 @@
 #define SLEEP_MAX_MS		10000	/* the next sweep, whatever the clock says */
 #define IDLE_EXIT_MS		300000
 #define OFFICE_RETRY_MS		10
+#define SETTLED_US			INT64CONST(60000000)	/* has not failed for so
+													 * long */
+#define VERSION_US			INT64CONST(10000000)	/* look at it again */
 
 static SpDatabase *my_database = NULL;
 static bool leaving_idle = false;
@@ -190,6 +195,29 @@ leave(const char *why)
 	proc_exit(0);
 }
 
+/* Ends the worker where the SQL is of a version that it does not serve. */
+static void
+require_version(SpDatabase *database)
+{
+	char		version[SP_SQL_VERSION_LENGTH];
+	char		what[SP_ERROR_LENGTH];
+	bool		served;
+
+	StartTransactionCommand();
+	served = sp_catalog_is_served(version);
+	CommitTransactionCommand();
+	if (served)
+		return;
+	snprintf(what, sizeof(what), SP_VERSION_UNSERVED, version);
+	if (sp_setback_note(database, what))
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("%s", what),
+				 errdetail("Nothing is folded or told in database %u; what is in the ledger stays there.", MyDatabaseId),
+				 errhint("Install the library of version %s, and restart the server.", version)));
+	proc_exit(0);				/* wanted still: somebody will mend it */
+}
+
 /* Waits for the latch or the time. */
 static void
 rest(long ms)
@@ -208,6 +236,8 @@ static void
 loop(MemoryContext context)
 {
 	TimestampTz active_at = GetCurrentTimestamp();
+	TimestampTz since = active_at;
+	TimestampTz looked_at = active_at;
 	bool		first = true;
 
 	for (;;)
@@ -224,6 +254,13 @@ loop(MemoryContext context)
 			sp_cell_discard(my_database, NULL);
 			leave("the extension is gone");
 		}
+		if (start - looked_at > VERSION_US || start < looked_at)
+		{
+			looked_at = start;
+			require_version(my_database);
+		}
+		if (start - since > SETTLED_US)
+			sp_setback_forget(my_database);
 		MemoryContextReset(context);
 		MemoryContextSwitchTo(context);
 		pg_atomic_write_u64(&my_database->beat, (uint64) start);
@@ -306,10 +343,22 @@ sp_worker_main(Datum database)
 	if (catalog == NULL)
 		proc_exit(0);
 	entry = sp_shared_database(catalog->sessions);
-	if (entry == NULL || !take_office(entry))
+	if (entry == NULL)
+		proc_exit(0);
+	pg_atomic_fetch_add_u32(&entry->answers, 1);
+	require_version(entry);
+	if (!take_office(entry))
 		proc_exit(0);
 	sp_shared_wake_launcher();
 
 	context = AllocSetContextCreate(TopMemoryContext, "sync_progress turn", ALLOCSET_DEFAULT_SIZES);
-	loop(context);
+	PG_TRY();
+	{
+		loop(context);
+	}
+	PG_CATCH();
+	{
+		sp_setback_exit(entry);
+	}
+	PG_END_TRY();
 }

@@ -11,12 +11,14 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
+use File::Copy qw(copy);
+use File::Path qw(make_path);
 use File::Temp ();
 use POSIX ();
 
 our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid
-  wait_for_worker wait_until start_after_kill accepts_connections pgbench_start quick_kind script end_worker stop_without_worker);
+  wait_for_worker wait_until start_after_kill accepts_connections pgbench_start quick_kind script own_tree end_worker stop_without_worker);
 
 BEGIN
 {
@@ -41,12 +43,38 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
+# A copy of the server's programs, with links to all else they need, in which
+# files can be put beside the extension's.  Returns what new_cluster() wants as
+# install_path, and the directory of the scripts.
+sub own_tree
+{
+	my $config = $ENV{PG_CONFIG} || 'pg_config';
+	my $tree = File::Temp::tempdir('tree-XXXXXX', DIR => $ENV{TESTDIR}, CLEANUP => 1);
+	my %dir;
+
+	for my $which (qw(bindir sharedir pkglibdir))
+	{
+		chomp($dir{$which} = `$config --$which`);
+		make_path("$tree$dir{$which}");
+		for my $entry (glob "$dir{$which}/*")
+		{
+			# programs find the rest relative to where they really are
+			if ($which eq 'bindir') { copy($entry, "$tree$entry"); chmod 0755, "$tree$entry"; }
+			elsif ($entry !~ m{/extension$}) { symlink $entry, "$tree$entry"; }
+		}
+	}
+	my $scripts = "$tree$dir{sharedir}/extension";
+	make_path($scripts);
+	symlink $_, "$scripts/" . basename($_) for glob "$dir{sharedir}/extension/*";
+	return (dirname("$tree$dir{bindir}"), $scripts);
+}
+
 # A started server.  Options: preload (1), extension (1: created in schema sync
-# of database postgres), conf (more settings).
+# of database postgres), conf (more settings), install_path (see own_tree()).
 sub new_cluster
 {
 	my ($name, %option) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name, install_path => $option{install_path});
 
 	# whatever the environment says: some tests are about letters
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);

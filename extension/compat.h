@@ -48,9 +48,6 @@
 
 #define SpProcLatch(procno)	(&ProcGlobal->allProcs[(procno)].procLatch)
 
-/* The library's; the SQL's is the extension's. */
-#define SP_VERSION			"1.1.0"
-
 #if PG_VERSION_NUM >= 180000
 #define SP_MODULE_MAGIC		PG_MODULE_MAGIC_EXT(.name = "sync_progress", .version = SP_VERSION)
 #else

@@ -19,7 +19,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "version.h"
 
 #define FLUSH_TIMEOUT_MS	30000
 #define OWNER_MAX			200 /* characters, as in sync_sessions */
@@ -28,7 +27,6 @@ PG_FUNCTION_INFO_V1(sync_progress_flush);
 PG_FUNCTION_INFO_V1(sync_progress_attach);
 PG_FUNCTION_INFO_V1(sync_progress_due);
 PG_FUNCTION_INFO_V1(sync_progress_disconnect);
-PG_FUNCTION_INFO_V1(sync_progress_library_version);
 
 /* The entry of the calling function's database, or an error. */
 static SpDatabase *
@@ -115,13 +113,6 @@ sync_progress_attach(PG_FUNCTION_ARGS)
 	tuplestore_putvalues(((ReturnSetInfo *) fcinfo->resultinfo)->setResult,
 						 ((ReturnSetInfo *) fcinfo->resultinfo)->setDesc, values, nulls);
 	return (Datum) 0;
-}
-
-/* sync_progress_library_version(); preloaded or not */
-Datum
-sync_progress_library_version(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(cstring_to_text(SP_VERSION));
 }
 
 /* Somebody begins to watch these: tell what is not told yet, without waiting for its turn. */

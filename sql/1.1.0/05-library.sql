@@ -9,12 +9,12 @@
  */
 DO $$
 BEGIN
-	CREATE FUNCTION sync_progress_library_version()
-	RETURNS text LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'sync_progress_library_version';
+	CREATE FUNCTION sync_progress_library(OUT version text, OUT preloaded boolean)
+	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_library';
 EXCEPTION WHEN undefined_function OR undefined_file THEN
 	RAISE EXCEPTION 'the server has loaded an older library of sync_progress than this version needs'
 		USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = SQLERRM,
 		HINT = 'Restart the server, so that it loads the library of version 1.1.0, and try again.';
 END
 $$;
-COMMENT ON FUNCTION sync_progress_library_version IS 'The version of the library that the server has loaded; it serves databases whose extension (\dx) is of that version or an older one';
+COMMENT ON FUNCTION sync_progress_library IS 'Internal: the version of the library that the server has loaded, and whether it was preloaded';

@@ -71,10 +71,6 @@ COMMENT ON COLUMN pg_stat_sync_progress.shared_memory_bytes IS 'Shared memory th
 COMMENT ON COLUMN pg_stat_sync_progress.shared_memory_used_bytes IS 'How much of it is in use';
 COMMENT ON COLUMN pg_stat_sync_progress.notify_queue_percent IS 'Percent of the server''s NOTIFY queue in use; at 100 nobody can NOTIFY';
 
-CREATE FUNCTION sync_progress_library(OUT version text, OUT preloaded boolean)
-LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_library';
-COMMENT ON FUNCTION sync_progress_library IS 'Internal: the version of the library that the server has loaded, and whether it was preloaded';
-
 CREATE FUNCTION sync_progress_inspect(session_id bigint,
 	OUT waiting boolean, OUT urgent boolean, OUT commits bigint, OUT pending bigint, OUT marked_at timestamptz, OUT told_at timestamptz,
 	OUT due_at timestamptz, OUT retry_at timestamptz, OUT backoff_ms integer, OUT untellable boolean,
@@ -85,16 +81,3 @@ COMMENT ON FUNCTION sync_progress_inspect IS 'Internal: what shared memory knows
 CREATE FUNCTION sync_progress_holder(session_id bigint, OUT xid xid, OUT pid integer)
 LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'sync_progress_holder';
 COMMENT ON FUNCTION sync_progress_holder IS 'Internal: the transaction that holds a session''s row against a fold, and its process (NULL: it is prepared)';
-
--- who could look at the view still can
-DO $$
-DECLARE
-	grantee text;
-BEGIN
-	FOR grantee IN SELECT DISTINCT a.grantee::regrole FROM pg_proc AS p, aclexplode(p.proacl) AS a
-		WHERE p.oid = '@extschema@.sync_progress_stat'::regproc AND a.grantee NOT IN (0, p.proowner)
-	LOOP
-		EXECUTE format('GRANT EXECUTE ON FUNCTION @extschema@.sync_progress_stat_1_1() TO %s', grantee);
-	END LOOP;
-END
-$$;

@@ -38,7 +38,7 @@ sql(q{CREATE ROLE app; CREATE ROLE bridge; CREATE ROLE reader;
 	GRANT USAGE ON SCHEMA sync TO app, bridge, reader;
 	GRANT EXECUTE ON FUNCTION sync.sync_session_start, sync.sync_progress_increment TO app;
 	GRANT EXECUTE ON FUNCTION sync.sync_progress_attach, sync.sync_progress_subscribe TO bridge;
-	GRANT SELECT ON sync.sync_progress, sync.pg_stat_sync_progress TO reader; GRANT SELECT (id, title) ON sync.sync_sessions TO reader WITH GRANT OPTION;
+	GRANT SELECT ON sync.pg_stat_sync_progress TO reader; GRANT EXECUTE ON FUNCTION sync.sync_progress_stat TO reader; GRANT SELECT (id, title) ON sync.sync_sessions TO reader WITH GRANT OPTION;
 	GRANT EXECUTE ON FUNCTION sync.sync_progress_bar TO PUBLIC});
 quick_kind($node, '50 milliseconds', '100 milliseconds');
 sql(q{UPDATE sync.sync_kinds SET every_count = 77 WHERE kind = 'mesh'});
@@ -78,7 +78,7 @@ is(counted($node, $old), $sum, 'every increment is counted, once');
 is(sql("SELECT processed_count FROM sync.sync_session_accounts WHERE id = $account"), 2 + 4 * 10000, 'on the account as well');
 ok($listener->wait_for("quick:$old", sub { $_->{data}{processed_count} == $sum }), 'and told to who listened before');
 is(worker_pid($node), $worker, 'by the worker that was there');
-is(sql('SELECT sync.sync_progress_library_version()'), $newest, 'the library says which it is');
+is(sql('SELECT version FROM sync.sync_progress_library()'), $newest, 'the library says which it is');
 
 # -- what it has become, and what was the administrator's own -----------------------
 is(sql(q{SELECT string_agg(privilege, ', ' ORDER BY privilege) FROM (VALUES
@@ -86,15 +86,15 @@ is(sql(q{SELECT string_agg(privilege, ', ' ORDER BY privilege) FROM (VALUES
 		('app counts', has_function_privilege('app', 'sync.sync_progress_increment(bigint,bigint,text,bigint)', 'EXECUTE')),
 		('bridge attaches', has_function_privilege('bridge', 'sync.sync_progress_attach()', 'EXECUTE')),
 		('bridge subscribes', has_function_privilege('bridge', 'sync.sync_progress_subscribe(text[],jsonb[],int[])', 'EXECUTE')),
-		('reader reads', has_table_privilege('reader', 'sync.sync_progress', 'SELECT')),
 		('reader monitors', has_table_privilege('reader', 'sync.pg_stat_sync_progress', 'SELECT')),
 		('reader grants', has_column_privilege('reader', 'sync.sync_sessions', 'title', 'SELECT WITH GRANT OPTION')),
 		('everybody draws', has_function_privilege('public', 'sync.sync_progress_bar(float,int)', 'EXECUTE'))) AS p (privilege, has) WHERE has}),
-	'app counts, app starts, bridge attaches, bridge subscribes, everybody draws, reader grants, reader monitors, reader reads', 'what was granted stays granted, also to PUBLIC');
+	'app counts, app starts, bridge attaches, bridge subscribes, everybody draws, reader grants, reader monitors', 'what was granted stays granted, also to PUBLIC');
+is(sql('SET ROLE reader; SELECT count(*) FROM sync.pg_stat_sync_progress'), 1, 'who could look at statistics still can');
 is(sql(q{SELECT every_count FROM sync.sync_kinds WHERE kind = 'mesh'}), 77, 'a kind\'s settings stay as they were set');
 is(sql(q{SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e',
 		aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a WHERE p.pronamespace = 'sync'::regnamespace AND a.grantee = 0}), 'sync.sync_progress_bar(double precision,integer)', 'nothing new is for everybody');
-sql(q{REVOKE ALL ON ALL TABLES IN SCHEMA sync FROM reader; REVOKE ALL (id, title) ON sync.sync_sessions FROM reader; REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sync FROM app, bridge; REVOKE ALL ON FUNCTION sync.sync_progress_bar FROM PUBLIC;
+sql(q{REVOKE ALL ON ALL TABLES IN SCHEMA sync FROM reader; REVOKE ALL (id, title) ON sync.sync_sessions FROM reader; REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sync FROM app, bridge, reader; REVOKE ALL ON FUNCTION sync.sync_progress_bar FROM PUBLIC;
 	UPDATE sync.sync_kinds SET every_count = 100 WHERE kind = 'mesh'; DELETE FROM sync.sync_sessions; DELETE FROM sync.sync_kinds WHERE kind = 'quick'});
 sql('CREATE DATABASE fresh');
 sql('CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync', 'fresh');
@@ -109,8 +109,8 @@ is(scalar(@$updated), scalar(@$fresh), 'nor has it anything twice');
 
 # -- SQL that the library cannot serve --------------------------------------------
 # As when the server was not restarted: the script says what to do.
-my ($guard) = slurp_file("$scripts/sync_progress--1.0.0--1.1.0.sql") =~ /^(DO \$\$\nBEGIN\n\tCREATE FUNCTION sync_progress_library_version.*?^\$\$;\n)/ms;
-write_script("$newest--9.9.7", $guard =~ s/sync_progress_library_version/sync_progress_library_of_9/gr);
+my ($guard) = slurp_file("$scripts/sync_progress--1.0.0--1.1.0.sql") =~ /^(DO \$\$\nBEGIN\n\tCREATE FUNCTION sync_progress_library.*?^\$\$;\n)/ms;
+write_script("$newest--9.9.7", $guard =~ s/sync_progress_library/sync_progress_library_of_9/gr);
 my ($status, $out, $err) = $node->psql('postgres', "ALTER EXTENSION sync_progress UPDATE TO '9.9.7'", extra_params => [ '-v', 'VERBOSITY=verbose' ]);
 like($err, qr/ERROR:  55000: the server has loaded an older library.*DETAIL:  could not find function "sync_progress_library_of_9".*HINT:  Restart the server/s, 'an update that needs a newer library than is loaded says so, and what to do');
 is(version(), $newest, 'and changes nothing');

@@ -36,6 +36,7 @@ struct acceptor
 {
 	struct accepts *accepts;
 	bool		is_admin;
+	bool		is_passed;		/* its queue is a service manager's, too */
 	int			fd;
 	ev_io		io;
 	ev_timer	pause;
@@ -212,6 +213,7 @@ open_acceptor(struct accepts *accepts, const struct socket *socket)
 
 	acceptor->accepts = accepts;
 	acceptor->is_admin = socket->is_admin;
+	acceptor->is_passed = socket->is_passed;
 	acceptor->fd = socket->fd;
 	ev_io_init(&acceptor->io, on_acceptable, acceptor->fd, EV_READ);
 	acceptor->io.data = acceptor;
@@ -244,14 +246,52 @@ accepts_open(struct ev_loop *loop, const struct boot *boot, struct conns *conns)
 	return accepts;
 }
 
+static void
+close_acceptor(struct acceptor *acceptor)
+{
+	if (acceptor->fd < 0)
+		return;
+	ev_io_stop(acceptor->accepts->loop, &acceptor->io);
+	ev_timer_stop(acceptor->accepts->loop, &acceptor->pause);
+	close(acceptor->fd);
+	acceptor->fd = -1;
+}
+
+/*
+ * Nobody new.  Whoever waits in the queue has a connection already, and would
+ * lose it without a word: so they are let in first, whatever the pace, unless
+ * the queue is somebody else's as well, who serves them.  Administrators can go
+ * on looking.
+ */
+void
+accepts_stop(struct accepts *accepts)
+{
+	for (int i = 0; i < accepts->count; i++)
+	{
+		struct acceptor *acceptor = &accepts->items[i];
+		struct sockaddr_storage peer = {0};
+		socklen_t	len = sizeof(peer);
+		int			fd;
+
+		if (acceptor->is_admin)
+			continue;
+		for (int n = 0; n < SOCKETS_BACKLOG && !acceptor->is_passed; n++)
+		{
+			fd = accept4(acceptor->fd, (struct sockaddr *) &peer, &len,
+						 SOCK_NONBLOCK | SOCK_CLOEXEC);
+			if (fd < 0)
+				break;
+			admit(acceptor, fd, (struct sockaddr *) &peer);
+			len = sizeof(peer);
+		}
+		close_acceptor(acceptor);
+	}
+}
+
 void
 accepts_close(struct accepts *accepts)
 {
 	for (int i = 0; i < accepts->count; i++)
-	{
-		ev_io_stop(accepts->loop, &accepts->items[i].io);
-		ev_timer_stop(accepts->loop, &accepts->items[i].pause);
-		close(accepts->items[i].fd);
-	}
+		close_acceptor(&accepts->items[i]);
 	free(accepts);
 }

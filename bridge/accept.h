@@ -16,6 +16,7 @@ struct ev_loop;
 struct accepts *accepts_open(struct ev_loop *loop, const struct boot *boot,
 							 struct conns *conns) must_check;
 void		accepts_set(struct accepts *accepts, const struct config *config);
+void		accepts_stop(struct accepts *accepts);
 void		accepts_close(struct accepts *accepts);
 
 #endif							/* ACCEPT_H */

@@ -21,6 +21,7 @@
 #include "clients.h"
 #include "codes.h"
 #include "conn.h"
+#include "drain.h"
 #include "http.h"
 #include "hub.h"
 #include "intern.h"
@@ -31,6 +32,7 @@
 #include "parts.h"
 #include "pool.h"
 #include "query.h"
+#include "ready.h"
 #include "reload.h"
 #include "request.h"
 #include "route.h"
@@ -40,12 +42,15 @@
 #include "www.h"
 
 #define BRIDGE_KEPT_MAX			10000
-#define BRIDGE_STOP_MS			3000
+#define BRIDGE_STOP_MS			3000	/* for the last of them, and for
+										 * requests */
+#define BRIDGE_STATUS_MS		1000
 
 struct running
 {
 	struct bridge parts;		/* the first member */
 	int64_t		stop_due_ms;
+	int64_t		status_due_ms;
 	bool		was_live;		/* at the end of the last turn */
 	struct boot *boot;
 };
@@ -149,6 +154,21 @@ on_keys_read(void *arg)
 
 /* ---- the loop ---- */
 
+/* What "systemctl status" shows. */
+static void
+tell_status(struct bridge *bridge)
+{
+	const char *why;
+
+	if (bridge->is_stopping)
+		service_tell("stopping: %d connections left", conns_count_clients(bridge->conns));
+	else if (ready_check(bridge, &why))
+		service_tell("serving %d connections", conns_count_clients(bridge->conns));
+	else
+		service_tell("serving %d connections, not ready: %s",
+					 conns_count_clients(bridge->conns), why);
+}
+
 /*
  * The end of a turn: everything that came in has been taken.  Tell what is new,
  * end what must be ended, and ask what is to be asked in one go.
@@ -169,7 +189,7 @@ on_turn(void *arg)
 	pool_turn(bridge->pool);
 	ask_set_now(bridge->ask, loop_clock_ms());
 	loop_turn_within(bridge->loop, ask_flush(bridge->ask));
-	if (bridge->is_stopping && conns_count(bridge->conns) == 0)
+	if (bridge->is_stopping && conns_count_clients(bridge->conns) == 0)
 		loop_end(bridge->loop);
 }
 
@@ -190,31 +210,41 @@ on_tick(void *arg, int64_t now_ms)
 	if (needs_keys(bridge))
 		keys_tick(bridge->keys, now_ms);
 	service_tick(now_ms);
+	if (now_ms >= running->status_due_ms)
+	{
+		running->status_due_ms = now_ms + BRIDGE_STATUS_MS;
+		tell_status(bridge);
+	}
 	if (bridge->is_stopping && now_ms >= running->stop_due_ms)
 		loop_end(bridge->loop);
 }
 
 /*
- * Stop: nobody new, everybody is told to come again, and when all have gone, or
- * after a while, the loop ends.  Asked a second time, it ends at once.
+ * Stop: nobody new, everybody is told to come again in the course of so many
+ * seconds, and when all have gone, or a while after, the loop ends.  Asked a
+ * second time, it ends at once.
  */
 static void
-on_stop(void *arg)
+on_stop(void *arg, bool is_hasty)
 {
 	struct bridge *bridge = arg;
 	struct running *running = arg;
+	int64_t		span_ms = is_hasty ? 0 : bridge->config->drain_seconds * INT64_C(1000);
+	int			clients;
 
 	if (bridge->is_stopping)
 	{
+		log_info("bridge", "stopping at once clients=%d", conns_count_clients(bridge->conns));
 		loop_end(bridge->loop);
 		return;
 	}
 	bridge->is_stopping = true;
-	running->stop_due_ms = loop_clock_ms() + BRIDGE_STOP_MS;
-	accepts_close(bridge->accepts);
-	bridge->accepts = NULL;
-	cables_restart(bridge);
-	sses_restart(bridge);
+	running->stop_due_ms = loop_clock_ms() + span_ms + BRIDGE_STOP_MS;
+	service_stopping(span_ms + BRIDGE_STOP_MS);
+	accepts_stop(bridge->accepts);
+	clients = drain_begin(bridge, span_ms);
+	log_info("bridge", "stopping clients=%d seconds=%d", clients, (int) (span_ms / 1000));
+	tell_status(bridge);
 }
 
 /* Read the settings again; while the bridge stops they do not matter any more. */
@@ -293,8 +323,7 @@ bridge_run(struct bridge *bridge)
 void
 bridge_close(struct bridge *bridge)
 {
-	if (bridge->accepts)
-		accepts_close(bridge->accepts);
+	accepts_close(bridge->accepts);
 	pool_free(bridge->pool);
 	query_free(bridge->query);
 	listen_free(bridge->listen);

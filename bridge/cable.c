@@ -37,13 +37,15 @@ static void cable_free(void *client);
 static int64_t cable_due_ms(const void *client);
 static bool cable_on_deadline(void *client);
 static void cable_on_time(void *client, int64_t now_ms);
+static void cable_restart(void *client);
 
 static const struct conn_client_ops cable_client_ops = {
 	.free = cable_free,
 	.due_ms = cable_due_ms,
 	.on_deadline = cable_on_deadline,
 	.on_time = cable_on_time,
-	.disconnect = cable_disconnect
+	.disconnect = cable_disconnect,
+	.restart = cable_restart
 };
 
 /* ---- life ---- */
@@ -362,19 +364,9 @@ cable_unsupported_callback(struct lws *wsi, enum lws_callback_reasons reason,
 
 /* ---- all of them ---- */
 
+/* The bridge stops: the client is asked to come again. */
 static void
-cable_restart(struct conn *conn, void *arg)
+cable_restart(void *client)
 {
-	(void) arg;
-	if (conn->stage == CONN_CABLE && cable_of(conn))
-		cable_want_close(cable_of(conn), CODE_SERVER_RESTART, true);
-	else if (conn->stage == CONN_REQUEST && conn->ops == NULL)
-		conn_doom(conn);
-}
-
-/* The bridge stops: everybody is asked to come again. */
-void
-cables_restart(struct bridge *bridge)
-{
-	conns_each(bridge->conns, cable_restart, NULL);
+	cable_want_close(client, CODE_SERVER_RESTART, true);
 }

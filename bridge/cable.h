@@ -28,6 +28,5 @@ struct cable *cable_of(const struct conn *conn);
 
 /* For all of them. */
 void		cables_keys_read(struct bridge *bridge);
-void		cables_restart(struct bridge *bridge);
 
 #endif							/* CABLE_H */

@@ -50,6 +50,7 @@ struct conns
 	struct conn *doomed;
 	struct conn *adopting;		/* until libwebsockets has taken it */
 	int			count;
+	int			admins;			/* of these, by admin_listen */
 	struct buf	scratch;		/* where a frame for one client is built */
 };
 
@@ -78,6 +79,13 @@ int
 conns_count(const struct conns *conns)
 {
 	return conns->count;
+}
+
+/* Without those of administrators. */
+int
+conns_count_clients(const struct conns *conns)
+{
+	return conns->count - conns->admins;
 }
 
 struct bridge *
@@ -154,6 +162,7 @@ conn_free(struct conn *conn)
 	if (conn->next)
 		conn->next->prev = conn->prev;
 	conns->count--;
+	conns->admins -= conn->is_admin;
 	metric_add(METRIC_CONNECTIONS, -1);
 	free(conn);
 }
@@ -189,6 +198,7 @@ conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied,
 	struct lws *wsi;
 
 	conn->is_admin = is_admin;
+	conns->admins += is_admin;
 	set_socket_options(conns, fd);
 	memset(&info, 0, sizeof(info));
 	info.vh = loop_vhost(conns->bridge->loop);
@@ -288,6 +298,8 @@ conn_rearm(struct conn *conn)
 
 	if (client_ms != 0 && (due_ms == 0 || client_ms < due_ms))
 		due_ms = client_ms;
+	if (conn->leave_ms != 0 && (due_ms == 0 || conn->leave_ms < due_ms))
+		due_ms = conn->leave_ms;
 	if (due_ms != 0)
 		wheel_set(conn->conns->wheel, &conn->timer, due_ms);
 	else
@@ -299,6 +311,14 @@ void
 conn_set_deadline(struct conn *conn, int64_t after_ms)
 {
 	conn->deadline_ms = after_ms ? loop_clock_ms() + after_ms : 0;
+	conn_rearm(conn);
+}
+
+/* It is sent away then. */
+void
+conn_leave_at(struct conn *conn, int64_t at_ms)
+{
+	conn->leave_ms = at_ms;
 	conn_rearm(conn);
 }
 
@@ -339,6 +359,14 @@ conn_on_timer(struct wheel_timer *timer, void *arg)
 	}
 	if (conn->ops)
 		conn->ops->on_time(conn->client, now_ms);
+	if (conn->leave_ms != 0 && now_ms >= conn->leave_ms)
+	{
+		conn->leave_ms = 0;
+		if (conn->ops && conn->ops->restart)
+			conn->ops->restart(conn->client);
+		else
+			conn_doom(conn);
+	}
 	conn_rearm(conn);
 }
 

@@ -49,6 +49,8 @@ struct conn_client_ops
 	void		(*on_time) (void *client, int64_t now_ms);
 	/* Say goodbye, if it has come with a token of this subject. */
 	void		(*disconnect) (void *client, const struct istr *subject, bool reconnect);
+	/* The bridge stops: say goodbye, and to come again. */
+	void		(*restart) (void *client);
 };
 
 struct conn
@@ -62,6 +64,7 @@ struct conn
 	bool		is_kept;		/* for further requests, after an answer */
 	struct istr *place;			/* where the client is, for admission.c */
 	int64_t		deadline_ms;	/* of the stage; 0: none */
+	int64_t		leave_ms;		/* when it is sent away; 0: it is not */
 	struct wheel_timer timer;
 	struct conn *prev;
 	struct conn *next;
@@ -90,6 +93,7 @@ typedef void (*conn_visit) (struct conn *conn, void *arg);
 struct conns *conns_create(struct bridge *bridge) must_check;
 void		conns_free(struct conns *conns);
 int			conns_count(const struct conns *conns);
+int			conns_count_clients(const struct conns *conns);
 void		conns_adopt(struct conns *conns, int fd, struct istr *place, bool is_proxied,
 						bool is_admin);
 void		conns_turn(struct conns *conns, int64_t now_ms);
@@ -104,6 +108,7 @@ void		conn_set_client(struct conn *conn, const struct conn_client_ops *ops,
 							void *client);
 void		conn_doom(struct conn *conn);
 void		conn_set_deadline(struct conn *conn, int64_t after_ms);
+void		conn_leave_at(struct conn *conn, int64_t at_ms);
 void		conn_rearm(struct conn *conn);
 void		conn_ahead(struct conn *conn, int steps);
 bool		conn_is_idle(struct conn *conn);

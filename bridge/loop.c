@@ -136,8 +136,8 @@ loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
 
 	(void) ev;
 	(void) revents;
-	log_info("loop", "stopping signal=%d", signal->signum);
-	loop->ops->stop(loop->arg);
+	log_info("loop", "asked to stop signal=%d", signal->signum);
+	loop->ops->stop(loop->arg, signal->signum == SIGINT);
 }
 
 static void

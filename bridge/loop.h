@@ -5,6 +5,7 @@
 #ifndef LOOP_H
 #define LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mem.h"
@@ -31,7 +32,7 @@ struct loop_ops
 {
 	void		(*turn) (void *arg);	/* everything that came in was handled */
 	void		(*tick) (void *arg, int64_t now_ms);
-	void		(*stop) (void *arg);	/* a signal asks for it */
+	void		(*stop) (void *arg, bool is_hasty); /* a signal asks for it */
 	void		(*reload) (void *arg);	/* likewise */
 };
 

@@ -132,6 +132,7 @@ finish(struct conn *conn)
 	msg_drop(conn->body);
 	conn->head = conn->body = NULL;
 	conn_unwatch_input(conn);
+	conn->closes |= conns_bridge(conn->conns)->is_stopping;
 	if (conn->closes && !conn->is_body_owed)
 		return -1;
 	if (conn->closes)

@@ -24,8 +24,6 @@
 #include "log.h"
 #include "service.h"
 
-#define SOCKETS_BACKLOG	4096
-
 /* ---- addresses ---- */
 
 /*
@@ -152,13 +150,13 @@ open_socket(const char *text)
 }
 
 static void
-add_socket(struct sockets *sockets, int fd, bool is_admin)
+add_socket(struct sockets *sockets, int fd, bool is_admin, bool is_passed)
 {
 	if (sockets->count == SOCKETS_MAX)
 		die(2, "sockets", "too many sockets to listen on max=%d", SOCKETS_MAX);
 	sockets->items[sockets->count++] = (struct socket)
 	{
-		.fd = fd, .is_admin = is_admin
+		.fd = fd, .is_admin = is_admin, .is_passed = is_passed
 	};
 }
 
@@ -196,7 +194,7 @@ take_passed(struct sockets *sockets, bool has_no_auth, int *public, int *admin)
 		bool		is_admin = strcmp(passed.names[i], "admin_listen") == 0;
 
 		check_passed(passed.first_fd + i, passed.names[i], has_no_auth && !is_admin);
-		add_socket(sockets, passed.first_fd + i, is_admin);
+		add_socket(sockets, passed.first_fd + i, is_admin, true);
 		*(is_admin ? admin : public) += 1;
 	}
 	service_drop_sockets(&passed);
@@ -212,9 +210,9 @@ sockets_open(struct sockets *sockets, const struct config *config)
 	sockets->count = 0;
 	take_passed(sockets, config->auth == CONFIG_AUTH_NONE, &public, &admin);
 	for (int i = 0; i < config->listen.count && public == 0; i++)
-		add_socket(sockets, open_socket(config->listen.items[i]), false);
+		add_socket(sockets, open_socket(config->listen.items[i]), false, false);
 	for (int i = 0; i < config->admin_listen.count && admin == 0; i++)
-		add_socket(sockets, open_socket(config->admin_listen.items[i]), true);
+		add_socket(sockets, open_socket(config->admin_listen.items[i]), true, false);
 	if (public + admin > 0)
 		log_info("sockets", "passed by the service manager, instead of the settings "
 				 "listen=%d admin_listen=%d", public, admin);

@@ -9,12 +9,14 @@
 
 #include "config.h"
 
-#define SOCKETS_MAX	16
+#define SOCKETS_MAX		16
+#define SOCKETS_BACKLOG	4096
 
 struct socket
 {
 	int			fd;
 	bool		is_admin;
+	bool		is_passed;		/* by a service manager */
 };
 
 struct sockets

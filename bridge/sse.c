@@ -54,13 +54,15 @@ static int64_t sse_due_ms(const void *client);
 static bool sse_on_deadline(void *client);
 static void sse_on_time(void *client, int64_t now_ms);
 static void sse_disconnect(void *client, const struct istr *subject, bool reconnect);
+static void sse_restart(void *client);
 
 static const struct conn_client_ops sse_client_ops = {
 	.free = sse_free,
 	.due_ms = sse_due_ms,
 	.on_deadline = sse_on_deadline,
 	.on_time = sse_on_time,
-	.disconnect = sse_disconnect
+	.disconnect = sse_disconnect,
+	.restart = sse_restart
 };
 
 static struct sse *
@@ -351,19 +353,9 @@ sses_lose_database(struct bridge *bridge)
 	conns_each(bridge->conns, sse_lose_database, NULL);
 }
 
+/* The bridge stops: the client is asked to come again. */
 static void
-sse_restart(struct conn *conn, void *arg)
+sse_restart(void *client)
 {
-	struct sse *sse = sse_of(conn);
-
-	(void) arg;
-	if (sse)
-		sse_leave(sse, NULL, true, sse_jitter_ms(SSE_SPREAD_FROM_MS, SSE_SPREAD_TO_MS));
-}
-
-/* The bridge stops: everybody is asked to come again, not all at once. */
-void
-sses_restart(struct bridge *bridge)
-{
-	conns_each(bridge->conns, sse_restart, NULL);
+	sse_leave(client, NULL, true, sse_jitter_ms(SSE_SPREAD_FROM_MS, SSE_SPREAD_TO_MS));
 }

@@ -17,6 +17,5 @@ int			sse_writeable(struct conn *conn);
 
 /* For all of them. */
 void		sses_lose_database(struct bridge *bridge);
-void		sses_restart(struct bridge *bridge);
 
 #endif							/* SSE_H */

@@ -128,7 +128,7 @@ start_bridge() {
   local first=$port deadline
   for ((; port < first + 100; port++)); do
     if port_is_taken "$port"; then continue; fi
-    exec_as_user "$base/bin/sync-progress-bridge" --listen "127.0.0.1:$port" \
+    exec_as_user "$base/bin/sync-progress-bridge" --drain-seconds 0 --listen "127.0.0.1:$port" \
       --db "host=$PGHOST user=bridge dbname=demo" --www "$base/www" \
       >"$dir/bridge.log" 2>&1 &
     bridge_pid=$!

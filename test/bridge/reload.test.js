@@ -71,9 +71,9 @@ test('what can change takes effect at once, and connections stay', async t => {
 
   write('log_level = debug', 'allowed_origin = https://app.example.com', 'max_subscriptions = 1', 'body_bytes = 1024', `www = ${www}`,
     'route = GET /jobs/:id -> /snapshots/SyncStatusChannel/:id', 'cookie = another', 'audience = nobody', 'max_connections_per_address = 7',
-    'trusted_proxy = 127.0.0.2', 'accepts_per_second = 100', 'heartbeat_seconds = 1', 'drain_seconds = 0')
+    'trusted_proxy = 127.0.0.2', 'accepts_per_second = 100', 'heartbeat_seconds = 1')
   assert.equal(await bridge.reload(), 'INFO reload: settings and certificate were read again changed=' +
-    'audience,cookie,allowed_origin,www,route,log_level,max_connections_per_address,trusted_proxy,accepts_per_second,max_subscriptions,body_bytes,heartbeat_seconds,drain_seconds')
+    'audience,cookie,allowed_origin,www,route,log_level,max_connections_per_address,trusted_proxy,accepts_per_second,max_subscriptions,body_bytes,heartbeat_seconds')
   assert.equal(await (await fetch(`${bridge.origin}/`)).text(), 'a page')
   assert.equal((await call(bridge, 'GET', `/jobs/${session}`, { token })).status, 401, 'the token is for nobody')
   assert.equal((await call(bridge, 'POST', '/callbacks/progress', { body: { message: 'x'.repeat(2000) } })).status, 413)

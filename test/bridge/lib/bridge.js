@@ -22,12 +22,13 @@ export class Bridge {
 
   /**
    * Starts one on a free port; conninfo names its database, options are those of a
-   * Program. How often a client may be refused is not limited: tests are all the time.
+   * Program. How often a client may be refused is not limited: tests are all the time. When it
+   * is stopped its clients are sent away at once.
    */
   static async start(conninfo, args = [], options = {}) {
     const bridge = new Bridge()
     bridge.#options = options
-    bridge.#args = ['--db', conninfo, '--refused-per-minute', '0', ...args]
+    bridge.#args = ['--db', conninfo, '--refused-per-minute', '0', '--drain-seconds', '0', ...args]
     await bridge.start()
     return bridge
   }

@@ -146,15 +146,12 @@ too_slow(const char *name)
 			 errhint("Make it faster (EXPLAIN its queries), or raise sync_progress.payload_timeout and the bridge's statement_timeout.")));
 }
 
-/* Milliseconds that a call may take until the deadline in this argument; 0: as many as it likes. */
+/* Milliseconds that a call may take until the deadline. */
 static int
-limit_ms(FunctionCallInfo fcinfo, int argument, const char *name)
+limit_ms(TimestampTz deadline, const char *name)
 {
-	long		left_ms;
+	long		left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 
-	if (PG_ARGISNULL(argument))
-		return 0;
-	left_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), PG_GETARG_TIMESTAMPTZ(argument));
 	if (left_ms == 0)
 		too_slow(name);
 	return (int) Max(Min(left_ms, 3600000) / 3, CALL_MIN_MS);
@@ -298,30 +295,23 @@ check_size(const char *name, int64 session, Datum payload)
 				 errhint("A payload has at most %d bytes: leave out what does not change, and let pages ask for it.", PAYLOAD_MAX_BYTES)));
 }
 
-/* sync_progress_payloads(signature, session_ids, deadline) → (session_id, payload) */
-Datum
-sync_progress_payloads(PG_FUNCTION_ARGS)
+/*
+ * Ask a kind's function for payloads: one is taken for each of the ids, or this
+ * is an error.  Between SPI_connect() and SPI_finish(); what is taken is good
+ * until then.
+ */
+static void
+ask(text *signature, Datum ids, Datum deadline, bool limited, SpTakePayload take, void *state)
 {
-	ReturnSetInfo *result;
 	char	   *name;
-	Oid			function,
-				owner;
+	Oid			owner;
 	Oid			types[1] = {INT8ARRAYOID};
-	Datum		args[1];
+	Datum		args[1] = {ids};
 	int64	   *given;
 	int			ngiven = 0;
-	int			within_ms;
+	Oid			function = resolve(signature, &name, &owner);
+	int			within_ms = limited ? limit_ms(DatumGetTimestampTz(deadline), name) : 0;
 
-	sp_shared_require();
-	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		return (Datum) 0;
-	args[0] = PG_GETARG_DATUM(1);
-	result = (ReturnSetInfo *) fcinfo->resultinfo;
-	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
-	within_ms = limit_ms(fcinfo, 2, name);
-
-	SPI_connect();
 	call(function, owner, name, psprintf("SELECT session_id::bigint, payload::json FROM %s($1)", name), 1, types, args, NULL, within_ms);
 	given = MemoryContextAllocHuge(CurrentMemoryContext, (SPI_processed + 1) * sizeof(int64));
 	for (uint64 i = 0; i < SPI_processed && ngiven < PG_INT32_MAX; i++)
@@ -335,9 +325,49 @@ sync_progress_payloads(PG_FUNCTION_ARGS)
 			continue;
 		given[ngiven++] = DatumGetInt64(values[0]);
 		check_size(name, given[ngiven - 1], values[1]);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		take(state, given[ngiven - 1], values[1]);
 	}
-	check_complete(name, PG_GETARG_ARRAYTYPE_P(1), given, ngiven);
+	check_complete(name, DatumGetArrayTypeP(ids), given, ngiven);
+}
+
+/* Likewise, for as long as it takes. */
+void
+sp_call_payloads(const char *signature, Datum ids, SpTakePayload take, void *state)
+{
+	ask(cstring_to_text(signature), ids, (Datum) 0, false, take, state);
+}
+
+/* Whether a kind's function is this one of ours, and whose it is. */
+bool
+sp_call_is(const char *signature, PGFunction function, Oid *owner)
+{
+	char	   *name;
+	FmgrInfo	info;
+
+	fmgr_info(resolve(cstring_to_text(signature), &name, owner), &info);
+	return info.fn_addr == function;
+}
+
+static void
+put_payload(void *state, int64 session, Datum payload)
+{
+	ReturnSetInfo *result = state;
+	Datum		values[2] = {Int64GetDatum(session), payload};
+	bool		nulls[2] = {false, false};
+
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* sync_progress_payloads(signature, session_ids, deadline) → (session_id, payload) */
+Datum
+sync_progress_payloads(PG_FUNCTION_ARGS)
+{
+	sp_shared_require();
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		return (Datum) 0;
+	SPI_connect();
+	ask(PG_GETARG_TEXT_PP(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), !PG_ARGISNULL(2), put_payload, fcinfo->resultinfo);
 	SPI_finish();
 	return (Datum) 0;
 }
@@ -364,7 +394,7 @@ sync_progress_authorized(PG_FUNCTION_ARGS)
 	args[1] = PG_GETARG_DATUM(2);
 	nulls[1] = PG_ARGISNULL(2) ? 'n' : ' ';
 	function = resolve(PG_GETARG_TEXT_PP(0), &name, &owner);
-	within_ms = limit_ms(fcinfo, 3, name);
+	within_ms = PG_ARGISNULL(3) ? 0 : limit_ms(PG_GETARG_TIMESTAMPTZ(3), name);
 
 	SPI_connect();
 	call(function, owner, name, psprintf("SELECT %s($1, $2)::boolean", name), 2, types, args, nulls, within_ms);

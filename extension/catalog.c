@@ -47,7 +47,8 @@ static void
 invalidate(Datum arg, Oid relation)
 {
 	bool		ours = relation == InvalidOid || relation == cache.sessions || relation == cache.sessions_pkey ||
-	relation == cache.sessions_source || relation == cache.accounts_source || relation == cache.accounts || relation == cache.accounts_pkey || relation == cache.kinds;
+	relation == cache.sessions_source || relation == cache.accounts_source || relation == cache.accounts ||
+	relation == cache.accounts_pkey || relation == cache.accounts_session || relation == cache.kinds;
 
 	for (int i = 0; i < SP_HEAPS && !ours; i++)
 		ours = relation == cache.ledger[i];
@@ -76,11 +77,13 @@ fill(Oid schema)
 	cache.sessions_source = get_relname_relid("sync_sessions_source", schema);
 	cache.accounts = get_relname_relid("sync_session_accounts", schema);
 	cache.accounts_pkey = get_relname_relid("sync_session_accounts_pkey", schema);
+	cache.accounts_session = get_relname_relid("sync_session_accounts_session", schema);
 	cache.accounts_source = get_relname_relid("sync_session_accounts_source", schema);
 	cache.kinds = get_relname_relid("sync_kinds", schema);
 	complete = OidIsValid(cache.sessions) && OidIsValid(cache.sessions_pkey) &&
 		OidIsValid(cache.sessions_source) && OidIsValid(cache.accounts_source) &&
-		OidIsValid(cache.accounts) && OidIsValid(cache.accounts_pkey) && OidIsValid(cache.kinds);
+		OidIsValid(cache.accounts) && OidIsValid(cache.accounts_pkey) &&
+		OidIsValid(cache.accounts_session) && OidIsValid(cache.kinds);
 	for (int i = 0; i < SP_HEAPS; i++)
 	{
 		char		name[NAMEDATALEN];

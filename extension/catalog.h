@@ -19,6 +19,7 @@ typedef struct SpCatalog
 	Oid			sessions_source;
 	Oid			accounts;
 	Oid			accounts_pkey;
+	Oid			accounts_session;
 	Oid			accounts_source;
 	Oid			kinds;
 	Oid			ledger[SP_HEAPS];

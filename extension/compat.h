@@ -43,6 +43,13 @@
 #define SpOwnsDatabase(oid)	pg_database_ownercheck((oid), GetUserId())
 #endif
 
+/* Includer: access/genam.h. */
+#if PG_VERSION_NUM >= 180000
+#define SpIndexBeginScan(rel, index, snapshot, nkeys)	index_beginscan((rel), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define SpIndexBeginScan(rel, index, snapshot, nkeys)	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
+#endif
+
 /* Its own macro for this is another one in each major version. */
 #define SP_NORETURN __attribute__((noreturn))
 

@@ -104,12 +104,32 @@ sp_pace_write_part(const SpTempo *tempo)
 }
 
 /* A length of time in microseconds; a month has 30 days. */
-static int64
-interval_us(const Interval *interval)
+int64
+sp_pace_interval_us(const Interval *interval)
 {
 	double		us = (double) interval->time + ((double) interval->day + 30.0 * interval->month) * USECS_PER_DAY;
 
 	return us >= 9e18 ? PG_INT64_MAX : (int64) us;
+}
+
+/*
+ * What the pace says of the work at a time.  Who is not processing has no time
+ * remaining, and its speed only.
+ */
+void
+sp_pace_show(const SpPace *pace, const SpEtaWork *work, bool processing, TimestampTz at, SpPaceShown *shown)
+{
+	sp_eta_estimate(pace, work, at, &shown->eta);
+	shown->time_remaining = processing && work->total >= 0
+		? sp_eta_time_remaining(pace, work->processed, work->total, work->started_us, at) : -1;
+	if (!processing)
+		shown->eta.state = SP_ETA_NONE;
+}
+
+const char *
+sp_pace_state_name(SpEtaState state)
+{
+	return state_names[state];
 }
 
 /* The three arrays that describe a session's accounts; they have as many elements. */
@@ -161,7 +181,7 @@ sync_progress_pace(PG_FUNCTION_ARGS)
 	bool		nulls[OUT_COLUMNS];
 	bool		processing = !PG_ARGISNULL(ARG_STATUS) &&
 	strcmp(text_to_cstring(PG_GETARG_TEXT_PP(ARG_STATUS)), "processing") == 0;
-	SpEta		eta = {SP_ETA_NONE, 0, 0, 0, 0};
+	SpPaceShown shown = {.eta.state = SP_ETA_NONE};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -176,31 +196,26 @@ sync_progress_pace(PG_FUNCTION_ARGS)
 			.processed = PG_GETARG_INT64(ARG_PROCESSED),
 			.total = PG_ARGISNULL(ARG_TOTAL) ? -1 : PG_GETARG_INT64(ARG_TOTAL),
 			.started_us = PG_GETARG_TIMESTAMPTZ(ARG_STARTED_AT),
-			.stall_after_us = PG_ARGISNULL(ARG_STALL_AFTER) || !processing ? 0 : interval_us(PG_GETARG_INTERVAL_P(ARG_STALL_AFTER))
+			.stall_after_us = PG_ARGISNULL(ARG_STALL_AFTER) || !processing ? 0 : sp_pace_interval_us(PG_GETARG_INTERVAL_P(ARG_STALL_AFTER))
 		};
 
 		work.ahead = !PG_ARGISNULL(ARG_FOLDED) && PG_GETARG_INT64(ARG_FOLDED) < work.processed;
 		if (processing)
 			work.parts = get_parts(fcinfo, &work.nparts);
-		sp_eta_estimate(&pace, &work, at, &eta);
-		values[OUT_RATE] = Float8GetDatum(eta.rate);
+		sp_pace_show(&pace, &work, processing, at, &shown);
+		values[OUT_RATE] = Float8GetDatum(shown.eta.rate);
 		nulls[OUT_RATE] = false;
-		if (processing && work.total >= 0)
-		{
-			int64		remaining = sp_eta_time_remaining(&pace, work.processed, work.total, work.started_us, at);
-
-			values[OUT_TIME_REMAINING] = Int64GetDatum(remaining);
-			nulls[OUT_TIME_REMAINING] = remaining < 0;
-		}
+		values[OUT_TIME_REMAINING] = Int64GetDatum(shown.time_remaining);
+		nulls[OUT_TIME_REMAINING] = shown.time_remaining < 0;
 	}
-	if (processing && eta.state == SP_ETA_STEADY)
+	if (shown.eta.state == SP_ETA_STEADY)
 	{
-		values[OUT_ETA_SECONDS] = Int64GetDatum(eta.seconds);
-		values[OUT_ETA_LOW] = Int64GetDatum(eta.low);
-		values[OUT_ETA_HIGH] = Int64GetDatum(eta.high);
+		values[OUT_ETA_SECONDS] = Int64GetDatum(shown.eta.seconds);
+		values[OUT_ETA_LOW] = Int64GetDatum(shown.eta.low);
+		values[OUT_ETA_HIGH] = Int64GetDatum(shown.eta.high);
 		nulls[OUT_ETA_SECONDS] = nulls[OUT_ETA_LOW] = nulls[OUT_ETA_HIGH] = false;
 	}
-	values[OUT_ETA_STATE] = CStringGetTextDatum(state_names[processing ? eta.state : SP_ETA_NONE]);
+	values[OUT_ETA_STATE] = CStringGetTextDatum(sp_pace_state_name(shown.eta.state));
 	nulls[OUT_ETA_STATE] = false;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
@@ -213,7 +228,7 @@ sync_progress_part_seconds(PG_FUNCTION_ARGS)
 	int64		seconds;
 
 	sp_pace_read_part(PG_GETARG_BYTEA_PP(0), &part.tempo);
-	seconds = sp_eta_part_seconds(&part, interval_us(PG_GETARG_INTERVAL_P(2)), PG_GETARG_TIMESTAMPTZ(3));
+	seconds = sp_eta_part_seconds(&part, sp_pace_interval_us(PG_GETARG_INTERVAL_P(2)), PG_GETARG_TIMESTAMPTZ(3));
 	if (seconds < 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(seconds);

@@ -58,8 +58,8 @@ append_data(StringInfo text, const char *data)
  * The text is valid: it comes from a json column.  White space inside strings
  * is not between parts, and only a backslash can hide a string's end.
  */
-static char *
-compact(const char *json)
+char *
+sp_payload_compact(const char *json)
 {
 	char	   *result = palloc(strlen(json) + 1);
 	char	   *to = result;
@@ -71,7 +71,7 @@ compact(const char *json)
 			*to++ = *from++;
 		else if (*from == '"')
 			in_string = !in_string;
-		else if (!in_string && strchr(" \t\n\r", *from) != NULL)
+		else if (!in_string && (*from == ' ' || *from == '\t' || *from == '\n' || *from == '\r'))
 			continue;
 		*to++ = *from;
 	}
@@ -80,7 +80,7 @@ compact(const char *json)
 }
 
 /*
- * A session's state.  "data" is the payload, JSON; it is left out when the
+ * A session's state.  "data" is the payload, compact JSON; it is left out when the
  * message would be too long, or when the setting says so: the bridge then
  * reads it from the table.
  */
@@ -93,7 +93,7 @@ sp_payload_progress(const char *stream, int64 version, bool final, const char *o
 	initStringInfo(&text);
 	append_head(&text, stream, version, "progress", final);
 	append_owner(&text, owner, now);
-	append_data(&text, compact(data));
+	append_data(&text, data);
 	appendStringInfoChar(&text, '}');
 	return text.data;
 }

@@ -23,6 +23,7 @@ typedef struct SpFacts
 	int64		version;
 } SpFacts;
 
+extern char *sp_payload_compact(const char *json);
 extern char *sp_payload_progress(const char *stream, int64 version, bool final, const char *owner,
 								 const char *data, TimestampTz now);
 extern char *sp_payload_revoked(const char *stream, TimestampTz now);

@@ -16,17 +16,19 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
+#include "access/xact.h"
+#include "call.h"
 #include "executor/spi.h"
+#include "general.h"
 #include "guc.h"
 #include "isolate.h"
 #include "mark.h"
 #include "payload.h"
 #include "rows.h"
+#include "state.h"
 #include "tell.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -59,77 +61,87 @@ typedef struct Telling
 	MemoryContext context;
 } Telling;
 
-/* A worker serves one extension until its end, so one plan will do. */
-static SPIPlanPtr states = NULL;
-
 static HTAB *functions = NULL;
 
-/* One query for the payloads of many sessions; they get their messages. */
+/* Payloads by a function that is not ours, those of telling->told[first…]. */
+typedef struct Answers
+{
+	const Told *told;
+	int			count;
+	char	  **payloads;
+} Answers;
+
+static void
+take_answer(void *state, int64 session, Datum payload)
+{
+	Answers    *answers = state;
+
+	for (int i = 0; i < answers->count; i++)
+	{
+		if (answers->told[i].due->session == session)
+			answers->payloads[i] = sp_payload_compact(TextDatumGetCString(payload));
+	}
+}
+
+/* Makes a session's message; none if its run has a successor, which is told instead. */
+static void
+compose_one(const Telling *telling, SpState *state, SpDue *due, const char *payload, TimestampTz now)
+{
+	TupleTableSlot *row = sp_state_session(state, due->session);
+	int64		version;
+	char	   *stream;
+	bool		final;
+	MemoryContext old;
+
+	if (row == NULL)
+		elog(ERROR, "session " INT64_FORMAT " is gone while it is locked", due->session);
+	if (sp_state_has_successor(state))
+		return;
+	if (payload == NULL)
+		payload = sp_general_payload(state, row, true, &version);
+	else
+		version = sp_state_version(state);
+	stream = psprintf("%s:%s", sp_state_text(row, SP_SESSIONS_KIND), sp_state_text(row, SP_SESSIONS_SOURCE_ID));
+	final = sp_status_parse(sp_state_text(row, SP_SESSIONS_STATUS)) >= SP_STATUS_COMPLETED;
+	old = MemoryContextSwitchTo(telling->context);
+	due->message = sp_payload_progress(stream, version, final, due->owner, payload, now);
+	MemoryContextSwitchTo(old);
+}
+
+/* The payloads of many sessions of one function; they get their messages. */
 static void
 compose(void *state, int first, int count)
 {
 	Telling    *telling = state;
+	const Told *told = &telling->told[first];
+	Answers		answers = {told, count, palloc0(count * sizeof(char *))};
 	int64	   *ids = palloc(count * sizeof(int64));
-	Oid			types[1] = {INT8ARRAYOID};
-	Datum		args[1];
-	bool	   *found = palloc0(count * sizeof(bool));
 	TimestampTz now = GetCurrentTimestamp();
+	SpState    *states;
+	bool		general;
+	Oid			owner;
 
 	for (int i = 0; i < count; i++)
 	{
-		ids[i] = telling->told[first + i].due->session;
-		telling->told[first + i].due->message = NULL;	/* of an attempt undone */
+		ids[i] = told[i].due->session;
+		told[i].due->message = NULL;	/* of an attempt undone */
 	}
-	args[0] = sp_rows_ids(ids, count);
 
+	/* what is read in here is read as of one snapshot, that has the fold */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	if (states == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT session_id, stream, version, payload, final FROM %s.sync_progress_states($1)",
-												quote_identifier(get_namespace_name(telling->catalog->schema))), 1, types);
-
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the query for payloads");
-		states = plan;
-	}
-	if (SPI_execute_plan(states, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read payloads");
-	for (uint64 n = 0; n < SPI_processed; n++)
-	{
-		HeapTuple	tuple = SPI_tuptable->vals[n];
-		bool		isnull;
-		int64		session = sp_rows_int64(tuple, 1, NULL);
-
-		for (int i = first; i < first + count; i++)
-		{
-			MemoryContext old;
-			char	   *payload;
-
-			if (telling->told[i].due->session != session)
-				continue;
-			payload = sp_rows_text(tuple, 4);
-			found[i - first] = true;
-			if (payload == NULL)
-				break;			/* it has a successor, which is told instead */
-			old = MemoryContextSwitchTo(telling->context);
-			telling->told[i].due->message =
-				sp_payload_progress(sp_rows_text(tuple, 2),
-									sp_rows_int64(tuple, 3, NULL),
-									DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 5, &isnull)),
-									telling->told[i].due->owner, payload, now);
-			MemoryContextSwitchTo(old);
-			break;
-		}
-	}
+	general = sp_call_is(told->due->payload_function, sync_progress_general_payload, &owner);
+	if (general)
+		sp_general_check(telling->catalog, owner);
+	else
+		sp_call_payloads(told->due->payload_function, sp_rows_ids(ids, count), take_answer, &answers);
+	states = sp_state_open(telling->catalog);
+	for (int i = 0; i < count; i++)
+		compose_one(telling, states, told[i].due, answers.payloads[i], now);
+	sp_state_close(states);
 	SPI_finish();
-	for (int i = first; i < first + count; i++)
-	{
-		if (!found[i - first])
-			ereport(ERROR,
-					(errcode(ERRCODE_NO_DATA_FOUND),
-					 errmsg("the payload function gave nothing for session " INT64_FORMAT, telling->told[i].due->session),
-					 errhint("It returns one row with a payload for every id it is given.")));
-	}
+	PopActiveSnapshot();
 }
 
 /* Without a slot nothing remembers it but the ledger: a touch, for the next sweep. */
@@ -191,6 +203,8 @@ compare_told(const void *a, const void *b)
 
 	if (x->function != y->function)
 		return (uintptr_t) x->function < (uintptr_t) y->function ? -1 : 1;
+	if (strcmp(x->due->payload_function, y->due->payload_function) != 0)
+		return strcmp(x->due->payload_function, y->due->payload_function);
 	return (int) x->untellable - (int) y->untellable;
 }
 

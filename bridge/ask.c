@@ -275,6 +275,13 @@ ask_flush(struct ask *ask)
 	return 0;
 }
 
+/* How many subscriptions wait for their question to be asked? */
+int
+ask_waiting(const struct ask *ask)
+{
+	return ask->waiting.count + ask->delayed.count;
+}
+
 /* A turn of the loop begins to end. */
 void
 ask_set_now(struct ask *ask, int64_t now_ms)

@@ -55,6 +55,7 @@ void		ask_sub(struct ask *ask, struct hub_sub *sub);
 void		ask_forget(struct hub_sub *sub);
 void		ask_set_now(struct ask *ask, int64_t now_ms);
 int64_t		ask_flush(struct ask *ask);
+int			ask_waiting(const struct ask *ask);
 void		ask_tick(struct ask *ask, int64_t now_ms);
 void		ask_answer(struct ask_batch *batch, const struct ask_row *row);
 void		ask_done(struct ask_batch *batch, enum ask_result result);

@@ -21,7 +21,9 @@
 #include "clients.h"
 #include "codes.h"
 #include "conn.h"
+#include "dashboard.h"
 #include "drain.h"
+#include "history.h"
 #include "http.h"
 #include "hub.h"
 #include "intern.h"
@@ -36,9 +38,12 @@
 #include "reload.h"
 #include "request.h"
 #include "route.h"
+#include "second.h"
 #include "service.h"
 #include "sse.h"
+#include "survey.h"
 #include "tls.h"
+#include "watchdog.h"
 #include "www.h"
 
 #define BRIDGE_KEPT_MAX			10000
@@ -131,6 +136,7 @@ on_query_up(void *arg)
 
 	if (needs_keys(bridge))
 		keys_set_up(bridge->keys, true);
+	survey_start(bridge->survey);
 	update_live(bridge);
 }
 
@@ -209,6 +215,7 @@ on_tick(void *arg, int64_t now_ms)
 		pool_keep_to(bridge->pool, listen_server(bridge->listen));
 	if (needs_keys(bridge))
 		keys_tick(bridge->keys, now_ms);
+	second_tick(bridge, now_ms);
 	service_tick(now_ms);
 	if (now_ms >= running->status_due_ms)
 	{
@@ -302,6 +309,10 @@ bridge_open(struct boot *boot)
 	ev = loop_ev(bridge->loop);
 	bridge->conns = conns_create(bridge);
 	bridge->query = query_create(ev, conninfo, &query_ops, bridge);
+	bridge->survey = survey_create(bridge->query);
+	bridge->watchdog = watchdog_create();
+	bridge->history = history_create();
+	bridge->dashboards = dashboards_create(bridge);
 	bridge->pool = pool_create(ev, conninfo, config->action_connections);
 	bridge->keys = keys_create(bridge->auth, bridge->query, on_keys_read, bridge);
 	bridge->ask = ask_create(bridge->hub, &calls_ask_port, bridge->query);
@@ -331,6 +342,10 @@ bridge_close(struct bridge *bridge)
 	conns_free(bridge->conns);
 	ask_free(bridge->ask);
 	keys_free(bridge->keys);
+	survey_free(bridge->survey);
+	watchdog_free(bridge->watchdog);
+	history_free(bridge->history);
+	dashboards_free(bridge->dashboards);
 	hub_free(bridge->hub);
 	auth_free(bridge->auth);
 	intern_free(bridge->intern);

@@ -54,6 +54,8 @@ struct config
 	int			heartbeat_seconds;
 	int			stream_lifetime_seconds;	/* 0: none */
 	int			drain_seconds;
+	int			alarm_latency_ms;	/* 0: none */
+	int			alarm_depth;	/* 0: none */
 
 	/* Where it comes from, for what is wrong with it. */
 	char	   *file;			/* NULL: none was read */

@@ -419,20 +419,26 @@ conn_is_idle(struct conn *conn)
 
 /*
  * Write one frame of a WebSocket, or a piece of a stream; only after
- * conn_is_idle() said yes.
+ * conn_is_idle() said yes.  Not counted: it is not for a client.
  */
 void
-conn_send(struct conn *conn, struct buf *frame)
+conn_write(struct conn *conn, struct buf *frame)
 {
 	enum lws_write_protocol how = conn->stage == CONN_CABLE ? LWS_WRITE_TEXT : LWS_WRITE_HTTP;
 
 	if (lws_write(conn->wsi, (unsigned char *) frame->data, frame->len, how) < 0)
-	{
 		conn_doom(conn);
+	else if (lws_partial_buffered(conn->wsi))
+		conn_set_pending(conn, true);
+}
+
+/* Likewise, for a client. */
+void
+conn_send(struct conn *conn, struct buf *frame)
+{
+	conn_write(conn, frame);
+	if (conn->is_doomed)
 		return;
-	}
 	metric_count(METRIC_FRAMES_OUT);
 	metric_add(METRIC_BYTES_OUT, (int64_t) frame->len);
-	if (lws_partial_buffered(conn->wsi))
-		conn_set_pending(conn, true);
 }

@@ -47,6 +47,8 @@ struct conn_client_ops
 	/* The deadline has passed.  False: end the connection. */
 	bool		(*on_deadline) (void *client);
 	void		(*on_time) (void *client, int64_t now_ms);
+	/* It may be written to, for a stream: what is to be returned then. */
+	int			(*writeable) (struct conn *conn);
 	/* Say goodbye, if it has come with a token of this subject. */
 	void		(*disconnect) (void *client, const struct istr *subject, bool reconnect);
 	/* The bridge stops: say goodbye, and to come again. */
@@ -113,6 +115,7 @@ void		conn_rearm(struct conn *conn);
 void		conn_ahead(struct conn *conn, int steps);
 bool		conn_is_idle(struct conn *conn);
 void		conn_send(struct conn *conn, struct buf *frame);
+void		conn_write(struct conn *conn, struct buf *frame);
 void		conn_set_pending(struct conn *conn, bool is_pending);
 void		conn_want_write(struct conn *conn);
 

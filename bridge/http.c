@@ -16,6 +16,7 @@
 
 #include "cable.h"
 #include "conn.h"
+#include "dashboard.h"
 #include "gzip.h"
 #include "handshake.h"
 #include "http_calls.h"
@@ -25,6 +26,7 @@
 #include "reply.h"
 #include "request.h"
 #include "route.h"
+#include "second.h"
 #include "snapshot.h"
 #include "sse.h"
 #include "tls.h"
@@ -44,11 +46,12 @@ serve_ready(struct request *request)
 {
 	const char *why;
 	char		said[600];
+	bool		is_ready = ready_check(request_bridge(request), &why);
 
-	if (ready_check(request_bridge(request), &why))
-		return reply_text(request, 200, "ready\n");
-	snprintf(said, sizeof(said), "not ready: %s\n", why);
-	return reply_text(request, 503, said);
+	if (is_ready)
+		why = ready_note(request_bridge(request));
+	snprintf(said, sizeof(said), "%s%s%s\n", is_ready ? "ready" : "not ready", why[0] ? ": " : "", why);
+	return reply_text(request, is_ready ? 200 : 503, said);
 }
 
 static int
@@ -57,7 +60,7 @@ serve_metrics(struct request *request)
 	struct buf text = {0};
 	struct reply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
 
-	metrics_write(&text);
+	second_write(request_bridge(request), &text);
 	reply.body = msg_create(text.data, text.len);
 	buf_free(&text);
 	return reply_send(request, &reply);
@@ -92,6 +95,9 @@ static const struct route table[] = {
 	{METHOD_GET, "/healthz", serve_health, GUARD_NONE, DOOR_BOTH},
 	{METHOD_GET, "/readyz", serve_ready, GUARD_NONE, DOOR_ADMIN},
 	{METHOD_GET, "/metrics", serve_metrics, GUARD_NONE, DOOR_ADMIN},
+	{METHOD_GET, "/dashboard", dashboard_page, GUARD_NONE, DOOR_ADMIN},
+	{METHOD_GET, "/dashboard/events", dashboard_events, GUARD_NONE, DOOR_ADMIN},
+	{METHOD_GET, "/dashboard/:id", dashboard_page, GUARD_NONE, DOOR_ADMIN},
 	{METHOD_GET, "/events/owner", sse_serve, GUARD_STREAM, DOOR_PUBLIC},
 	{METHOD_GET, "/events/:channel/:id", sse_serve, GUARD_STREAM, DOOR_PUBLIC},
 	{METHOD_GET, "/snapshots/:channel/:id", serve_snapshot, GUARD_CLAIMS, DOOR_PUBLIC},
@@ -346,7 +352,7 @@ write_on(struct conn *conn)
 		case CONN_REPLY:
 			return reply_more(conn);
 		case CONN_STREAM:
-			return sse_writeable(conn);
+			return conn->ops ? conn->ops->writeable(conn) : 0;
 		case CONN_WAIT:
 			/* Who has nothing to write: see conn_watch_input(). */
 			return request_of(conn) && request_of(conn)->resume ?

@@ -17,6 +17,7 @@ struct hub;
 struct hub_group;
 struct hub_sub;
 struct ask_list;
+struct top;
 
 /* What a stream has to say. */
 struct hub_news
@@ -121,5 +122,7 @@ void		hub_sub_offer(struct hub_sub *sub, const char *stream,
 bool		hub_next_wanted(struct hub *hub, bool is_hint, const char **stream,
 							hub_visit ask_again, void *arg);
 void		hub_each(struct hub *hub, hub_visit visit, void *arg);
+void		hub_top(struct hub *hub, int64_t now_ms, struct top *by_watchers,
+					struct top *by_messages);
 
 #endif							/* HUB_H */

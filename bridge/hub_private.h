@@ -84,6 +84,7 @@ struct hub
 	int64_t		telling_us;		/* since when; 0: not to be timed */
 	struct hub_times times;		/* of what is being told */
 	unsigned	untimed;		/* writes of it since the clock was read */
+	int64_t		top_ms;			/* when the greatest were looked for */
 };
 
 /* Why a stream waits to be asked about. */

@@ -162,6 +162,7 @@ hub_attach(struct hub *hub, struct hub_sub *sub, const char *name)
 	if (group->subs)
 		group->subs->prev = sub;
 	group->subs = sub;
+	group->stream->watchers++;
 	metric_count(METRIC_SUBSCRIPTIONS);
 	return true;
 }
@@ -183,6 +184,7 @@ hub_detach(struct hub *hub, struct hub_sub *sub)
 	if (sub->next)
 		sub->next->prev = sub->prev;
 	sub->group = NULL;
+	group->stream->watchers--;
 	metric_add(METRIC_SUBSCRIPTIONS, -1);
 	if (group->subs)
 		return;

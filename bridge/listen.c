@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "beat.h"
 #include "buf.h"
 #include "clock.h"
 #include "event.h"
@@ -70,6 +71,7 @@ struct listen
 	int64_t		now_ms;
 	int64_t		read_us;		/* when notifications were read, by clock_us() */
 	int64_t		read_wall_us;	/* likewise, since 1970 */
+	struct beat beat;
 	int64_t		heard_ms;		/* from the worker */
 	int64_t		answer_due_ms;	/* of the query under way */
 	int64_t		asked_ms;		/* attach() was sent */
@@ -163,6 +165,12 @@ void
 listen_restart(struct listen *listen, const char *why)
 {
 	pg_fail(listen->pg, why);
+}
+
+const struct beat *
+listen_beat(const struct listen *listen)
+{
+	return &listen->beat;
 }
 
 const char *
@@ -297,6 +305,7 @@ listen_attached(struct listen *listen, const PGresult *result)
 		listen->worker_wait_ms = LISTEN_WORKER_FIRST_MS;
 	}
 	listen->worker_pid = pid;
+	beat_attached(&listen->beat, pid, listen->beat_ms);
 	listen_set_live(listen, true);
 	if (pid != 0)
 		listen_release(listen, listen->held_asked);
@@ -352,7 +361,10 @@ listen_notified(struct listen *listen, const PGnotify *notify)
 	metric_count(METRIC_NOTIFICATIONS);
 	metric_add(METRIC_NOTIFIED_BYTES, (int64_t) strlen(notify->extra));
 	if (is_trusted)
+	{
 		listen->heard_ms = listen->now_ms;
+		beat_heard(&listen->beat, listen->read_wall_us / 1000000);
+	}
 	else
 		listen->wants_attach = true;
 	if (!event_parse(notify->extra, strlen(notify->extra), &event))
@@ -448,6 +460,7 @@ void
 listen_tick(struct listen *listen, int64_t now_ms)
 {
 	listen->now_ms = now_ms;
+	beat_tick(&listen->beat, listen->is_live, now_ms);
 	if (!pg_is_up(listen->pg))
 		return;
 	if (listen->step != STEP_NONE)

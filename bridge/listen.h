@@ -11,6 +11,7 @@
 
 #include "conninfo.h"
 
+struct beat;
 struct ev_loop;
 struct event;
 struct listen;
@@ -31,6 +32,7 @@ bool		listen_is_live(const struct listen *listen);
 const char *listen_server(const struct listen *listen);
 double		listen_up_since(const struct listen *listen);
 void		listen_restart(struct listen *listen, const char *why);
+const struct beat *listen_beat(const struct listen *listen);
 const char *listen_problem(const struct listen *listen);
 
 #endif							/* LISTEN_H */

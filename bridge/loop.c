@@ -28,6 +28,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "config.h"
 #include "log.h"
 #include "metrics.h"
@@ -43,6 +44,7 @@ struct loop
 	struct ev_loop *ev;
 	struct lws_context *context;
 	ev_timer	tick;
+	int64_t		tick_due_us;	/* by clock_us(); 0: not known yet */
 	ev_prepare	turn;
 	ev_timer	soon;			/* for what could not wait longer */
 	ev_signal	on_term;
@@ -100,6 +102,22 @@ loop_lws_log(int level, const char *line)
 		log_line(as, "lws", "%.*s", (int) len, line);
 }
 
+/*
+ * How late is this tick?  A late one is followed by the next at its own time, as
+ * libev has it, or at once if that has passed too.
+ */
+static void
+loop_time_lag(struct loop *loop)
+{
+	int64_t		now_us = clock_us();
+
+	if (loop->tick_due_us != 0)
+		timing_add(TIMING_LOOP, now_us - loop->tick_due_us, 1);
+	loop->tick_due_us = (loop->tick_due_us ? loop->tick_due_us : now_us) + WHEEL_TICK_MS * 1000;
+	if (loop->tick_due_us < now_us)
+		loop->tick_due_us = now_us;
+}
+
 static void
 loop_on_tick(struct ev_loop *ev, ev_timer *timer, int revents)
 {
@@ -107,6 +125,7 @@ loop_on_tick(struct ev_loop *ev, ev_timer *timer, int revents)
 
 	(void) ev;
 	(void) revents;
+	loop_time_lag(loop);
 	loop->ops->tick(loop->arg, loop_clock_ms());
 	lws_cancel_service(loop->context);
 }

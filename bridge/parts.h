@@ -24,6 +24,10 @@ struct bridge
 	struct listen *listen;
 	struct query *query;
 	struct pool *pool;
+	struct survey *survey;
+	struct watchdog *watchdog;
+	struct history *history;
+	struct dashboards *dashboards;
 	struct conns *conns;
 	struct accepts *accepts;
 	struct admission *admission;

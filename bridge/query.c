@@ -110,6 +110,13 @@ query_restart(struct query *query, const char *why)
 	pg_fail(query->pg, why);
 }
 
+/* How many questions are under way? */
+int
+query_waiting(const struct query *query)
+{
+	return query->count;
+}
+
 const char *
 query_problem(const struct query *query)
 {

@@ -38,6 +38,7 @@ const char *query_schema(const struct query *query);
 const char *query_server(const struct query *query);
 double		query_up_since(const struct query *query);
 void		query_restart(struct query *query, const char *why);
+int			query_waiting(const struct query *query);
 const char *query_problem(const struct query *query);
 bool		query_send(struct query *query, const char *sql, int count,
 					   const char *const *values, query_done done, void *arg)

@@ -10,5 +10,6 @@
 struct bridge;
 
 bool		ready_check(const struct bridge *bridge, const char **why);
+const char *ready_note(const struct bridge *bridge);
 
 #endif							/* READY_H */

@@ -79,6 +79,10 @@ const struct setting settings[] = {
 	"more or less; 0: never", SETTING_LIVE},
 	{"drain_seconds", KIND_INT, AT(drain_seconds), "10", NULL, 0, 3600, "N",
 	"when it is stopped, clients are sent away over so long; 0: all at once", SETTING_LIVE},
+	{"alarm_latency_ms", KIND_INT, AT(alarm_latency_ms), "200", NULL, 0, 600000, "N",
+	"warn when 5 % of the messages take longer from the database to the sockets; 0: never", SETTING_LIVE},
+	{"alarm_depth", KIND_INT, AT(alarm_depth), "100", NULL, 0, 1000000, "N",
+	"warn when more than this waits in a queue for 10 s; 0: never", SETTING_LIVE},
 };
 
 #define SETTINGS_COUNT	(sizeof(settings) / sizeof(settings[0]))

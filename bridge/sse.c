@@ -53,6 +53,7 @@ static void sse_free(void *client);
 static int64_t sse_due_ms(const void *client);
 static bool sse_on_deadline(void *client);
 static void sse_on_time(void *client, int64_t now_ms);
+static int	sse_writeable(struct conn *conn);
 static void sse_disconnect(void *client, const struct istr *subject, bool reconnect);
 static void sse_restart(void *client);
 
@@ -61,6 +62,7 @@ static const struct conn_client_ops sse_client_ops = {
 	.due_ms = sse_due_ms,
 	.on_deadline = sse_on_deadline,
 	.on_time = sse_on_time,
+	.writeable = sse_writeable,
 	.disconnect = sse_disconnect,
 	.restart = sse_restart
 };
@@ -298,7 +300,7 @@ sse_on_time(void *client, int64_t now_ms)
  * kept waiting or wants to leave.  If nobody has, it is the answer to
  * conn_watch_input(): bytes came along with the request, and lie unread.
  */
-int
+static int
 sse_writeable(struct conn *conn)
 {
 	struct sse *sse = sse_of(conn);

@@ -13,7 +13,6 @@ struct request;
 int			sse_serve(struct request *request);
 
 /* Callback of libwebsockets: the stream can be written to. */
-int			sse_writeable(struct conn *conn);
 
 /* For all of them. */
 void		sses_lose_database(struct bridge *bridge);

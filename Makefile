@@ -34,7 +34,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge unit units demo demo-clean check check-conformance check-sanitize check-valgrind \
+OWN_GOALS = help bridge install-bridge unit units demo demo-clean check check-conformance check-sanitize check-valgrind \
 	fuzz bench bench-bridge bench-client bench-eta lint format screenshots
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
@@ -75,6 +75,8 @@ help:
 	@echo 'make install       install it into that PostgreSQL'
 	@echo 'make installcheck  try it in a running server (PGHOST, PGPORT ... as for psql)'
 	@echo 'make bridge        build bridge/sync-progress-bridge'
+	@echo 'make install-bridge  install it with its manual page, sample configuration and units'
+	@echo '                   (PREFIX=/usr/local, DESTDIR)'
 	@echo 'make demo          the tour: installs what is missing, and shows a real job in the browser'
 	@echo '                   (MBOX=file, DEMO_PORT, DEMO_DIR, DEMO_RATE=max, DEMO_EXIT=1)'
 	@echo 'make demo-clean    remove what it made'
@@ -95,6 +97,9 @@ help:
 
 bridge:
 	$(MAKE) -C bridge
+
+install-bridge:
+	$(MAKE) -C bridge install
 
 # Unit tests of the extension's pure modules: test/unit/extension/test_x.c is
 # linked with extension/x.c and what that stands on, and with no PostgreSQL at
@@ -176,5 +181,5 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help clean-programs bridge unit units demo demo-clean check check-conformance check-sanitize \
+.PHONY: FORCE help clean-programs bridge install-bridge unit units demo demo-clean check check-conformance check-sanitize \
 	check-valgrind fuzz bench bench-bridge bench-client bench-eta lint format screenshots installcheck-prepare

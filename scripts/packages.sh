@@ -93,6 +93,8 @@ command -v curl|curl|a client that everybody has, which the bridge must serve
 command -v openssl|openssl|makes the certificate that TLS is tested with
 command -v chromium|chromium|tests the page in a real browser
 has_package pgbouncer|pgbouncer|a pooler, which the bridge must not be behind
+command -v systemd-analyze|systemd|checks the bridge's unit files
+command -v mandoc|mandoc|checks the bridge's manual page
 has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
 command -v promtool|prometheus|promtool, which checks the metrics and the alert rules
 LIST

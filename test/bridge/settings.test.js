@@ -9,12 +9,13 @@ import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Bridge } from './lib/bridge.js'
-import { guardDirectory } from './lib/programs.js'
+import { guardDirectory, run } from './lib/programs.js'
 
 const read = path => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
 
 const SAMPLE = read('bridge/sync-progress-bridge.conf')
 const PROTOCOL = read('doc/protocol.md')
+const MANUAL = read('bridge/sync-progress-bridge.8')
 const SETTINGS = read('doc/bridge-settings.md')
 const DOCUMENTS = ['README.md', 'doc/bridge-settings.md', 'doc/protocol.md', 'doc/architecture.md'].map(read).join('\n')
 
@@ -79,6 +80,19 @@ test('the table of settings has each of them, with its value, its default, and w
     assert.match(text, /\S+ \S+/, key)
   }
   assert.ok(fixed.every(key => settings.has(key)))
+})
+
+test('the manual page is well-formed, and has each of them with its default, and whether it changes on reload', async () => {
+  await run('mandoc', ['-T', 'lint', '-W', 'warning', fileURLToPath(new URL('../../bridge/sync-progress-bridge.8', import.meta.url))])
+  const items = MANUAL.split(/^\.It /m).slice(1)
+  const flags = items.flatMap(item => /^Fl -([a-z-]+)/.exec(item)?.[1].replaceAll('-', '_') ?? [])
+  assert.deepEqual(flags.filter(key => !VERBS.has(key)), [...settings.keys()])
+  for (const key of VERBS) assert.ok(flags.includes(key), key)
+  for (const [key, { preset }] of settings) {
+    const item = items.find(item => item.startsWith(`Fl -${key.replaceAll('_', '-')} `))
+    assert.equal(/^The default is\n\.Ql (\S+) \.$/m.exec(item)?.[1] ?? '', preset, key)
+    assert.equal(item.includes('\nA change needs a restart.\n'), fixed.includes(key), key)
+  }
 })
 
 test('nothing is set in it as it comes, and all that it shows may be', async t => {

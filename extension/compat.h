@@ -53,6 +53,13 @@
 /* Its own macro for this is another one in each major version. */
 #define SP_NORETURN __attribute__((noreturn))
 
+/* Before 17 all that extensions wait for has one name.  Includer: utils/wait_event.h. */
+#if PG_VERSION_NUM >= 170000
+#define SpWaitEventNew(name)	WaitEventExtensionNew(name)
+#else
+#define SpWaitEventNew(name)	((void) (name), PG_WAIT_EXTENSION)
+#endif
+
 #define SpProcLatch(procno)	(&ProcGlobal->allProcs[(procno)].procLatch)
 
 #if PG_VERSION_NUM >= 180000

@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "waits.h"
 
 #define FLUSH_TIMEOUT_MS	30000
 #define OWNER_MAX			200 /* characters, as in sync_sessions */
@@ -57,7 +58,7 @@ sync_progress_flush(PG_FUNCTION_ARGS)
 	ConditionVariablePrepareToSleep(&database->flushed);
 	while ((int64) (pg_atomic_read_u64(&database->flush_done) - mine) < 0)
 	{
-		ConditionVariableTimedSleep(&database->flushed, 200, PG_WAIT_EXTENSION);
+		ConditionVariableTimedSleep(&database->flushed, 200, sp_wait(SP_WAIT_FLUSH));
 		if (pg_atomic_read_u32(&database->worker_pid) == 0)
 			sp_shared_wake_worker(database);
 		if (GetCurrentTimestamp() > deadline)

@@ -49,7 +49,7 @@ sp_guc_define(void)
 	{
 		DefineCustomIntVariable("sync_progress.max_sessions",
 								"Sessions that are tracked in shared memory at a time.",
-								"Sessions beyond it are counted as exactly, but told by a slower sweep. About 200 bytes each.",
+								"Sessions beyond it are counted as exactly, but told by a slower sweep. About 250 bytes each.",
 								&sp_max_sessions, 10000, 16, 1000000, PGC_POSTMASTER, 0,
 								NULL, NULL, NULL);
 		DefineCustomIntVariable("sync_progress.max_live_counters",
@@ -70,7 +70,7 @@ sp_guc_define(void)
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("sync_progress.flush_interval",
 							"Time after which what was counted live is written to the table at the latest.",
-							NULL,
+							"A crash of the server loses at most that much of what was counted live.",
 							&sp_flush_interval_ms, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomEnumVariable("sync_progress.notify",
@@ -80,7 +80,7 @@ sp_guc_define(void)
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("sync_progress.heartbeat_interval",
 							"Time between heartbeats while a bridge is attached.",
-							NULL,
+							"A bridge that hears none for a while connects anew.",
 							&sp_heartbeat_interval_ms, 10000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("sync_progress.payload_timeout",

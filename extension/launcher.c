@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "waits.h"
 
 #define RETRY_MS			10000	/* no free worker process: try again */
 
@@ -233,6 +234,7 @@ sp_launcher_main(Datum arg)
 	before_shmem_exit(leave, (Datum) 0);
 	list_databases(TopMemoryContext);
 	MemoryContextSwitchTo(TopMemoryContext);
+	SetConfigOption("application_name", "sync_progress launcher", PGC_USERSET, PGC_S_OVERRIDE);
 	pgstat_report_activity(STATE_IDLE, "waiting for databases that need a worker");
 
 	for (;;)
@@ -242,7 +244,7 @@ sp_launcher_main(Datum arg)
 		long		wait_ms = visit_ms < 0 ? keep_ms : keep_ms < 0 ? visit_ms : Min(visit_ms, keep_ms);
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (wait_ms < 0 ? 0 : WL_TIMEOUT),
-						 wait_ms, PG_WAIT_EXTENSION);
+						 wait_ms, sp_wait(SP_WAIT_LAUNCHER));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)

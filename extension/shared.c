@@ -247,6 +247,21 @@ sp_shared_wake_worker(SpDatabase *database)
 	}
 }
 
+/* Something failed, in less than SP_ERROR_LENGTH bytes.  Returns whether it is another error than last time. */
+bool
+sp_shared_note_error(SpDatabase *database, const char *error)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		news;
+
+	SpinLockAcquire(&database->stats_lock);
+	news = strcmp(error, database->stats.last_error) != 0;
+	strlcpy(database->stats.last_error, error, SP_ERROR_LENGTH);
+	database->stats.last_error_at = now;
+	SpinLockRelease(&database->stats_lock);
+	return news;
+}
+
 /* Counts one latency.  The caller holds stats_lock. */
 void
 sp_shared_note_latency(uint32 *buckets, int64 us)

@@ -161,16 +161,13 @@ leave_touch(const Telling *telling, int64 session)
 static void
 report(const Telling *telling, const Told *told, const ErrorData *error)
 {
-	SpStats    *stats = &telling->database->stats;
 	const char *what = error->sqlerrcode == ERRCODE_QUERY_CANCELED
 	? "took longer than sync_progress.payload_timeout" : error->message;
 	char text[	SP_ERROR_LENGTH];
 
 	snprintf(text, sizeof(text), "payload of session " INT64_FORMAT " by %s: %s", told->due->session,
 			 told->function->name, what);
-	SpinLockAcquire(&telling->database->stats_lock);
-	strlcpy(stats->last_error, text, SP_ERROR_LENGTH);
-	SpinLockRelease(&telling->database->stats_lock);
+	(void) sp_shared_note_error(telling->database, text);
 	if (told->function->logged == error->sqlerrcode)
 		return;
 	told->function->logged = error->sqlerrcode;

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "activity.h"
 #include "cell.h"
 #include "flush.h"
 #include "fold.h"
@@ -45,20 +46,11 @@ static void
 account_for_messages(Turn *turn, int nmessages, const char *error)
 {
 	SpStats    *stats = &turn->queue.database->stats;
-	TimestampTz now = error[0] == '\0' ? 0 : GetCurrentTimestamp();
-	bool		news = false;
 
 	SpinLockAcquire(&turn->queue.database->stats_lock);
 	stats->notifications += nmessages;
-	if (error[0] != '\0' && strcmp(error, stats->last_error) != 0)
-	{
-		strlcpy(stats->last_error, error, SP_ERROR_LENGTH);
-		news = true;
-	}
-	if (error[0] != '\0')
-		stats->last_error_at = now;
 	SpinLockRelease(&turn->queue.database->stats_lock);
-	if (news)
+	if (error[0] != '\0' && sp_shared_note_error(turn->queue.database, error))
 		ereport(WARNING,
 				(errmsg("sync_progress: %s", error),
 				 errdetail("The session is put off and tried again; the others go on."),
@@ -131,7 +123,11 @@ do_batch(Turn *turn, SpDue *due, int ndue)
 	int			nmessages = 0;
 	TimestampTz start = GetCurrentTimestamp();
 	TimestampTz folded;
+	int			nrows = 0;
 
+	for (int i = 0; i < ndue; i++)
+		nrows += due[i].nrows;
+	sp_activity_folding(ndue, nrows);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	if (sp_catalog_lock(turn->catalog) && !sp_ledger_moved(turn->catalog, &turn->rows))

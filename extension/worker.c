@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "activity.h"
 #include "catalog/pg_type.h"
 #include "commands/async.h"
 #include "compat.h"
@@ -49,6 +50,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "version.h"
+#include "waits.h"
 #include "worker.h"
 
 #define REST_FACTOR			4
@@ -93,7 +95,7 @@ take_office(SpDatabase *database)
 		if (pg_atomic_read_u32(&database->worker_pid) != 0)
 			return false;
 		/* somebody flushes before it ends, or has just become the worker */
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, OFFICE_RETRY_MS, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, OFFICE_RETRY_MS, sp_wait(SP_WAIT_OFFICE));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -116,6 +118,7 @@ take_office(SpDatabase *database)
 static void
 notify(char **messages, int count)
 {
+	sp_activity_sending(count);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	for (int i = 0; i < count; i++)
@@ -220,9 +223,9 @@ require_version(SpDatabase *database)
 
 /* Waits for the latch or the time. */
 static void
-rest(long ms)
+rest(long ms, SpWait why)
 {
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, sp_wait(why));
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
@@ -283,7 +286,7 @@ loop(MemoryContext context)
 			active_at = now;
 		}
 		pgstat_report_stat(true);
-		pgstat_report_activity(STATE_IDLE, "waiting for increments");
+		sp_activity_waiting();
 
 		/*
 		 * A turn costs its rest, so that a flood makes larger turns, not
@@ -295,7 +298,7 @@ loop(MemoryContext context)
 		for (TimestampTz until = now + rest_ms * 1000;
 			 now < until && until - now <= rest_ms * 1000;	/* not set back */
 			 now = GetCurrentTimestamp())
-			rest((until - now + 999) / 1000);
+			rest((until - now + 999) / 1000, SP_WAIT_REST);
 
 		/*
 		 * resting has reset the latch, and marks were set since the turn
@@ -307,7 +310,7 @@ loop(MemoryContext context)
 		pg_atomic_write_u64(&my_database->wake_at, (uint64) next);
 		now = GetCurrentTimestamp();
 		if (next > now)
-			rest(Min((next - now + 999) / 1000, SLEEP_MAX_MS));
+			rest(Min((next - now + 999) / 1000, SLEEP_MAX_MS), SP_WAIT_WORK);
 		pg_atomic_write_u64(&my_database->wake_at, PG_INT64_MAX);
 	}
 }

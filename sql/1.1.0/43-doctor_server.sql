@@ -127,8 +127,8 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 		('default_transaction_read_only', 'on', NULL, 'applications cannot count unless they say READ WRITE', 'Set it for the roles that only read.'),
 		('track_commit_timestamp', 'on', NULL, 'sync_progress does not need it, and each commit pays for it', 'Off, unless something else needs it.'))
 		AS s (name, bad, verdict, harm, advice) WHERE current_setting(s.name, true) = s.bad
-	UNION ALL SELECT 'settings', true, 'none of those that do harm here is set', NULL
-	WHERE current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' AND current_setting('autovacuum') = 'on'
+	UNION ALL SELECT 'settings', true, 'none of those that do harm is set', NULL
+	WHERE current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' AND current_setting('autovacuum') = 'on' AND current_setting('track_activities') = 'on'
 	UNION ALL SELECT 'autovacuum', t.names IS NULL, CASE WHEN t.names IS NULL THEN 'not switched off for any of the tables' ELSE 'switched off for ' || t.names END,
 		CASE WHEN t.names IS NOT NULL THEN 'ALTER TABLE … RESET (autovacuum_enabled); else folds become slow.' END
 	FROM (SELECT string_agg(c.relname, ', ' ORDER BY c.relname) AS names FROM pg_class AS c, unnest(c.reloptions) AS o

@@ -74,7 +74,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION sync_doctor_queue IS 'Internal: the server''s NOTIFY queue, and who may hold it back';
 
-CREATE FUNCTION sync_doctor_ledger(old interval DEFAULT '5 minutes')
+CREATE FUNCTION sync_doctor_ledger(old interval DEFAULT '5 minutes', most_heaps integer DEFAULT 15, most_bytes bigint DEFAULT 1073741824)
 RETURNS TABLE (check_name text, ok boolean, detail text, what_to_do text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 #variable_conflict use_column
@@ -82,6 +82,7 @@ DECLARE
 	s record;
 	holder record;
 	prepared record;
+	verdict boolean;
 BEGIN
 	SELECT * INTO s FROM sync_progress_stat_1_1();
 	-- the oldest of all that may need a row which is deleted
@@ -90,14 +91,14 @@ BEGIN
 			WHERE coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL AND a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type <> 'sync_progress worker'
 		UNION ALL SELECT NULL, p.transaction, NULL, age(p.transaction), p.prepared FROM pg_prepared_xacts AS p WHERE p.database = current_database()
 		UNION ALL SELECT NULL, NULL, r.slot_name::text, age(r.xmin), NULL FROM pg_replication_slots AS r WHERE r.xmin IS NOT NULL) AS x ORDER BY x.age DESC LIMIT 1;
-	RETURN QUERY SELECT 'ledger', CASE WHEN s.ledger_heaps = 16 OR s.ledger_bytes > 1073741824 THEN false
-			WHEN s.ledger_heaps_held + s.ledger_heaps_undrained > 0 AND (holder.slot IS NOT NULL OR holder.since < clock_timestamp() - old) THEN NULL ELSE true END,
+	verdict := CASE WHEN s.ledger_heaps > most_heaps OR s.ledger_bytes > most_bytes THEN false
+		WHEN s.ledger_heaps_held + s.ledger_heaps_undrained > 0 AND (holder.slot IS NOT NULL OR holder.since < clock_timestamp() - old) THEN NULL ELSE true END;
+	RETURN QUERY SELECT 'ledger', verdict,
 		format('%s in %s of 16 heaps, %s of them with rows to fold or to commit, %s folded and not emptied yet%s', pg_size_pretty(s.ledger_bytes), s.ledger_heaps, s.ledger_heaps_undrained, s.ledger_heaps_held,
-			CASE WHEN s.ledger_heaps_held + s.ledger_heaps_undrained > 0 THEN coalesce('; the oldest snapshot is of ' || CASE WHEN holder.slot IS NOT NULL
-				THEN format('replication slot "%s"', holder.slot) ELSE sync_doctor_who(holder.pid, holder.xid) END, '') ELSE '' END),
-		CASE WHEN s.ledger_heaps = 16 OR s.ledger_bytes > 1073741824 OR s.ledger_heaps_held + s.ledger_heaps_undrained > 0 AND (holder.slot IS NOT NULL OR holder.since < clock_timestamp() - old)
-			THEN 'Space is used until that is over; counting is no slower. ' || CASE WHEN holder.slot IS NOT NULL THEN 'A standby with hot_standby_feedback runs a long query.'
-				WHEN holder.pid IS NULL AND holder.xid IS NULL THEN 'See the checks "worker" and "backlog".' ELSE sync_doctor_end(holder.pid, holder.xid) END END;
+			CASE WHEN verdict THEN '' ELSE coalesce('; the oldest snapshot is of ' || CASE WHEN holder.slot IS NOT NULL
+				THEN format('replication slot "%s"', holder.slot) ELSE sync_doctor_who(holder.pid, holder.xid) END, '') END),
+		CASE WHEN verdict THEN NULL ELSE 'Space is used until that is over; counting is no slower. ' || CASE WHEN holder.slot IS NOT NULL THEN 'A standby with hot_standby_feedback runs a long query.'
+			WHEN holder.pid IS NULL AND holder.xid IS NULL THEN 'See the checks "worker" and "backlog".' ELSE sync_doctor_end(holder.pid, holder.xid) END END;
 	SELECT count(*) AS n, min(p.prepared) AS since, (array_agg(p.gid ORDER BY p.prepared))[1] AS gid INTO prepared FROM pg_prepared_xacts AS p WHERE p.database = current_database();
 	RETURN QUERY SELECT 'prepared_transactions', coalesce(prepared.since > clock_timestamp() - old, true),
 		CASE WHEN prepared.n = 0 THEN 'none' ELSE format('%s, the oldest is "%s", since %s', prepared.n, prepared.gid, date_trunc('second', prepared.since)) END,
@@ -113,7 +114,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 		('shared_memory', s.server_sessions_needed < 0.9 * s.max_sessions,
 			format('%s of %s sessions are tracked, %s of them need their place; %s of %s in use', s.server_sessions, s.max_sessions, s.server_sessions_needed,
 				pg_size_pretty(s.shared_memory_used_bytes), pg_size_pretty(s.shared_memory_bytes)),
-			CASE WHEN s.server_sessions_needed >= 0.9 * s.max_sessions THEN 'Raise sync_progress.max_sessions (200 bytes each) and restart the server: what has no place is counted as exactly, and told up to ten seconds later.' END),
+			CASE WHEN s.server_sessions_needed >= 0.9 * s.max_sessions THEN 'Raise sync_progress.max_sessions (250 bytes each) and restart the server: what has no place is counted as exactly, and told up to ten seconds later.' END),
 		('live_counters', s.server_live_counters < 0.9 * s.max_live_counters,
 			format('%s of %s are in use, %s calls found no place and counted at commit', s.server_live_counters, s.max_live_counters, s.live_fallbacks),
 			CASE WHEN s.server_live_counters >= 0.9 * s.max_live_counters THEN 'Raise sync_progress.max_live_counters and restart the server: what has no place counts at commit.' END))

@@ -284,5 +284,18 @@ sql('TRUNCATE sync.sync_sessions CASCADE');
 ok($listener->wait_for("owner:copy$_", sub { $_->{type} eq 'sessions_reloaded' && $_->{data}{count} > 3000 }), "TRUNCATE: one for each owner ($_)") for 0 .. 2;
 is(sql('SELECT last_error FROM sync.pg_stat_sync_progress'), '', 'the worker had no error');
 
+# -- old runs are pruned ------------------------------------------------------------
+my $pruned = sql(q{INSERT INTO sync.sync_sessions (owner_id, status, completed_at) SELECT 'pruned', 'completed', now() - interval '40 days' FROM generate_series(1, 3) RETURNING id}) =~ s/\n.*//sr;
+flush($node);
+my $holder = $node->background_psql('postgres');
+$holder->query_safe("BEGIN; SELECT id FROM sync.sync_sessions WHERE id = $pruned FOR KEY SHARE;");
+$listener->forget;
+is(sql(q{SET statement_timeout = '5s'; SELECT sync.sync_progress_prune('30 days')}), 2, 'pruning waits for nobody who has a run');
+$holder->query_safe('COMMIT');
+is(sql(q{SELECT sync.sync_progress_prune('30 days')}), 1, 'which goes the next time');
+$holder->quit;
+wait_until(sub { told('pruned') == 3 }, 'the list events');
+is(join(', ', sort +(told('pruned'))), join(', ', map { "deleted $_" } $pruned .. $pruned + 2), 'lists are told of each');
+
 $listener->quit;
 done_testing();

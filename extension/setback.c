@@ -35,8 +35,8 @@ sp_setback_note(SpDatabase *database, const char *what)
 	SpinLockAcquire(&database->stats_lock);
 	news = strcmp(database->setback, noted) != 0;
 	strlcpy(database->setback, noted, SP_ERROR_LENGTH);
-	strlcpy(database->stats.last_error, noted, SP_ERROR_LENGTH);
 	SpinLockRelease(&database->stats_lock);
+	(void) sp_shared_note_error(database, noted);
 	/* another error may be gone sooner */
 	if (news)
 		pg_atomic_write_u32(&database->setbacks, 1);

@@ -32,7 +32,6 @@ seconds=${BENCH_SECONDS:-2}
 here=test/bench
 known='memory rates worker live latency sessions slowsync waits long folds'
 parts=${BENCH_PARTS:-$known}
-pids=()
 listener=
 settings=(shared_buffers=256MB max_wal_size=8GB checkpoint_timeout=60min)
 preload= # a library in front of the C library's, for the server
@@ -54,7 +53,7 @@ chmod 755 "$work"
 
 finish() {
   trap '' INT TERM HUP
-  for pid in "${pids[@]}"; do
+  for pid in $(jobs -p); do
     kill -TERM "$pid" 2>/dev/null || true
   done
   scripts/pg.sh stop "$work/pg"
@@ -92,11 +91,17 @@ stop_server() {
 }
 
 start_listener() {
+  local tries=0
+  : >"$work/listen.out"
   "$here"/build/listen '' sync_progress bench >"$work/listen.out" &
   listener=$!
-  pids+=("$listener")
   until grep -qs listening "$work/listen.out"; do
     kill -0 "$listener" || die "the listener has ended"
+    sleep 0.05
+  done
+  # it has asked for one
+  until [ -n "$(worker_pid)" ]; do
+    [ $((tries += 1)) -lt 200 ] || die "no worker has started: $(tail -n 5 "$work/pg/server.log")"
     sleep 0.05
   done
 }

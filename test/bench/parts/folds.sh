@@ -5,23 +5,20 @@
 hold_snapshot() {
   sql -c 'BEGIN ISOLATION LEVEL REPEATABLE READ' -c 'SELECT count(*) FROM sync.sync_sessions' \
     -c "SELECT pg_sleep($1)" >/dev/null 2>&1 &
-  pids+=($!)
   until [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep' AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()")" = 1 ]; do
     sleep 0.1
   done
 }
 
 measure_folds() {
-  local length=${BENCH_FOLD_SECONDS:-300} holder bench_pid first last text
+  local length=${BENCH_FOLD_SECONDS:-300} bench_pid first last text
   note "folds: $length s"
   hold_snapshot $((length + 60))
-  holder=${pids[-1]}
   "$bin/pgbench" -n -M prepared -c 8 -j 2 -R 5000 -T "$length" -P 1 -D sessions=100 -f "$here"/pgbench/increment.sql >"$work/folds.out" 2>&1 &
   bench_pid=$!
-  pids+=("$bench_pid")
   sample_folds folds "$bench_pid" $((length - 1))
   wait "$bench_pid" || die "pgbench failed: $(cat "$work/folds.out")"
-  kill -TERM "$holder"
+  sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep' AND pid <> pg_backend_pid()" >/dev/null
   load_progress folds "$work/folds.out"
   say
   say "### Time of a fold under a snapshot held for $length s"

@@ -9,7 +9,6 @@ measure_latency() {
   quiet=$("$here"/build/latency '' "$samples")
   "$bin/pgbench" -n -M prepared -c 8 -j 2 -T $((samples / 10 + 10)) -D sessions=400 -f "$here"/pgbench/increment.sql >"$work/elsewhere.out" 2>&1 &
   elsewhere=$!
-  pids+=("$elsewhere")
   loaded=$("$here"/build/latency '' "$samples")
   kill -0 "$elsewhere" 2>/dev/null || note "latency: what ran elsewhere has ended too early"
   kill -INT "$elsewhere" 2>/dev/null || true

@@ -15,7 +15,6 @@ start_redis() {
     ln -s "$(command -v redis-check-rdb)" "$server"
   fi
   "$server" --port 0 --unixsocket "$dir/socket" --dir "$dir" --save '' "$@" >"$dir/out" 2>&1 &
-  pids+=($!)
   until [ "$(redis-cli -s "$dir/socket" ping 2>/dev/null)" = PONG ]; do
     kill -0 $! 2>/dev/null || die "Redis does not start: $(cat "$dir/out")"
     sleep 0.1

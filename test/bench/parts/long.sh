@@ -13,13 +13,11 @@ long_transaction() {
   before=$(count_of $session)
   "$bin/pgbench" -n -M prepared -c 8 -j 2 -T $((length * 8 / 6)) -P 1 -D sessions=100 -f "$here/pgbench/increment.sql" >"$work/long.out" 2>&1 &
   bench_pid=$!
-  pids+=("$bench_pid")
   (
     sleep $((length / 6))
     PGOPTIONS="-c sync_progress.mode=$mode" sql -c "CALL bench.count_long($session, interval '$length s')" >"$work/long.count"
   ) &
   long_pid=$!
-  pids+=("$long_pid")
   sample_folds "long $mode" "$bench_pid" $((length * 8 / 6 - 1))
   wait "$bench_pid" || die "pgbench failed: $(cat "$work/long.out")"
   wait "$long_pid" || die "the long transaction failed"

@@ -4,14 +4,14 @@
 # shellcheck shell=bash disable=SC2154 # variables are bench.sh's
 
 measure_waits() {
-  local length=${BENCH_WAIT_SECONDS:-10} variants=(increment insert worker_increment update trigger) variant
+  local length=${BENCH_WAIT_SECONDS:-10} variants=(increment insert worker_increment update trigger) variant bench_pid
   note "waits: $length s of ${variants[*]}"
   for variant in "${variants[@]}"; do
     "$bin/pgbench" -n -M prepared -c 32 -j 2 -T $((length + 2)) -D sessions=1 -f "$here/pgbench/$variant.sql" >"$work/waits.out" 2>&1 &
-    pids+=($!)
+    bench_pid=$!
     sleep 1
     sql -v ON_ERROR_STOP=1 -c "CALL bench.sample_waits('$variant', interval '$length s')"
-    wait "${pids[-1]}" || die "pgbench failed: $(cat "$work/waits.out")"
+    wait "$bench_pid" || die "pgbench failed: $(cat "$work/waits.out")"
   done
   say
   say "### What is waited for, one session, 32 clients"

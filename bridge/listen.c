@@ -89,7 +89,8 @@ static void listen_down(void *arg);
 static void listen_readable(void *arg);
 
 static const struct pg_ops listen_pg_ops = {
-	.up = listen_up, .down = listen_down, .readable = listen_readable
+	.up = listen_up, .down = listen_down, .readable = listen_readable,
+	.ups = METRIC_DB_UP_LISTEN, .losses = METRIC_DB_LOST_LISTEN
 };
 
 /*

@@ -71,18 +71,6 @@ struct pg
 	ev_tstamp	logged_at;
 };
 
-/* What is counted for connections of this name. */
-static const struct
-{
-	const char *name;
-	enum metric up;
-	enum metric lost;
-}			pg_metrics[] = {
-	{"listen", METRIC_DB_UP_LISTEN, METRIC_DB_LOST_LISTEN},
-	{"query", METRIC_DB_UP_QUERY, METRIC_DB_LOST_QUERY},
-	{"action", METRIC_DB_UP_POOL, METRIC_DB_LOST_POOL},
-};
-
 static void pg_connect_poll(struct pg *pg);
 static void pg_input(struct pg *pg);
 
@@ -128,20 +116,6 @@ const char *
 pg_problem(const struct pg *pg)
 {
 	return pg->problem;
-}
-
-/* It came up, or was lost. */
-static void
-pg_count(const struct pg *pg, bool is_up)
-{
-	for (size_t i = 0; i < sizeof(pg_metrics) / sizeof(pg_metrics[0]); i++)
-	{
-		if (strcmp(pg_metrics[i].name, pg->name) != 0)
-			continue;
-		metric_add(pg_metrics[i].up, is_up ? 1 : -1);
-		if (!is_up)
-			metric_count(pg_metrics[i].lost);
-	}
 }
 
 /* ---- watchers ---- */
@@ -290,7 +264,8 @@ pg_fail(struct pg *pg, const char *why)
 	pg_arm_timer(pg, backoff_next(&pg->backoff, drand48()));
 	if (was_up)
 	{
-		pg_count(pg, false);
+		metric_add(pg->ops->ups, -1);
+		metric_count(pg->ops->losses);
 		pg->ops->down(pg->arg);
 	}
 }
@@ -433,7 +408,7 @@ pg_come_up(struct pg *pg)
 			 PQhost(pg->conn) ? PQhost(pg->conn) : "", PQport(pg->conn),
 			 PQdb(pg->conn), PQbackendPID(pg->conn));
 	metric_count(METRIC_DB_CONNECTS);
-	pg_count(pg, true);
+	metric_count(pg->ops->ups);
 	pg->ops->up(pg->arg);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "conninfo.h"
+#include "metrics.h"
 
 struct ev_loop;
 struct pg;
@@ -18,6 +19,10 @@ struct pg_ops
 	void		(*up) (void *arg);
 	void		(*down) (void *arg);	/* only after up() */
 	void		(*readable) (void *arg);	/* input was consumed */
+
+	/* Which of these are up, and how many were lost. */
+	enum metric ups;
+	enum metric losses;
 };
 
 struct pg  *pg_create(struct ev_loop *loop, const char *name,

@@ -260,7 +260,8 @@ worker_readable(void *arg)
 }
 
 static const struct pg_ops worker_ops = {
-	.up = worker_up, .down = worker_down, .readable = worker_readable
+	.up = worker_up, .down = worker_down, .readable = worker_readable,
+	.ups = METRIC_DB_UP_POOL, .losses = METRIC_DB_LOST_POOL
 };
 
 /* ---- life ---- */

@@ -48,7 +48,8 @@ static void query_down(void *arg);
 static void query_readable(void *arg);
 
 static const struct pg_ops query_pg_ops = {
-	.up = query_up, .down = query_down, .readable = query_readable
+	.up = query_up, .down = query_down, .readable = query_readable,
+	.ups = METRIC_DB_UP_QUERY, .losses = METRIC_DB_LOST_QUERY
 };
 
 struct query *

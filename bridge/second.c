@@ -97,6 +97,8 @@ second_write(const struct bridge *bridge, struct buf *out)
 
 	metrics_write(out);
 	vitals_write(out);
+	write_gauge(out, "max_connections", "Connections that are allowed at a time.");
+	buf_printf(out, " %d\n", bridge->config->max_connections);
 	write_gauge(out, "extension_worker_heartbeat_timestamp_seconds",
 				"When the extension's worker was heard last, in seconds since 1970; 0: not yet.");
 	buf_printf(out, " %" PRId64 "\n", heard_s);

@@ -38,7 +38,7 @@ enum survey_column
 struct survey
 {
 	struct query *query;
-	int64_t		due_ms;			/* 0: now */
+	int64_t		asked_ms;		/* 0: not yet */
 	bool		is_asked;		/* an answer is awaited */
 	bool		may_read;		/* what the extension's worker has done */
 	double		queue_usage;	/* below 0: not known */
@@ -89,7 +89,7 @@ survey_free(struct survey *survey)
 void
 survey_start(struct survey *survey)
 {
-	survey->due_ms = 0;
+	survey->asked_ms = 0;
 	survey->missing[0] = '\0';
 }
 
@@ -145,12 +145,21 @@ on_survey(void *arg, const PGresult *rows, const char *error)
 		forget_worker(survey);
 }
 
+/* How long after the last question comes the next? */
+static int64_t
+wait_ms(const struct survey *survey)
+{
+	bool		lacks_worker = survey->may_read && survey->worker == NULL;
+
+	return survey->missing[0] != '\0' || (lacks_worker && metric_get(METRIC_DASHBOARDS) > 0) ?
+		SURVEY_SOON_MS : SURVEY_EVERY_MS;
+}
+
 /* Called ten times a second. */
 void
 survey_tick(struct survey *survey, int64_t now_ms)
 {
 	const char *schema;
-	bool		is_soon;
 
 	if (!query_is_up(survey->query))
 	{
@@ -158,11 +167,9 @@ survey_tick(struct survey *survey, int64_t now_ms)
 		forget_worker(survey);
 		return;
 	}
-	if (survey->is_asked || now_ms < survey->due_ms)
+	if (survey->is_asked || (survey->asked_ms != 0 && now_ms - survey->asked_ms < wait_ms(survey)))
 		return;
-	is_soon = survey->missing[0] != '\0' ||
-		(survey->may_read && survey->worker == NULL && metric_get(METRIC_DASHBOARDS) > 0);
-	survey->due_ms = now_ms + (is_soon ? SURVEY_SOON_MS : SURVEY_EVERY_MS);
+	survey->asked_ms = now_ms;
 	schema = query_schema(survey->query);
 	survey->is_asked = query_send(survey->query, survey_sql, 1, &schema, on_survey, survey);
 }

@@ -173,7 +173,7 @@ function drawTable(id, names, show) {
 function showTiles(now, point) {
   figure('connections', [count(now.connections)])
   say(at('connections-note'), `${count(now.cables)} cable · ${count(now.streams)} SSE`)
-  at('connections').closest('.tile').dataset.state = now.connections >= limits.connections * (now.workers.length || 1) ? 'bad' : ''
+  at('connections').closest('.tile').dataset.state = now.connections >= limits.connections ? 'bad' : ''
   figure('subscriptions', [count(now.subscriptions)])
   say(at('subscriptions-note'), now.connections ? `${rate(now.subscriptions / now.connections)} a connection` : 'nobody is connected')
   figure('in', [rate(point[POINT.in]), '/s'])

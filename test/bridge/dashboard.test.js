@@ -3,9 +3,11 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
+import { signalProcess } from './lib/programs.js'
 import { until } from './lib/recorder.js'
 import { within } from '../browser/lib/wait.js'
 
@@ -165,7 +167,7 @@ test('who is refused is there, by reason', async t => {
   const events = await watch(t)
   const refusals = ({ refused }) => refused.find(({ name }) => name === 'token')
   const before = refusals(await events.now()).total
-  await assert.rejects(RawClient.welcomed(bridge.cable('nonsense'), { timeout: 5_000 }))
+  assert.equal((await get('/snapshots/SyncStatusChannel/1?token=nonsense')).status, 401)
   const after = refusals(await events.now(now => refusals(now).total > before))
   assert.ok(after.minute >= 1)
 })
@@ -180,6 +182,59 @@ test('[000-36] rights that are missing are named: red without those that everybo
   await until(said, text => /^not ready: .*EXECUTE sync_progress_perform, sync_progress_subscribe;/.test(text), 'both are named')
   await database.sql('GRANT EXECUTE ON FUNCTION sync.sync_progress_subscribe TO bridge')
   await until(said, text => /^ready: .*EXECUTE sync_progress_perform;/.test(text), 'it is ready, and says what is missing')
+})
+
+test('[000-36] readiness is red when the extension’s worker does not beat, and says so, until it does', async t => {
+  await database.sql(`ALTER SYSTEM SET sync_progress.heartbeat_interval = '1s'`)
+  await database.sql('SELECT pg_reload_conf()')
+  t.after(async () => {
+    await database.sql('ALTER SYSTEM RESET sync_progress.heartbeat_interval')
+    await database.sql('SELECT pg_reload_conf()')
+  })
+  // the bridge learns of the interval when it attaches
+  const other = await Bridge.start(database.conninfo())
+  t.after(() => other.stop())
+  await other.ready()
+  const pid = await database.freezeWorker()
+  t.after(() => signalProcess(pid, 'SIGCONT'))
+  const said = async () => (await get('/readyz', {}, other.origin)).text()
+  const text = await until(said, text => /does not beat/.test(text), 'it is said')
+  assert.match(text, new RegExp(`^not ready: the extension's worker does not beat: nothing was heard from process ${pid} for \\d+ s`))
+  await until(() => other.metric('workers_ready'), count => count === 0, 'so do the metrics')
+  // a new connection is no sign of life of it
+  await other.line(/no heartbeat from the extension's worker/)
+  await until(said, text => /does not beat/.test(text), 'it is red still')
+  signalProcess(pid, 'SIGCONT')
+  await other.ready()
+})
+
+test('messages that are slow are said once, with the stage, and counted', async t => {
+  const slow = await Bridge.start(database.conninfo(), ['--alarm-latency-ms', '250'])
+  t.after(() => slow.stop())
+  await slow.ready()
+  const alice = await RawClient.welcomed(slow.cable(await database.token()))
+  t.after(() => alice.close())
+  const events = await watch(t, slow.origin)
+  const sessions = []
+  for (let i = 0; i < 6; i++) sessions.push(await database.session())
+  for (const session of sessions) await alice.watch(identifierOf(session))
+  assert.equal((await events.now()).alarms.latency, 0)
+  // it does not run while they are told: they are read late
+  signalProcess(slow.pid, 'SIGSTOP')
+  t.after(() => signalProcess(slow.pid, 'SIGCONT'))
+  const told = async () => Number(await database.sql(`SELECT count(*) FROM sync.sync_sessions WHERE id = ANY ('{${sessions}}') AND processed_count > 0`))
+  for (const session of sessions) await database.increment(session)
+  await until(told, count => count === sessions.length, 'all are folded')
+  await delay(600)
+  signalProcess(slow.pid, 'SIGCONT')
+  const line = await slow.line(/messages are slow/)
+  assert.match(line, /WARN watchdog: messages are slow p95_ms=\d+ limit_ms=250 stage=notify notify_ms=\d+ hub_ms=\d+ write_ms=\d+ loop_lag_ms=\d+ times=1/)
+  const now = await events.now(({ alarms }) => alarms.latency === 1)
+  assert.equal(now.alarms.times, 1)
+  assert.equal(await slow.metric('alarm_active{alarm="latency"}'), 1)
+  assert.equal(await slow.metric('alarms_total{alarm="latency"}'), 1)
+  await events.now(({ time }) => time > now.time + 2_000)
+  assert.equal(slow.log.match(/messages are slow/g).length, 1)
 })
 
 test('[000-36] with admin_listen it is there, and not where clients come in', async t => {

@@ -1,18 +1,14 @@
 /*
- * /metrics: what Prometheus takes, what the rules and the Grafana dashboard ask
- * for, and that what is timed is true.
+ * /metrics: what Prometheus takes, and that what is timed is true. What the alert
+ * rules and the Grafana dashboard ask of it is in alerts.test.js.
  */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
+import { promtool } from './lib/promtool.js'
 import { until } from './lib/recorder.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
-
-const monitoring = name => fileURLToPath(new URL(`../../bridge/monitoring/${name}`, import.meta.url))
 
 let database
 let bridge
@@ -28,25 +24,6 @@ after(async () => {
 })
 
 const read = async (from = bridge) => (await fetch(`${from.origin}/metrics`, { headers: { connection: 'close' } })).text()
-
-/** promtool with these arguments and that on its stdin; what it wrote, if it was content. */
-function promtool(args, input = '') {
-  return new Promise((resolve, reject) => {
-    const child = spawn('promtool', args, { stdio: ['pipe', 'pipe', 'pipe'] })
-    let said = ''
-    child.stdout.on('data', text => { said += text })
-    child.stderr.on('data', text => { said += text })
-    child.on('error', reject)
-    child.on('close', status => (status === 0 ? resolve(said) : reject(new Error(`promtool ${args.join(' ')}: ${status}\n${said}`))))
-    child.stdin.end(input)
-  })
-}
-
-/** Every series' name, those of a histogram with their suffixes. */
-const namesIn = text => new Set(text.split('\n').filter(line => line && !line.startsWith('#')).map(line => /^\w+/.exec(line)[0]))
-
-/** The names of ours in an expression. */
-const asked = text => [...text.matchAll(/\bsync_progress_\w+/g)].map(match => match[0])
 
 test('[000-36] promtool finds nothing to complain of', async () => {
   assert.equal((await promtool(['check', 'metrics'], await read())).trim(), '')

@@ -42,6 +42,16 @@ one_heartbeat_may_be_missed_and_not_a_second(void **state)
 }
 
 static void
+a_very_short_one_is_no_reason_to_be_hasty(void **state)
+{
+	beat_attached(&beat, 42, 100);
+	pass(2, true);
+	assert_false(beat_is_missed(&beat));
+	pass(1, true);
+	assert_true(beat_is_missed(&beat));
+}
+
+static void
 a_longer_interval_is_waited_for(void **state)
 {
 	beat_attached(&beat, 42, 60000);
@@ -95,6 +105,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(one_heartbeat_may_be_missed_and_not_a_second, begin),
 		cmocka_unit_test_setup(a_longer_interval_is_waited_for, begin),
+		cmocka_unit_test_setup(a_very_short_one_is_no_reason_to_be_hasty, begin),
 		cmocka_unit_test_setup(while_it_cannot_be_heard_its_silence_does_not_count, begin),
 		cmocka_unit_test_setup(a_new_connection_is_no_sign_of_life, begin),
 		cmocka_unit_test_setup(another_worker_begins_anew, begin),

@@ -41,3 +41,33 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sync_progress_grant IS 'Gives a role what it needs to be an application, a bridge, the owner of tables that are tracked (tables), a monitor, an operator (monitor, and flush, prune, disconnect, reset) or who rotates keys (keys); returns the statements that it ran. Again after an update: what is new is granted then';
+
+/*
+ * The fold, and all that is SECURITY DEFINER, run as who owns them: tables and
+ * functions go together, or one could not call the other.
+ */
+CREATE FUNCTION sync_progress_set_owner(role text)
+RETURNS bigint LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	o record;
+	given bigint := 0;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
+		RAISE EXCEPTION 'role "%" does not exist', coalesce(role, 'NULL') USING ERRCODE = 'undefined_object',
+			HINT = 'CREATE ROLE sync_owner NOLOGIN; makes one that fits; the name is the one that \du shows, without quotes.';
+	END IF;
+	EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', '@extschema@', role);
+	FOR o IN SELECT CASE WHEN p.oid IS NOT NULL THEN 'FUNCTION' WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS type, coalesce(p.oid::regprocedure::text, c.oid::regclass::text) AS name
+		FROM pg_depend AS d JOIN pg_extension AS e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'sync_progress'
+		LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+		LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind IN ('r', 'v')
+		WHERE d.deptype = 'e' AND coalesce(p.proowner, c.relowner) <> (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = role)
+	LOOP
+		EXECUTE format('ALTER %s %s OWNER TO %I', o.type, o.name, role);
+		given := given + 1;
+	END LOOP;
+	RETURN given;
+END
+$$;
+COMMENT ON FUNCTION sync_progress_set_owner IS 'Gives a role all tables and functions of the extension, so that the fold runs as that role, and returns how many. One that is NOLOGIN and not superuser is best; with pg_read_all_stats the doctor can name who holds what. For superusers';

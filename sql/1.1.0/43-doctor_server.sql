@@ -36,7 +36,8 @@ DECLARE
 	library record;
 	installed text := (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'sync_progress');
 	available text := (SELECT a.default_version FROM pg_available_extensions AS a WHERE a.name = 'sync_progress');
-	configured boolean := current_setting('shared_preload_libraries') ~ '\msync_progress\M';
+	-- NULL where that is not shown to who owns this function
+	configured boolean := (SELECT s.setting ~ '\msync_progress\M' FROM pg_settings AS s WHERE s.name = 'shared_preload_libraries');
 BEGIN
 	BEGIN
 		library := sync_progress_library();
@@ -77,9 +78,10 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 		FROM pg_namespace AS n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) AS a
 		WHERE n.oid = '@extschema@'::regnamespace AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
 			AND NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = a.grantee AND r.rolsuper))
-	SELECT 'owner', CASE WHEN o.rolsuper OR o.rolcanlogin THEN NULL ELSE true END,
+	SELECT 'owner', CASE WHEN o.rolsuper OR o.rolcanlogin OR NOT pg_has_role(o.oid, 'pg_read_all_stats', 'USAGE') THEN NULL ELSE true END,
 		format('the tables are %s''s, who %s and %s log in', o.rolname, CASE WHEN o.rolsuper THEN 'is superuser' ELSE 'is no superuser' END, CASE WHEN o.rolcanlogin THEN 'can' ELSE 'cannot' END),
-		CASE WHEN o.rolsuper OR o.rolcanlogin THEN 'The fold runs as that role, restricted. Better one that is NOLOGIN and not superuser: doc/operations.md says how to give it the tables.' END
+		CASE WHEN o.rolsuper OR o.rolcanlogin THEN 'The fold runs as that role, restricted. Better: CREATE ROLE sync_owner NOLOGIN; GRANT pg_read_all_stats TO sync_owner; SELECT @extschema@.sync_progress_set_owner(''sync_owner'');'
+			WHEN NOT pg_has_role(o.oid, 'pg_read_all_stats', 'USAGE') THEN format('GRANT pg_read_all_stats TO %I; else the doctor cannot say what other sessions do.', o.rolname) END
 	FROM owner AS o
 	UNION ALL SELECT 'schema', CASE WHEN c.everybody THEN false WHEN c.names IS NOT NULL THEN NULL ELSE true END,
 		CASE WHEN c.names IS NULL THEN 'only its owner can create objects in the schema' ELSE c.names || ' can create objects in the schema' END,

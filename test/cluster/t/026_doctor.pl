@@ -87,7 +87,8 @@ like(check('version', undef, q{UPDATE pg_proc SET prosrc = 'not_there_yet' WHERE
 
 # Roles.
 like(check('owner'), qr/^\|.*is superuser and can log in\|/, 'a superuser owns the tables: better not');
-like(check('owner', undef, 'CREATE ROLE keeper; ALTER TABLE sync.sync_sessions OWNER TO keeper'), qr/^t\|.*is no superuser and cannot log in/, 'one that is NOLOGIN is in order');
+like(check('owner', undef, 'CREATE ROLE keeper; ALTER TABLE sync.sync_sessions OWNER TO keeper'), qr/^\|.*\|GRANT pg_read_all_stats TO keeper/, 'one that is NOLOGIN, and blind');
+like(check('owner', undef, 'CREATE ROLE keeper LOGIN; ALTER TABLE sync.sync_sessions OWNER TO keeper'), qr/^\|.*is no superuser and can log in\|/, 'one that can log in');
 like(check('schema'), qr/^t\|/, 'nobody creates objects in the schema');
 like(check('schema', undef, 'GRANT CREATE ON SCHEMA sync TO PUBLIC'), qr/^f\|PUBLIC can create.*\|REVOKE CREATE/, 'everybody does');
 like(check('schema', undef, 'CREATE ROLE someone; GRANT CREATE ON SCHEMA sync TO someone'), qr/^\|someone can create/, 'one role does');
@@ -273,6 +274,22 @@ kill 'CONT', $launcher;
 wait_for_worker($node);
 flush($node);
 ok(becomes(qr/^t\|process/, 'worker'), 'it is back');
+
+# All of it given to somebody else, by what the doctor says: it works, and is in order.
+sql((split /\|/, check('owner'))[2] =~ s/^.*Better: //r);
+like(check('owner'), qr/^t\|the tables are sync_owner's, who is no superuser and cannot log in/, 'an owner that is in order');
+is(not_looked_at(), '', 'who can look at all');
+is(sql(q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'sync'::regnamespace AND proowner <> 'sync_owner'::regrole}), 0, 'and owns every function');
+my $before = sql("SELECT processed_count FROM sync.sync_sessions WHERE id = $run");
+increment($node, $run, 3);
+flush($node);
+is(sql("SELECT processed_count - $before FROM sync.sync_sessions WHERE id = $run"), 3, 'the fold works as that role');
+is(sql(q{SET ROLE app; SELECT sync.sync_session_complete(sync.sync_session_start('owned'))}), 'completed', 'applications do as ever');
+flush($node);
+is(sql(q{SELECT sync.sync_progress_prune('0') > 0}), 't', 'and so does pruning');
+is(sql(q{SELECT last_error !~ 'permission' OR last_error IS NULL FROM sync.pg_stat_sync_progress}), 't', 'no right was missing');
+($code, undef, $error) = $node->psql('postgres', q{SELECT sync.sync_progress_set_owner('nobody')});
+like($error, qr/role "nobody" does not exist.*HINT/s, 'an owner that does not exist is refused');
 
 # Who has the last process.
 like(check('worker_slots'), qr/^\|some 3 of 3 /, 'no process is free, while the worker has one');

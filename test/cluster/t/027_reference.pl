@@ -131,5 +131,15 @@ sql(q{CREATE FUNCTION slow(bigint[]) RETURNS TABLE (session_id bigint, payload j
 sql(q{SELECT count(sync.sync_session_start('slow', 'slow')) FROM generate_series(1, 3)});
 ok(wait_until(sub { sql(q{SELECT state || ' ' || query FROM pg_stat_activity WHERE backend_type = 'sync_progress worker'}) =~ /^active folding sessions: 3, ledger rows: \d+$/ }, 'the fold'), 'a worker that folds says so, and how much');
 
+# -- an update keeps what was granted and given --------------------------------------------
+sub second { return $node->safe_psql('second', $_[0]); }
+sql($_) for 'CREATE DATABASE second', 'CREATE ROLE looks', 'CREATE ROLE keeper';
+second(q{CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync VERSION '1.0.0'; GRANT USAGE ON SCHEMA sync TO looks, keeper;
+	GRANT SELECT ON sync.pg_stat_sync_progress TO looks; GRANT EXECUTE ON FUNCTION sync.sync_progress_stat TO looks; ALTER TABLE sync.sync_sessions OWNER TO keeper});
+is(second('SET ROLE looks; SELECT count(*) FROM sync.pg_stat_sync_progress'), 1, 'somebody looks at the statistics of 1.0');
+second(q{ALTER EXTENSION sync_progress UPDATE});
+is(second('SET ROLE looks; SELECT count(*), max(ledger_heaps) >= 0 FROM sync.pg_stat_sync_progress'), '1|t', 'and still can after the update, and sees what is new');
+is(second(q{SELECT count(*) FROM pg_proc WHERE pronamespace = 'sync'::regnamespace AND proowner <> 'keeper'::regrole}), 0, 'all functions are whose the tables are');
+
 $node->stop('immediate');
 done_testing();

@@ -34,7 +34,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge install-bridge unit units demo demo-clean check check-conformance check-sanitize check-valgrind \
+OWN_GOALS = help bridge install-bridge unit units demo demo-clean check check-conformance check-matrix check-sanitize check-valgrind \
 	fuzz bench bench-bridge bench-client bench-eta lint format screenshots
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
@@ -82,6 +82,8 @@ help:
 	@echo 'make demo-clean    remove what it made'
 	@echo 'make check         install what is missing, build, and run every test'
 	@echo 'make check-conformance  install a real Action Cable server, and compare the bridge with it, frame by frame'
+	@echo 'make check-matrix  the tests of the database with the PostgreSQL of other Debians, and pg_upgrade to it (as root;'
+	@echo '                   MATRIX="trixie forky", MATRIX_SUITES, MATRIX_DIR=where the trees are kept)'
 	@echo 'make check-sanitize  the tests of the bridge and the units, under AddressSanitizer and UBSan'
 	@echo 'make check-valgrind  most of the same under valgrind'
 	@echo 'make fuzz          what comes from outside, with random input (FUZZ_SECONDS=60 each, FUZZ_ONLY="event http")'
@@ -136,6 +138,9 @@ endif
 check-conformance:
 	@test/conformance/conformance.sh
 
+check-matrix:
+	@test/matrix/matrix.sh
+
 check-sanitize:
 	@CHECK_TOOL=sanitize scripts/check.sh
 
@@ -181,5 +186,5 @@ installcheck-prepare:
 	   exit 1;; \
 	esac
 
-.PHONY: FORCE help clean-programs bridge install-bridge unit units demo demo-clean check check-conformance check-sanitize \
+.PHONY: FORCE help clean-programs bridge install-bridge unit units demo demo-clean check check-conformance check-matrix check-sanitize \
 	check-valgrind fuzz bench bench-bridge bench-client bench-eta lint format screenshots installcheck-prepare

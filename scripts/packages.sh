@@ -2,9 +2,10 @@
 # Install the Debian packages that are missing here, after saying what each is
 # for.
 #
-#   scripts/packages.sh build|demo|bench|load|client|check|conformance|lint|fuzz|sanitize|valgrind
+#   scripts/packages.sh build|demo|bench|load|client|check|conformance|matrix|tree|lint|fuzz|sanitize|valgrind
 #
-# All but "lint" include "build".  Needs root or sudo only if something is
+# All but "lint" and "matrix" include "build"; "tree" is what check-matrix needs in a
+# tree that "matrix" has made.  Needs root or sudo only if something is
 # missing.  No cluster is created and no service is left running: a server
 # installed here finds create_main_cluster = off while its package is set up,
 # and that setting is taken away again at the end.
@@ -60,6 +61,16 @@ pg_major() {
 
 # What is needed: test | package | what it is for.  PGMAJOR and CLANGMAJOR are filled in later.
 needs() {
+  if [ "$1" = matrix ]; then
+    cat <<'LIST'
+command -v debootstrap|debootstrap|makes a tree of another Debian
+[ -f /usr/share/keyrings/debian-archive-keyring.gpg ]|debian-archive-keyring|the keys that its packages are signed with
+command -v unshare|util-linux|namespaces, to run it in
+has_node|nodejs|tests with the stock Action Cable client
+command -v npm|npm|fetches that client
+LIST
+    return
+  fi
   cat <<'LIST'
 has_package gcc|gcc|compiles the extension and the bridge
 has_package libc6-dev|libc6-dev|the C library's headers
@@ -75,28 +86,37 @@ has_package libjansson-dev|libjansson-dev|JSON, for the bridge
 has_package libinih-dev|libinih-dev|reads the bridge's configuration file
 has_package libsystemd-dev|libsystemd-dev|the bridge's words with systemd
 LIST
-  case $1 in demo | bench | load | client | check | conformance)
+  case $1 in demo | bench | load | client | check | conformance | tree)
     cat <<'LIST'
 has_server|postgresql-PGMAJOR|the PostgreSQL server itself, run in a private cluster
 LIST
   esac
-  case $1 in check)
+  case $1 in check | tree)
     cat <<'LIST'
 has_package libcmocka-dev|libcmocka-dev|unit tests in C
 has_pgtap|postgresql-PGMAJOR-pgtap|tests written in SQL
 command -v pg_prove|libtap-parser-sourcehandler-pgtap-perl|runs the tests written in SQL
 command -v prove|perl|runs every test
 perl -MIPC::Run -e1|libipc-run-perl|tests that crash and restart servers
-has_package nginx|nginx|a proxy, which the bridge must work behind
-has_package haproxy|haproxy|another one
 command -v curl|curl|a client that everybody has, which the bridge must serve
 command -v openssl|openssl|makes the certificate that TLS is tested with
+LIST
+  esac
+  case $1 in check)
+    cat <<'LIST'
+has_package nginx|nginx|a proxy, which the bridge must work behind
+has_package haproxy|haproxy|another one
 command -v chromium|chromium|tests the page in a real browser
 has_package pgbouncer|pgbouncer|a pooler, which the bridge must not be behind
 command -v systemd-analyze|systemd|checks the bridge's unit files
 command -v mandoc|mandoc|checks the bridge's manual page
 has_package fonts-dejavu-core|fonts-dejavu-core|letters for that browser
 command -v promtool|prometheus|promtool, which checks the metrics and the alert rules
+LIST
+  esac
+  case $1 in tree)
+    cat <<'LIST'
+has_node|nodejs|tests with the stock Action Cable client
 LIST
   esac
   case $1 in check | conformance | client)
@@ -183,8 +203,8 @@ forbid_services() {
 }
 
 case ${1:-} in
-build | demo | bench | load | client | check | conformance | lint | fuzz | sanitize | valgrind) set=$1 ;;
-*) die "usage: scripts/packages.sh build|demo|bench|load|client|check|conformance|lint|fuzz|sanitize|valgrind" ;;
+build | demo | bench | load | client | check | conformance | matrix | tree | lint | fuzz | sanitize | valgrind) set=$1 ;;
+*) die "usage: scripts/packages.sh build|demo|bench|load|client|check|conformance|matrix|tree|lint|fuzz|sanitize|valgrind" ;;
 esac
 
 list=$(missing "$set")

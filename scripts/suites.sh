@@ -17,6 +17,8 @@ tree=$PWD
 logs=$WORK/logs
 unit_programs=(bridge/build build/unit)
 unit_exec=
+# Of the tests for Node.js: only files whose names begin like this, and not these.
+these=${CHECK_THESE:-}
 not_these=-
 summary=
 total_passed=0
@@ -112,7 +114,7 @@ suite_installcheck() {
 # processor for itself, and runs one at a time on two.
 node_test() {
   local files at_once=()
-  mapfile -t files < <(find "$1" -name '*.test.js' | grep -vE "/($not_these)[^/]*$" | sort)
+  mapfile -t files < <(find "$1" -name '*.test.js' | grep -E "/($these)[^/]*$" | grep -vE "/($not_these)[^/]*$" | sort)
   case $(node --help) in *--test-concurrency*) at_once=("--test-concurrency=${2:-1}") ;; esac
   (
     unset PGHOST PGUSER

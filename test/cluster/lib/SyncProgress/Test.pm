@@ -70,17 +70,19 @@ sub own_tree
 }
 
 # A started server.  Options: preload (1), extension (1: created in schema sync
-# of database postgres), conf (more settings), install_path (see own_tree()).
+# of database postgres), conf (more settings), install_path (another PostgreSQL,
+# see own_tree()), initdb (more arguments), start (1).
 sub new_cluster
 {
 	my ($name, %option) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name, install_path => $option{install_path});
 
 	# whatever the environment says: some tests are about letters
-	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8', @{ $option{initdb} // [] } ]);
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'sync_progress'") if $option{preload} // 1;
 	$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_connections = 60\nlog_statement = none\n");
 	$node->append_conf('postgresql.conf', $option{conf}) if $option{conf};
+	return $node unless $option{start} // 1;
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync;')
 	  if $option{extension} // 1;

@@ -300,7 +300,7 @@ read_accounts(SpState *state, TupleTableSlot *session, bool compact, bool proces
 	{
 		if (accounts->list.data == NULL)
 			initStringInfo(&accounts->list);
-		add_account(accounts, row, compact, processing, sp_state_stall_after_us(state), sp_state_int64(session, SP_SESSIONS_UPDATED_AT));
+		add_account(accounts, row, compact, processing, sp_state_kind(state, session)->stall_after_us, sp_state_int64(session, SP_SESSIONS_UPDATED_AT));
 	}
 	if (accounts->list.data != NULL)
 		appendStringInfoChar(&accounts->list, ']');
@@ -326,7 +326,7 @@ put_pace(Writer *writer, SpState *state, TupleTableSlot *session, const Accounts
 		work.started_us = sp_state_int64(session, SP_SESSIONS_STARTED_AT);
 		if (processing)
 		{
-			work.stall_after_us = sp_state_stall_after_us(state);
+			work.stall_after_us = sp_state_kind(state, session)->stall_after_us;
 			work.parts = accounts->parts;
 			work.nparts = accounts->nparts;
 		}

@@ -17,11 +17,13 @@
 #include "marks.h"
 #include "pace.h"
 #include "rows.h"
+#include "state.h"
 #include "storage/procarray.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 typedef struct Statement
 {
@@ -31,13 +33,6 @@ typedef struct Statement
 	SPIPlanPtr	plan;
 } Statement;
 
-static Statement lock_sessions = {
-	"SELECT " SP_SESSION_COUNTS ", status, pace, started_at, owner_id, every_count,"
-	" (extract(epoch FROM every_interval) * 1000000)::bigint, (extract(epoch FROM min_interval) * 1000000)::bigint, live, completed_at,"
-	" payload_function"
-	" FROM %s.sync_sessions AS s JOIN %s.sync_kinds AS k USING (kind) WHERE s.id = ANY ($1)"
-	" ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED", 1, {INT8ARRAYOID}
-};
 static Statement find_sessions = {
 	"SELECT id, xmax::text::bigint FROM %s.sync_sessions WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
 };
@@ -53,14 +48,28 @@ static Statement last_account = {
 	"SELECT last_value - (NOT is_called)::integer FROM %s.sync_session_accounts_id_seq", 0, {0}
 };
 
-/* Many in one: what an UPDATE costs before its first row is most of it. */
+/*
+ * What a fold writes.  Many in one UPDATE: what it costs before its first row is
+ * most of it.  To one by itself, which somebody is just waiting for, arrays would
+ * be half of that.
+ */
+#define SESSION_SET(processed, detected, error, total, processed_set_at, total_set_at, message_set_at, message, status, counters, \
+					pace, at, version, live) \
+	"UPDATE %s.sync_sessions AS s SET processed_count = " processed ", detected_count = " detected ", error_count = " error "," \
+	" total_count = " total ", processed_set_at = " processed_set_at ", total_set_at = " total_set_at ", message_set_at = " message_set_at "," \
+	" message = coalesce(" message ", s.message), status = " status "," \
+	" counters = CASE WHEN " counters " IS NULL THEN s.counters ELSE %s.sync_counters_add(s.counters, " counters "::jsonb) END, pace = " pace "," \
+	" started_at = CASE WHEN " status " = 'processing' THEN coalesce(s.started_at, " at ") ELSE s.started_at END," \
+	" updated_at = " at ", version = greatest(s.version + 1, " version "), live = " live
+
+static Statement update_session = {
+	SESSION_SET("$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15")
+	" WHERE s.id = $1", SP_SESSION_VALUES,
+	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID, BYTEAOID}
+};
 static Statement update_sessions = {
-	"UPDATE %s.sync_sessions AS s SET processed_count = u.processed, detected_count = u.detected, error_count = u.error,"
-	" total_count = u.total, processed_set_at = u.processed_set_at, total_set_at = u.total_set_at, message_set_at = u.message_set_at,"
-	" message = coalesce(u.message, s.message), status = u.status,"
-	" counters = CASE WHEN u.counters IS NULL THEN s.counters ELSE %s.sync_counters_add(s.counters, u.counters::jsonb) END, pace = u.pace,"
-	" started_at = CASE WHEN u.status = 'processing' THEN coalesce(s.started_at, u.at) ELSE s.started_at END,"
-	" updated_at = u.at, version = greatest(s.version + 1, u.version), live = u.live"
+	SESSION_SET("u.processed", "u.detected", "u.error", "u.total", "u.processed_set_at", "u.total_set_at", "u.message_set_at",
+				"u.message", "u.status", "u.counters", "u.pace", "u.at", "u.version", "u.live")
 	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS u (id, processed, detected, error, total,"
 	" processed_set_at, total_set_at, message_set_at, message, status, counters, pace, at, version, live) WHERE s.id = u.id", SP_SESSION_VALUES,
 	{INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
@@ -133,6 +142,48 @@ explain_missing(const SpCatalog *catalog, SpDue *due, int ndue)
 	}
 }
 
+/* What a locked row says. */
+static void
+read_session(SpState *state, TupleTableSlot *row, SpDatabase *database, SpHeldSession *session)
+{
+	SpCounts   *counts = &session->counts;
+	const SpKind *kind = sp_state_kind(state, row);
+
+	counts->id = sp_state_int64(row, SP_SESSIONS_ID);
+	counts->processed = sp_state_int64(row, SP_SESSIONS_PROCESSED_COUNT);
+	counts->detected = sp_state_int64(row, SP_SESSIONS_DETECTED_COUNT);
+	counts->error = sp_state_int64(row, SP_SESSIONS_ERROR_COUNT);
+	counts->has_total = !sp_state_is_null(row, SP_SESSIONS_TOTAL_COUNT);
+	counts->total = counts->has_total ? sp_state_int64(row, SP_SESSIONS_TOTAL_COUNT) : 0;
+	counts->processed_set_at = sp_state_int64(row, SP_SESSIONS_PROCESSED_SET_AT);
+	counts->total_set_at = sp_state_int64(row, SP_SESSIONS_TOTAL_SET_AT);
+	counts->message_set_at = sp_state_int64(row, SP_SESSIONS_MESSAGE_SET_AT);
+	counts->detected_set_at = sp_state_int64(row, SP_SESSIONS_DETECTED_SET_AT);
+	counts->error_set_at = sp_state_int64(row, SP_SESSIONS_ERROR_SET_AT);
+	sp_ledger_raise_floor(database, Max(counts->processed_set_at, Max(sp_net_when(counts->total_set_at), sp_net_when(counts->message_set_at))));
+	sp_ledger_raise_floor(database, Max(counts->detected_set_at, counts->error_set_at));
+	session->status = sp_status_parse(sp_state_text(row, SP_SESSIONS_STATUS));
+	sp_pace_read(sp_state_is_null(row, SP_SESSIONS_PACE) ? NULL : DatumGetByteaPP(row->tts_values[SP_SESSIONS_PACE]), &session->pace);
+	if (!sp_state_is_null(row, SP_SESSIONS_STARTED_AT))
+		session->started_at = sp_state_int64(row, SP_SESSIONS_STARTED_AT);
+	if (!sp_state_is_null(row, SP_SESSIONS_COMPLETED_AT))
+		session->completed_at = sp_state_int64(row, SP_SESSIONS_COMPLETED_AT);
+	session->owner = sp_state_text(row, SP_SESSIONS_OWNER_ID);
+	if (!sp_state_is_null(row, SP_SESSIONS_LIVE))
+		session->live = DatumGetByteaPCopy(row->tts_values[SP_SESSIONS_LIVE]);
+	session->due->throttle = kind->throttle;
+	session->payload_function = kind->payload_function;
+}
+
+static int
+compare_due(const void *a, const void *b)
+{
+	int64		x = (*(SpDue *const *) a)->session;
+	int64		y = (*(SpDue *const *) b)->session;
+
+	return x < y ? -1 : x > y;
+}
+
 /*
  * Lock what is free.  Returns the sessions, ordered by id; those that are not
  * free become SP_OUTCOME_LOCKED, those that do not exist stay what they are.
@@ -140,42 +191,29 @@ explain_missing(const SpCatalog *catalog, SpDue *due, int ndue)
 SpHeldSession *
 sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int ndue, int *nsessions)
 {
-	int64	   *ids = palloc(ndue * sizeof(int64));
+	SpDue	  **ordered = palloc(ndue * sizeof(SpDue *));
 	SpHeldSession *sessions = palloc0(ndue * sizeof(SpHeldSession));
-	Datum		args[1];
+	SpState    *state;
 
 	for (int i = 0; i < ndue; i++)
-		ids[i] = due[i].session;
-	args[0] = sp_rows_ids(ids, ndue);
-	run(catalog, &lock_sessions, args, NULL, SPI_OK_SELECT);
-	*nsessions = (int) SPI_processed;
-	for (int i = 0; i < *nsessions; i++)
+		ordered[i] = &due[i];
+	qsort(ordered, ndue, sizeof(SpDue *), compare_due);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	state = sp_state_open(catalog);
+	*nsessions = 0;
+	for (int i = 0; i < ndue; i++)
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		SpHeldSession *session = &sessions[i];
-		SpCounts   *counts = &session->counts;
-		bool		isnull;
-		Datum		pace,
-					live;
+		bool		again = i > 0 && ordered[i]->session == ordered[i - 1]->session;
+		TupleTableSlot *row = again ? NULL : sp_state_lock(state, ordered[i]->session);
 
-		sp_rows_counts(tuple, counts);
-		session->status = get_status(tuple, SP_COUNT_COLUMNS + 1);
-		sp_ledger_raise_floor(database, Max(counts->processed_set_at, Max(sp_net_when(counts->total_set_at), sp_net_when(counts->message_set_at))));
-		sp_ledger_raise_floor(database, Max(counts->detected_set_at, counts->error_set_at));
-		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 2, &isnull);
-		sp_pace_read(isnull ? NULL : DatumGetByteaPP(pace), &session->pace);
-		session->started_at = (TimestampTz) sp_rows_int64(tuple, SP_COUNT_COLUMNS + 3, NULL);
-		session->owner = sp_rows_text(tuple, SP_COUNT_COLUMNS + 4);
-		session->due = find_due(due, ndue, counts->id);
-		session->due->outcome = SP_OUTCOME_NOTHING;
-		session->due->throttle.every_count = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 5, NULL);
-		session->due->throttle.every_interval_us = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 6, NULL);
-		session->due->throttle.min_interval_us = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 7, NULL);
-		live = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 8, &isnull);
-		session->live = isnull ? NULL : DatumGetByteaPP(live);
-		session->completed_at = (TimestampTz) sp_rows_int64(tuple, SP_COUNT_COLUMNS + 9, NULL);
-		session->payload_function = sp_rows_text(tuple, SP_COUNT_COLUMNS + 10);
+		if (row == NULL)
+			continue;
+		sessions[*nsessions].due = ordered[i];
+		read_session(state, row, database, &sessions[(*nsessions)++]);
+		ordered[i]->outcome = SP_OUTCOME_NOTHING;
 	}
+	sp_state_close(state);
+	PopActiveSnapshot();
 	explain_missing(catalog, due, ndue);
 	return sessions;
 }
@@ -340,10 +378,32 @@ void
 sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, int nsessions)
 {
 	Datum		args[SP_SESSION_VALUES];
+	char		arg_nulls[SP_SESSION_VALUES];
 	Datum	   *values = palloc(Max(nsessions, 1) * sizeof(Datum));
 	bool	   *nulls = palloc(Max(nsessions, 1) * sizeof(bool));
+	const SpHeldSession *only = NULL;
+	int			nwritten = 0;
 	int			guc_level;
 
+	for (int i = 0; i < nsessions; i++)
+	{
+		if (sessions[i].values == NULL)
+			continue;
+		only = &sessions[i];
+		nwritten++;
+	}
+	if (nwritten == 0)
+		return;
+	guc_level = NewGUCNestLevel();
+	sp_call_by_keys();
+	if (nwritten == 1)
+	{
+		for (int column = 0; column < SP_SESSION_VALUES; column++)
+			arg_nulls[column] = only->nulls[column] ? 'n' : ' ';
+		run(catalog, &update_session, only->values, arg_nulls, SPI_OK_UPDATE);
+		AtEOXact_GUC(false, guc_level);
+		return;
+	}
 	for (int column = 0; column < SP_SESSION_VALUES; column++)
 	{
 		Oid			type = get_element_type(update_sessions.args[column]);
@@ -360,14 +420,10 @@ sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, 
 			values[count] = sessions[i].values[column];
 			nulls[count++] = sessions[i].nulls[column];
 		}
-		if (count == 0)
-			return;
 		get_typlenbyvalalign(type, &length, &by_value, &align);
 		args[column] = PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower, type, length, by_value, align));
 	}
 
-	guc_level = NewGUCNestLevel();
-	sp_call_by_keys();
 	run(catalog, &update_sessions, args, NULL, SPI_OK_UPDATE);
 	AtEOXact_GUC(false, guc_level);
 }

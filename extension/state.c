@@ -15,6 +15,7 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "pace.h"
@@ -26,49 +27,55 @@
 #include "utils/timestamp.h"
 
 /* Columns of sync_kinds, in the order of the extension's script. */
-#define KINDS_KIND			0
-#define KINDS_STALL_AFTER	6
+enum
+{
+	KINDS_KIND,
+	KINDS_CHANNEL,
+	KINDS_PARAM,
+	KINDS_EVERY_COUNT,
+	KINDS_EVERY_INTERVAL,
+	KINDS_MIN_INTERVAL,
+	KINDS_STALL_AFTER,
+	KINDS_PAYLOAD_FUNCTION
+};
 
-/* A table, and an index of it that is asked. */
+/* A table, and an index of it that is asked; opened when it is first. */
 typedef struct Scan
 {
-	MemoryContext context;		/* what a scan allocates at its first row
-								 * stays for all */
 	Relation	rel;
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *row;
 } Scan;
 
-typedef struct Kind
-{
-	char	   *name;
-	int64		stall_after_us;
-} Kind;
-
 struct SpState
 {
 	const SpCatalog *catalog;
+	Snapshot	snapshot;
+	MemoryContext context;		/* what a scan allocates at its first row
+								 * stays for all */
 	Scan		sessions;		/* by id */
 	Scan		accounts;		/* by session, in the order of display */
 	Scan		runs;			/* by kind and source */
-	Kind	   *kinds;			/* NULL: not read yet */
+	TupleTableSlot *locked;
+	SpKind	   *kinds;			/* NULL: not read yet */
 	int			nkinds;
 };
 
 static void
-open_scan(Scan *scan, Oid relation, Oid index, int nkeys)
+open_scan(const SpState *state, Scan *scan, Oid relation, Oid index, int nkeys)
 {
-	scan->context = CurrentMemoryContext;
 	scan->rel = table_open(relation, AccessShareLock);
 	scan->index = index_open(index, AccessShareLock);
-	scan->scan = SpIndexBeginScan(scan->rel, scan->index, GetActiveSnapshot(), nkeys);
+	scan->scan = SpIndexBeginScan(scan->rel, scan->index, state->snapshot, nkeys);
 	scan->row = table_slot_create(scan->rel, NULL);
 }
 
 static void
 close_scan(Scan *scan)
 {
+	if (scan->rel == NULL)
+		return;
 	ExecDropSingleTupleTableSlot(scan->row);
 	index_endscan(scan->scan);
 	index_close(scan->index, AccessShareLock);
@@ -76,20 +83,23 @@ close_scan(Scan *scan)
 	table_close(scan->rel, NoLock);
 }
 
+/* Asks for rows; next_row() gets them. */
 static void
-find(Scan *scan, ScanKey keys, int nkeys)
+find(const SpState *state, Scan *scan, Oid relation, Oid index, ScanKey keys, int nkeys)
 {
-	MemoryContext old = MemoryContextSwitchTo(scan->context);
+	MemoryContext old = MemoryContextSwitchTo(state->context);
 
+	if (scan->rel == NULL)
+		open_scan(state, scan, relation, index, nkeys);
 	index_rescan(scan->scan, keys, nkeys, NULL, 0);
 	MemoryContextSwitchTo(old);
 }
 
 /* The next row that was found, or NULL. */
 static TupleTableSlot *
-next_row(Scan *scan)
+next_row(const SpState *state, Scan *scan)
 {
-	MemoryContext old = MemoryContextSwitchTo(scan->context);
+	MemoryContext old = MemoryContextSwitchTo(state->context);
 	bool		got = index_getnext_slot(scan->scan, ForwardScanDirection, scan->row);
 
 	if (got)
@@ -98,16 +108,15 @@ next_row(Scan *scan)
 	return got ? scan->row : NULL;
 }
 
-/* Open the tables, for as long as the active snapshot stays that. */
+/* For reading as of the active snapshot, for as long as it stays that. */
 SpState *
 sp_state_open(const SpCatalog *catalog)
 {
 	SpState    *state = palloc0(sizeof(SpState));
 
 	state->catalog = catalog;
-	open_scan(&state->sessions, catalog->sessions, catalog->sessions_pkey, 1);
-	open_scan(&state->accounts, catalog->accounts, catalog->accounts_session, 1);
-	open_scan(&state->runs, catalog->sessions, catalog->sessions_source, 3);
+	state->snapshot = GetActiveSnapshot();
+	state->context = CurrentMemoryContext;
 	return state;
 }
 
@@ -120,10 +129,11 @@ sp_state_catalog(const SpState *state)
 void
 sp_state_close(SpState *state)
 {
+	if (state->locked != NULL)
+		ExecDropSingleTupleTableSlot(state->locked);
 	close_scan(&state->sessions);
 	close_scan(&state->accounts);
 	close_scan(&state->runs);
-	pfree(state);
 }
 
 /* The session's row; NULL: there is none. */
@@ -133,8 +143,33 @@ sp_state_session(SpState *state, int64 session)
 	ScanKeyData key;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(session));
-	find(&state->sessions, &key, 1);
-	return next_row(&state->sessions);
+	find(state, &state->sessions, state->catalog->sessions, state->catalog->sessions_pkey, &key, 1);
+	return next_row(state, &state->sessions);
+}
+
+/*
+ * The session's row in its last version, locked as for an update, and without
+ * waiting; NULL: there is none, or somebody else has it.
+ */
+TupleTableSlot *
+sp_state_lock(SpState *state, int64 session)
+{
+	TupleTableSlot *row = sp_state_session(state, session);
+	ItemPointerData tid;
+	TM_FailureData failure;
+
+	if (row == NULL)
+		return NULL;
+	if (state->locked == NULL)
+		state->locked = table_slot_create(state->sessions.rel, NULL);
+	tid = row->tts_tid;
+	if (table_tuple_lock(state->sessions.rel, &tid, state->snapshot, state->locked, GetCurrentCommandId(false),
+						 LockTupleNoKeyExclusive, LockWaitSkip,
+						 TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS | TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) != TM_Ok)
+		return NULL;
+	slot_getallattrs(state->locked);
+	/* an id does not change; if it did, this row is not the one asked for */
+	return sp_state_int64(state->locked, SP_SESSIONS_ID) == session ? state->locked : NULL;
 }
 
 /* Begin with the accounts of the session that was got last. */
@@ -144,14 +179,14 @@ sp_state_begin_accounts(SpState *state)
 	ScanKeyData key;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, state->sessions.row->tts_values[SP_SESSIONS_ID]);
-	find(&state->accounts, &key, 1);
+	find(state, &state->accounts, state->catalog->accounts, state->catalog->accounts_session, &key, 1);
 }
 
 /* Its next account, in the order of display; NULL: that were all. */
 TupleTableSlot *
 sp_state_account(SpState *state)
 {
-	return next_row(&state->accounts);
+	return next_row(state, &state->accounts);
 }
 
 /* A column of a row as text; NULL for NULL. */
@@ -182,7 +217,7 @@ bool
 sp_state_has_successor(SpState *state)
 {
 	TupleTableSlot *session = state->sessions.row;
-	TupleDesc	desc = RelationGetDescr(state->runs.rel);
+	TupleDesc	desc = session->tts_tupleDescriptor;
 	ScanKeyData keys[3];
 
 	for (int i = 0; i < 2; i++)
@@ -193,31 +228,41 @@ sp_state_has_successor(SpState *state)
 							   TupleDescAttr(desc, column)->attcollation, F_TEXTEQ, session->tts_values[column]);
 	}
 	ScanKeyInit(&keys[2], 3, BTGreaterStrategyNumber, F_INT8GT, session->tts_values[SP_SESSIONS_ID]);
-	find(&state->runs, keys, 3);
-	return next_row(&state->runs) != NULL;
+	find(state, &state->runs, state->catalog->sessions, state->catalog->sessions_source, keys, 3);
+	return next_row(state, &state->runs) != NULL;
+}
+
+static int64
+interval_us(TupleTableSlot *row, int column)
+{
+	return sp_pace_interval_us(DatumGetIntervalP(row->tts_values[column]));
 }
 
 /* Reads all kinds; there are a few. */
 static void
 read_kinds(SpState *state)
 {
-	MemoryContext old = MemoryContextSwitchTo(state->sessions.context);
+	MemoryContext old = MemoryContextSwitchTo(state->context);
 	Relation	rel = table_open(state->catalog->kinds, AccessShareLock);
-	TableScanDesc scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	TableScanDesc scan = table_beginscan(rel, state->snapshot, 0, NULL);
 	TupleTableSlot *row = table_slot_create(rel, NULL);
 	int			allocated = 8;
 
-	state->kinds = palloc(allocated * sizeof(Kind));
+	state->kinds = palloc(allocated * sizeof(SpKind));
 	while (table_scan_getnextslot(scan, ForwardScanDirection, row))
 	{
-		Kind	   *kind;
+		SpKind	   *kind;
 
 		if (state->nkinds == allocated)
-			state->kinds = repalloc(state->kinds, (allocated *= 2) * sizeof(Kind));
+			state->kinds = repalloc(state->kinds, (allocated *= 2) * sizeof(SpKind));
 		slot_getallattrs(row);
 		kind = &state->kinds[state->nkinds++];
-		kind->name = TextDatumGetCString(row->tts_values[KINDS_KIND]);
-		kind->stall_after_us = sp_pace_interval_us(DatumGetIntervalP(row->tts_values[KINDS_STALL_AFTER]));
+		kind->name = sp_state_text(row, KINDS_KIND);
+		kind->throttle.every_count = sp_state_int64(row, KINDS_EVERY_COUNT);
+		kind->throttle.every_interval_us = interval_us(row, KINDS_EVERY_INTERVAL);
+		kind->throttle.min_interval_us = interval_us(row, KINDS_MIN_INTERVAL);
+		kind->stall_after_us = interval_us(row, KINDS_STALL_AFTER);
+		kind->payload_function = sp_state_text(row, KINDS_PAYLOAD_FUNCTION);
 	}
 	ExecDropSingleTupleTableSlot(row);
 	table_endscan(scan);
@@ -225,11 +270,11 @@ read_kinds(SpState *state)
 	MemoryContextSwitchTo(old);
 }
 
-/* After how long the session that was got last is stalled. */
-int64
-sp_state_stall_after_us(SpState *state)
+/* A session's kind, as long as the state is open. */
+const SpKind *
+sp_state_kind(SpState *state, TupleTableSlot *session)
 {
-	text	   *name = DatumGetTextPP(state->sessions.row->tts_values[SP_SESSIONS_KIND]);
+	text	   *name = DatumGetTextPP(session->tts_values[SP_SESSIONS_KIND]);
 	Size		length = VARSIZE_ANY_EXHDR(name);
 
 	if (state->kinds == NULL)
@@ -237,7 +282,7 @@ sp_state_stall_after_us(SpState *state)
 	for (int i = 0; i < state->nkinds; i++)
 	{
 		if (strlen(state->kinds[i].name) == length && memcmp(state->kinds[i].name, VARDATA_ANY(name), length) == 0)
-			return state->kinds[i].stall_after_us;
+			return &state->kinds[i];
 	}
-	elog(ERROR, "the kind of session " INT64_FORMAT " is missing", sp_state_int64(state->sessions.row, SP_SESSIONS_ID));
+	elog(ERROR, "the kind of session " INT64_FORMAT " is missing", sp_state_int64(session, SP_SESSIONS_ID));
 }

@@ -36,7 +36,10 @@ enum
 	SP_SESSIONS_PROCESSED_SET_AT,
 	SP_SESSIONS_TOTAL_SET_AT,
 	SP_SESSIONS_MESSAGE_SET_AT,
-	SP_SESSIONS_PACE
+	SP_SESSIONS_PACE,
+	SP_SESSIONS_DETECTED_SET_AT,
+	SP_SESSIONS_ERROR_SET_AT,
+	SP_SESSIONS_LIVE
 };
 
 enum
@@ -61,6 +64,15 @@ enum
 	SP_ACCOUNTS_PACE
 };
 
+/* A row of sync_kinds. */
+typedef struct SpKind
+{
+	char	   *name;
+	SpThrottle	throttle;
+	int64		stall_after_us;
+	char	   *payload_function;
+} SpKind;
+
 typedef struct SpState SpState;
 
 extern SpState *sp_state_open(const SpCatalog *catalog);
@@ -72,7 +84,8 @@ extern TupleTableSlot *sp_state_account(SpState *state);
 extern int64 sp_state_version(SpState *state);
 extern char *sp_state_text(TupleTableSlot *row, int column);
 extern bool sp_state_has_successor(SpState *state);
-extern int64 sp_state_stall_after_us(SpState *state);
+extern TupleTableSlot *sp_state_lock(SpState *state, int64 session);
+extern const SpKind *sp_state_kind(SpState *state, TupleTableSlot *session);
 
 #define sp_state_int64(row, column)	(DatumGetInt64((row)->tts_values[column]))
 #define sp_state_is_null(row, column)	((row)->tts_isnull[column])

@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path'
 import { launchChromium, openPage } from './lib/chromium.js'
+import { FakeBridge, busyHistory, busyNow } from './lib/fake_bridge.js'
 import { FakeCable } from './lib/fake_cable.js'
 import { servePage } from './lib/page_server.js'
 import { account, payload } from './lib/payloads.js'
@@ -53,12 +54,19 @@ const PICTURES = [
   { name: 'mesh', state: meshing, run: MESH, look: { theme: 'mesh' } }
 ]
 
+/** The operators' page. */
+const DASHBOARDS = [
+  { name: 'dashboard', viewport: { width: 1360, height: 900 } },
+  { name: 'dashboard-phone', viewport: { width: 390, height: 1290 }, colorScheme: 'dark' }
+]
+
 const directory = process.argv[2]
 if (!directory) throw new Error('usage: node screenshots.js DIRECTORY')
 
 const cable = await FakeCable.start({ serve: servePage })
 const browser = await launchChromium()
 for (const picture of PICTURES) await take(picture)
+for (const picture of DASHBOARDS) await takeDashboard(picture)
 await browser.close()
 await cable.stop()
 
@@ -79,4 +87,21 @@ async function take({ name, state, run = MAIL, look = {}, rates = [], whole = fa
   await page.waitForFunction(() => document.getAnimations().every(({ playState, effect }) => playState !== 'running' || effect.getTiming().iterations === Infinity))
   await (whole ? page : widget).screenshot({ path: join(directory, `${name}.png`), ...(whole && { fullPage: true }) })
   await close()
+}
+
+/** What workers use is a difference of two messages, so it takes two. */
+async function takeDashboard({ name, viewport, colorScheme }) {
+  const fake = await FakeBridge.start()
+  const history = busyHistory()
+  const time = Date.now()
+  const now = busyNow(history, { time })
+  fake.tell(history, now)
+  const { page, close } = await openPage(browser, `${fake.origin}/dashboard`, { viewport, colorScheme, deviceScaleFactor: viewport.width > 500 ? 1 : 1.25 })
+  await page.locator('#health[data-state=good]').waitFor()
+  const workers = now.workers.map(({ cpu, states, ...worker }) => ({ ...worker, cpu: cpu + 0.34 + worker.worker * 0.05, states: states + 4_100 + worker.worker * 330 }))
+  fake.tell(history, { ...busyNow(history, { time: time + 1_000 }), workers })
+  await page.locator('#workers td', { hasText: '34 %' }).waitFor({ state: 'attached' })
+  await page.screenshot({ path: join(directory, `${name}.png`), fullPage: viewport.width > 500 })
+  await close()
+  await fake.stop()
 }

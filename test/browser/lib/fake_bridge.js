@@ -13,6 +13,7 @@ export class FakeBridge {
   #watchers = new Set()
   #history = []
   #now
+  #timer
 
   static async start(port = 0) {
     const fake = new FakeBridge()
@@ -36,6 +37,13 @@ export class FakeBridge {
     for (const response of this.#watchers) response.write(`event: now\ndata: ${JSON.stringify(now)}\n\n`)
   }
 
+  /** Likewise, and again each half a second, until there is something else to be told. */
+  keepTelling(history, now) {
+    clearInterval(this.#timer)
+    this.tell(history, now())
+    this.#timer = setInterval(() => this.tell(history, now()), 500)
+  }
+
   async #answer({ url }, response) {
     if (url === '/dashboard/events') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' })
@@ -53,6 +61,7 @@ export class FakeBridge {
   }
 
   async stop() {
+    clearInterval(this.#timer)
     for (const response of this.#watchers) response.destroy()
     this.#server.closeAllConnections()
     await new Promise(resolve => this.#server.close(resolve))

@@ -197,8 +197,8 @@ check_keys(struct doctor_db *db, struct report *report)
 	if (PQresultStatus(rows) != PGRES_TUPLES_OK)
 		report_error(report, check, rows);
 	else if (PQntuples(rows) == 0)
-		report_line(report, FINDING_WARN, check, "the first call of sync_progress_token() makes one",
-					"there is no key yet: every token is refused");
+		report_line(report, FINDING_WARN, check, "SELECT sync_progress_rotate_key() makes one",
+					"there is no key: every token is refused");
 	else
 		report_line(report, FINDING_OK, check, NULL, "tokens of %d %s are taken", PQntuples(rows),
 					PQntuples(rows) == 1 ? "key" : "keys");

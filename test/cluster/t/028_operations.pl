@@ -14,7 +14,7 @@ my @snippets = $manual =~ /^ *```sql\n(.*?)^ *```$/msg;
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
 # -- an owner that is nobody -----------------------------------------------------
-my ($owner) = grep { /OWNER TO sync_owner/ } @snippets;
+my ($owner) = grep { /sync_progress_set_owner/ } @snippets;
 ok($owner, 'the manual says how to give the tables to a role');
 sql($owner);
 is(sql(q{SELECT string_agg(DISTINCT r.rolname, ',') FROM pg_class AS c JOIN pg_roles AS r ON r.oid = c.relowner
@@ -49,7 +49,7 @@ is(sql($prune), '1', 'what ended long ago goes');
 
 # -- a copy of it takes no tokens of it -----------------------------------------------
 sql('CREATE DATABASE copy');
-my $dump = tempdir() . '/dump.sql';
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump.sql';
 $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('postgres') ], 'pg_dump as that owner has left it');
 my $restored = $node->psql('copy', "\\i $dump", extra_params => [ '-v', 'ON_ERROR_STOP=1' ]);
 is($restored, 0, 'and its restore');

@@ -101,7 +101,7 @@ sync_session_rename(PG_FUNCTION_ARGS)
 	TupleTableSlot *row;
 	int32		lock_version;
 
-	sp_shared_require();
+	sp_shared_require_writable("sync_session_rename()");
 	if (title != NULL && pg_mbstrlen(title) > TITLE_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
@@ -129,7 +129,7 @@ sync_session_pin(PG_FUNCTION_ARGS)
 	int32		lock_version;
 	bool		isnull;
 
-	sp_shared_require();
+	sp_shared_require_writable("sync_session_pin()");
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -160,7 +160,7 @@ sync_session_delete(PG_FUNCTION_ARGS)
 	Datum		args[1];
 	int32		lock_version;
 
-	sp_shared_require();
+	sp_shared_require_writable("sync_session_delete()");
 	SPI_connect();
 	ExecDropSingleTupleTableSlot(lock_for_edit(catalog, fcinfo, LockTupleExclusive, &lock_version));
 	args[0] = PG_GETARG_DATUM(0);

@@ -29,7 +29,8 @@
 
 /*
  * Lock the last version of the row with this id, waiting for whoever changes
- * it.  Returns it in a slot that the caller drops; NULL: there is none.
+ * it.  Not on a standby: there it would wait for a transaction of the primary,
+ * and for ever.  Returns it in a slot that the caller drops; NULL: there is none.
  */
 TupleTableSlot *
 sp_locked_row(Relation rel, Oid index, int64 id, LockTupleMode mode)

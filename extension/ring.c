@@ -32,50 +32,59 @@
  * transaction it has to be newer than, and replay waits for it or cancels it
  * (max_standby_streaming_delay).  A truncation logs no such thing, so it is done
  * here, by a record that GiST has for the same purpose and that touches no page.
+ *
+ * Before the heap is locked: that lock is logged as well, and replay would have
+ * it while it waits for a query that waits for the lock.
  */
 static void
-log_conflict(Relation rel, TransactionId fold)
+log_conflict(Relation rel, int heap, TransactionId fold)
 {
+	static TransactionId logged[SP_HEAPS] = {0};
 	FullTransactionId next = ReadNextFullTransactionId();
 	uint32		age = XidFromFullTransactionId(next) - fold;
 
-	if (XLogStandbyInfoActive() && RelationNeedsWAL(rel) && U64FromFullTransactionId(next) > age)
-		SpLogConflict(rel, FullTransactionIdFromU64(U64FromFullTransactionId(next) - age));
+	/* once, if the heap is locked by somebody for long */
+	if (!XLogStandbyInfoActive() || fold == logged[heap] || U64FromFullTransactionId(next) <= age)
+		return;
+	logged[heap] = fold;
+	SpLogConflict(rel, FullTransactionIdFromU64(U64FromFullTransactionId(next) - age));
 }
 
-/* Truncates a heap that no snapshot needs, if nobody holds a lock on it. */
-static void
-truncate_heap(const SpCatalog *catalog, SpDatabase *database, int heap)
+/* Whether no snapshot of this server needs anything in the heap; *fold gets its last fold. */
+static bool
+is_needless(Relation rel, SpDatabase *database, int heap, TransactionId *fold)
 {
-	Relation	rel;
+	*fold = pg_atomic_read_u32(&database->fold_xid[heap]);
+	return pg_atomic_read_u32(&database->scan_file[heap]) == SpFileNumber(rel) &&
+		pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
+		(!TransactionIdIsValid(*fold) || TransactionIdPrecedes(*fold, GetOldestNonRemovableTransactionId(rel)));
+}
+
+/* Truncates the heap that is open here, which no snapshot needed, if nobody holds another lock on it. */
+static void
+truncate_heap(Relation rel, SpDatabase *database, int heap, TransactionId before)
+{
 	TransactionId fold;
 
-	if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessExclusiveLock))
+	if (!ConditionalLockRelationOid(RelationGetRelid(rel), AccessExclusiveLock))
 		return;
-	rel = table_open(catalog->ledger[heap], NoLock);
-	fold = pg_atomic_read_u32(&database->fold_xid[heap]);
 
 	/*
 	 * no writer is left now, not even a prepared one, so the mark stands
 	 * still
 	 */
-	if (pg_atomic_read_u32(&database->scan_file[heap]) == SpFileNumber(rel) &&
-		pg_atomic_read_u32(&database->scan_from[heap]) >= RelationGetNumberOfBlocks(rel) &&
-		(!TransactionIdIsValid(fold) || TransactionIdPrecedes(fold, GetOldestNonRemovableTransactionId(rel))))
+	if (is_needless(rel, database, heap, &fold) && fold == before)
 	{
-		if (TransactionIdIsValid(fold))
-			log_conflict(rel, fold);
 		RelationTruncate(rel, 0);
 		pg_atomic_write_u32(&database->scan_from[heap], 0);
 		pg_atomic_write_u32(&database->fold_xid[heap], InvalidTransactionId);
 	}
-	table_close(rel, NoLock);
 
 	/*
 	 * as VACUUM does: the truncation is not transactional, so neither is the
 	 * lock
 	 */
-	UnlockRelationOid(catalog->ledger[heap], AccessExclusiveLock);
+	UnlockRelationOid(RelationGetRelid(rel), AccessExclusiveLock);
 }
 
 /*
@@ -93,22 +102,25 @@ sp_ring_rotate(const SpCatalog *catalog, SpDatabase *database)
 	{
 		int			heap = (current + n) % SP_HEAPS;
 		BlockNumber blocks;
+		TransactionId fold;
 		Relation	rel;
 
 		if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessShareLock))
 			continue;
 		rel = table_open(catalog->ledger[heap], NoLock);
 		blocks = RelationGetNumberOfBlocks(rel);
-		table_close(rel, AccessShareLock);
 		if (heap == current)
 			large = blocks >= ROTATE_BLOCKS;
-		else if (blocks > 0 && pg_atomic_read_u32(&database->scan_from[heap]) >= blocks)
+		else if (blocks > 0 && is_needless(rel, database, heap, &fold))
 		{
-			truncate_heap(catalog, database, heap);
+			if (TransactionIdIsValid(fold))
+				log_conflict(rel, heap, fold);
+			truncate_heap(rel, database, heap, fold);
 			/* if it worked, the next turn finds it empty */
 		}
 		else if (blocks == 0 && empty < 0)
 			empty = heap;
+		table_close(rel, AccessShareLock);
 	}
 	if (large && empty >= 0)
 		pg_atomic_write_u32(&database->current_heap, empty);

@@ -69,7 +69,7 @@ sync_session_change(PG_FUNCTION_ARGS)
 	SpStatus	target;
 	char	   *status;
 
-	sp_shared_require();
+	sp_shared_require_writable("a change of status");
 	if (PG_ARGISNULL(0))
 		sp_locked_no_session(fcinfo);
 	target = sp_status_parse(text_to_cstring(PG_GETARG_TEXT_PP(1)));
@@ -116,7 +116,7 @@ sync_session_account_change(PG_FUNCTION_ARGS)
 	bool		own;
 	bool		fits;
 
-	sp_shared_require();
+	sp_shared_require_writable("a change of status");
 	if (PG_ARGISNULL(0) || !sp_catalog_session(catalog, PG_GETARG_INT64(0), &status, &own))
 		sp_locked_no_session(fcinfo);
 	rel = table_open(catalog->accounts, RowExclusiveLock);

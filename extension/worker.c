@@ -114,16 +114,28 @@ take_office(SpDatabase *database)
 	return true;
 }
 
-/* Sends messages, in a transaction that does nothing else. */
+/*
+ * Sends messages, in a transaction that does nothing else.
+ *
+ * A queue that was full stays so when its listeners have read it, or have gone:
+ * who NOTIFYs makes room, but not before its own NOTIFY has succeeded.  To ask
+ * how full it is makes room as well.
+ */
 static void
 notify(char **messages, int count)
 {
+	static bool failing = false;
+
 	sp_activity_sending(count);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	if (failing)
+		(void) DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0);
+	failing = true;
 	for (int i = 0; i < count; i++)
 		Async_Notify(sp_channel, messages[i]);
 	CommitTransactionCommand();
+	failing = false;
 }
 
 /* Tells attached bridges that the path is open; returns when to do so next, 0: nobody listens. */

@@ -155,6 +155,7 @@ auth_keys_begin(struct auth *auth)
 bool
 auth_keys_add(struct auth *auth, const char *kid, const char *alg, const char *jwk)
 {
+	static struct log_rate rate;
 	struct auth_keys *keys = &auth->coming;
 	cjose_err	err;
 	cjose_jwk_t *key = is_readable_jwk(jwk) ? cjose_jwk_import(jwk, strlen(jwk), &err) : NULL;
@@ -171,7 +172,8 @@ auth_keys_add(struct auth *auth, const char *kid, const char *alg, const char *j
 		why = "the secret is shorter than 32 bytes";
 	if (why)
 	{
-		log_warn("auth", "key not used: %s kid=%s alg=%s", why, kid, alg);
+		if (log_rate_allows(&rate, "auth"))
+			log_warn("auth", "key not used: %s kid=%s alg=%s", why, kid, alg);
 		if (key)
 			cjose_jwk_release(key);
 		return false;

@@ -217,6 +217,7 @@ on_tick(void *arg, int64_t now_ms)
 		keys_tick(bridge->keys, now_ms);
 	second_tick(bridge, now_ms);
 	service_tick(now_ms);
+	log_tick(now_ms);
 	if (now_ms >= running->status_due_ms)
 	{
 		running->status_due_ms = now_ms + BRIDGE_STATUS_MS;

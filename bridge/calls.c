@@ -166,6 +166,7 @@ struct keys_call
 static void
 keys_done(void *arg, const PGresult *rows, const char *error)
 {
+	static struct log_rate rate;
 	struct keys_call *call = arg;
 
 	rows = with_columns(rows, 3, &error);
@@ -177,7 +178,7 @@ keys_done(void *arg, const PGresult *rows, const char *error)
 								 PQgetvalue(rows, i, 1), PQgetvalue(rows, i, 2));
 		auth_keys_end(call->auth);
 	}
-	else if (error)
+	else if (error && log_rate_allows(&rate, "calls"))
 		log_error("calls", "sync_progress_keys failed: %s", error);
 	call->done(call->arg, rows != NULL);
 	free(call);

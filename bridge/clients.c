@@ -39,13 +39,15 @@ disconnect(struct conn *conn, void *arg)
 void
 clients_disconnect(struct bridge *bridge, const char *subject, bool reconnect)
 {
+	static struct log_rate rate;
 	struct leave leave = {
 		.subject = intern_find(bridge->intern, subject, strlen(subject)),
 		.reconnect = reconnect
 	};
 
-	log_info("clients", "disconnecting an owner known=%s reconnect=%s",
-			 leave.subject ? "yes" : "no", reconnect ? "yes" : "no");
+	if (log_rate_allows(&rate, "clients"))
+		log_info("clients", "disconnecting an owner known=%s reconnect=%s",
+				 leave.subject ? "yes" : "no", reconnect ? "yes" : "no");
 	if (leave.subject)
 		conns_each(bridge->conns, disconnect, &leave);
 }

@@ -58,6 +58,8 @@ struct listen_held
 	struct event event;
 };
 
+static struct log_rate bad_rate;	/* of what others than the worker send */
+
 struct listen
 {
 	struct pg  *pg;
@@ -78,7 +80,6 @@ struct listen
 	int64_t		worker_wait_ms;
 	bool		wants_listen;
 	bool		wants_attach;
-	struct log_rate bad_rate;
 	struct listen_held held[LISTEN_HELD_MAX];
 	int			held_count;
 	int			held_asked;		/* so many came before attach() was sent */
@@ -106,7 +107,7 @@ listen_release(struct listen *listen, int count)
 
 		if (listen->worker_pid != 0 && held->pid == listen->worker_pid)
 			listen->ops->event(listen->arg, &held->event, true);
-		else if (log_rate_allows(&listen->bad_rate, "listen"))
+		else if (log_rate_allows(&bad_rate, "listen"))
 			log_warn("listen", "the worker did not send this, ignored type=disconnect pid=%d", held->pid);
 		event_clear(&held->event);
 	}
@@ -370,7 +371,7 @@ listen_notified(struct listen *listen, const PGnotify *notify)
 		listen->wants_attach = true;
 	if (!event_parse(notify->extra, strlen(notify->extra), &event))
 	{
-		if (log_rate_allows(&listen->bad_rate, "listen"))
+		if (log_rate_allows(&bad_rate, "listen"))
 			log_warn("listen", "notification not understood pid=%d bytes=%zu",
 					 notify->be_pid, strlen(notify->extra));
 		return;

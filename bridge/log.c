@@ -5,6 +5,9 @@
  * No time stamp: journald and container runtimes put their own.  Whatever goes
  * out in a line may have come from a stranger, so control characters are
  * written as \xNN and a line stays one line.  Tokens are never passed here.
+ *
+ * Where stderr is the journal, each line begins with its priority, which the
+ * journal takes off again: "journalctl -p warning" finds what it should.
  */
 #include "log.h"
 
@@ -12,14 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOG_LINES_PER_SECOND	10
+#define LOG_RATE_LINES	10
+#define LOG_RATE_MS		10000
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
+static struct log_rate *log_suppressed;
 
 static const char *const log_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
+
+/* What syslog calls them, in the form that the journal reads. */
+static const char *const log_priorities[] = {"<3>", "<4>", "<6>", "<7>"};
 
 void
 log_set_level(enum log_level level)
@@ -33,6 +42,26 @@ log_is_on(enum log_level level)
 	return level <= log_threshold;
 }
 
+/*
+ * Is stderr the journal?  It says which file it has given to the service as
+ * that; what was redirected since is another one.
+ */
+static bool
+is_journal(void)
+{
+	static int	known = -1;
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device;
+	unsigned long long inode;
+	struct stat info;
+
+	if (known < 0)
+		known = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+			fstat(STDERR_FILENO, &info) == 0 && info.st_dev == device &&
+			info.st_ino == inode;
+	return known;
+}
+
 static void
 log_write(enum log_level level, const char *module, const char *fmt,
 		  va_list args)
@@ -42,7 +71,8 @@ log_write(enum log_level level, const char *module, const char *fmt,
 	int			at;
 
 	vsnprintf(message, sizeof(message), fmt, args);
-	at = snprintf(line, sizeof(line), "%s %s: ", log_names[level], module);
+	at = snprintf(line, sizeof(line), "%s%s %s: ",
+				  is_journal() ? log_priorities[level] : "", log_names[level], module);
 	for (const char *p = message; *p && at < (int) sizeof(line) - 8; p++)
 	{
 		unsigned char c = (unsigned char) *p;
@@ -74,32 +104,73 @@ log_line(enum log_level level, const char *module, const char *fmt,...)
 	va_end(args);
 }
 
+/* ---- what strangers can provoke ---- */
+
+/* Say how many lines were not written, once their time is over. */
+static bool
+is_settled(struct log_rate *rate, int64_t now_ms)
+{
+	if (now_ms - rate->begun_ms < LOG_RATE_MS)
+		return false;
+	log_warn(rate->module, "similar lines not written count=%u seconds=%d", rate->suppressed,
+			 LOG_RATE_MS / 1000);
+	rate->suppressed = 0;
+	rate->lines = 0;
+	return true;
+}
+
+/* From time to time. */
+void
+log_tick(int64_t now_ms)
+{
+	struct log_rate **at = &log_suppressed;
+
+	while (*at)
+	{
+		struct log_rate *rate = *at;
+
+		if (is_settled(rate, now_ms))
+			*at = rate->next;
+		else
+			at = &rate->next;
+	}
+}
+
 /*
- * May another line go out that a stranger has provoked?  The first one of a
- * later second says how many were not written.
+ * May another line go out that a stranger has provoked?  From the first one on
+ * there are ten in ten seconds; the others are counted, and the count is a line
+ * of its own when that time is over, whether or not anything more happens.
  */
+bool
+log_rate_allows_at(struct log_rate *rate, const char *module, int64_t now_ms)
+{
+	log_tick(now_ms);
+	rate->module = module;
+	if (rate->lines == 0 || now_ms - rate->begun_ms >= LOG_RATE_MS)
+	{
+		rate->begun_ms = now_ms;
+		rate->lines = 0;
+	}
+	if (rate->lines < LOG_RATE_LINES)
+	{
+		rate->lines++;
+		return true;
+	}
+	if (rate->suppressed++ == 0)
+	{
+		rate->next = log_suppressed;
+		log_suppressed = rate;
+	}
+	return false;
+}
+
 bool
 log_rate_allows(struct log_rate *rate, const char *module)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec != rate->second)
-	{
-		if (rate->suppressed > 0)
-			log_warn(module, "similar lines not written count=%u",
-					 rate->suppressed);
-		rate->second = now.tv_sec;
-		rate->lines = 0;
-		rate->suppressed = 0;
-	}
-	if (rate->lines >= LOG_LINES_PER_SECOND)
-	{
-		rate->suppressed++;
-		return false;
-	}
-	rate->lines++;
-	return true;
+	return log_rate_allows_at(rate, module, (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }
 
 /*

@@ -18,12 +18,14 @@ enum log_level
 	LOG_LEVEL_DEBUG
 };
 
-/* At most so many lines a second of what a stranger can provoke. */
+/* At most so many lines at a time of what a stranger can provoke; zeroed, static. */
 struct log_rate
 {
-	int64_t		second;
+	const char *module;
+	int64_t		begun_ms;
 	unsigned	lines;
 	unsigned	suppressed;
+	struct log_rate *next;		/* of those with lines that were not written */
 };
 
 void		log_set_level(enum log_level level);
@@ -31,6 +33,8 @@ bool		log_is_on(enum log_level level);
 void		log_line(enum log_level level, const char *module, const char *fmt,...)
 			printf_like(3, 4);
 bool		log_rate_allows(struct log_rate *rate, const char *module);
+bool		log_rate_allows_at(struct log_rate *rate, const char *module, int64_t now_ms);
+void		log_tick(int64_t now_ms);
 void		die(int status, const char *module, const char *fmt,...)
 			printf_like(3, 4) __attribute__((noreturn));
 

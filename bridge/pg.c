@@ -274,9 +274,12 @@ pg_fail(struct pg *pg, const char *why)
 static void
 pg_on_notice(void *arg, const PGresult *notice)
 {
+	static struct log_rate rate;
 	struct pg  *pg = arg;
 	char		said[512];
 
+	if (!log_rate_allows(&rate, pg->name))
+		return;
 	pgerr_describe(notice, said, sizeof(said));
 	log_info(pg->name, "the server says: %s", said);
 }

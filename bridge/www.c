@@ -219,6 +219,7 @@ www_file_drop(struct www_file *file)
 bool
 www_get(struct www *www, const char *path, struct www_file *file)
 {
+	static struct log_rate rate;
 	char		name[1100];
 	struct stat info;
 	struct www_entry *entry = NULL;
@@ -232,7 +233,10 @@ www_get(struct www *www, const char *path, struct www_file *file)
 	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
 	{
 		if (info.st_size > WWW_FILE_MAX)
-			log_warn("www", "file too large to be served path=%s", path);
+		{
+			if (log_rate_allows(&rate, "www"))
+				log_warn("www", "file too large to be served path=%s", path);
+		}
 		else
 			entry = entry_for(www, name, fd, &info);
 	}

@@ -85,6 +85,15 @@ test('the watchdog hears of the loop, twice as often as it wants', async t => {
   for (let n = 1; n <= 3; n++) await until(() => socket.told.all.filter(message => 'WATCHDOG' in message).length, count => count >= n, `sign of life ${n}`, 3_000)
 })
 
+test('where stderr is the journal each line has its priority, and elsewhere none', async () => {
+  const script = 'exec 2>"$1"; export JOURNAL_STREAM=$(stat -L -c %d:%i "$2"); "$3" --listen nonsense; cat "$1"'
+  const [journal, other] = ['journal', 'other'].map(name => join(dir, name))
+  writeFileSync(other, '')
+  writeFileSync(journal, '')
+  assert.match(await run('sh', ['-c', script, 'sh', journal, journal, PROGRAM]), /^<3>ERROR config: bad value for listen: /)
+  assert.match(await run('sh', ['-c', script, 'sh', journal, other, PROGRAM]), /^ERROR config: bad value for listen: /)
+})
+
 // -- sockets -------------------------------------------------------------------
 
 async function launched(t, sockets, args = []) {

@@ -9,20 +9,16 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/multixact.h"
-#include "access/subtrans.h"
-#include "access/table.h"
 #include "access/transam.h"
 #include "backlog.h"
 #include "catalog.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "holder.h"
 #include "miscadmin.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(sync_progress_library);
@@ -50,58 +46,6 @@ sync_progress_library(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {false};
 
 	return make_row(fcinfo, values, nulls);
-}
-
-/* The transaction that this one is part of, if it goes on; else InvalidTransactionId. */
-static TransactionId
-get_running(TransactionId xid)
-{
-	if (!TransactionIdIsNormal(xid) || !TransactionIdIsInProgress(xid))
-		return InvalidTransactionId;
-	return TransactionIdPrecedes(xid, TransactionXmin) ? xid : SubTransGetTopmostTransaction(xid);
-}
-
-/* Of several that hold the row, one that a fold has to wait for. */
-static TransactionId
-get_member(MultiXactId multi)
-{
-	MultiXactMember *members;
-	int			nmembers = GetMultiXactIdMembers(multi, &members, false, false);
-	TransactionId holder = InvalidTransactionId;
-
-	for (int i = 0; i < nmembers && !TransactionIdIsValid(holder); i++)
-	{
-		if (members[i].status != MultiXactStatusForKeyShare)
-			holder = get_running(members[i].xid);
-	}
-	return holder;
-}
-
-/* Who holds a row against a fold, which takes it FOR NO KEY UPDATE; InvalidTransactionId: nobody. */
-static TransactionId
-get_holder(HeapTupleHeader tuple)
-{
-	if (tuple->t_infomask & HEAP_XMAX_INVALID)
-		return InvalidTransactionId;
-	if (tuple->t_infomask & HEAP_XMAX_IS_MULTI)
-		return get_member(HeapTupleHeaderGetRawXmax(tuple));
-	if (HEAP_XMAX_IS_KEYSHR_LOCKED(tuple->t_infomask))
-		return InvalidTransactionId;
-	return get_running(HeapTupleHeaderGetRawXmax(tuple));
-}
-
-/* Who holds the session's row, or InvalidTransactionId. */
-static TransactionId
-get_session_holder(const SpCatalog *catalog, int64 session)
-{
-	Relation	rel = table_open(catalog->sessions, AccessShareLock);
-	SysScanDesc scan;
-	HeapTuple	tuple = sp_catalog_find(rel, catalog->sessions_pkey, session, &scan);
-	TransactionId holder = HeapTupleIsValid(tuple) ? get_holder(tuple->t_data) : InvalidTransactionId;
-
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return holder;
 }
 
 static void
@@ -188,6 +132,6 @@ sync_progress_holder(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[2];
 
-	put_holder(values, nulls, 0, get_session_holder(catalog, PG_GETARG_INT64(0)));
+	put_holder(values, nulls, 0, sp_holder_of_session(catalog, PG_GETARG_INT64(0)));
 	return make_row(fcinfo, values, nulls);
 }

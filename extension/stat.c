@@ -18,6 +18,8 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "guc.h"
+#include "holder.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -189,6 +191,9 @@ make_row(FunctionCallInfo fcinfo, bool is_1_1)
 	if (database == NULL)
 		PG_RETURN_NULL();
 	stats = get_stats(database);
+	/* the worker does not see through savepoints and locks of several */
+	if (stats.blocked_session != 0 && stats.blocked_by == 0)
+		stats.blocked_by = BackendXidGetPid(sp_holder_of_session(catalog, stats.blocked_session));
 	sp_census(database, &census);
 	put_1_0(&row, database, &stats, &census);
 	if (is_1_1)

@@ -142,6 +142,7 @@ ok(becomes(qr/^f\|session $run is locked by process $pid \(.*idle in transaction
 like(stage(), qr/^f\|locked: process $pid \(.*\|.*pg_terminate_backend\($pid\)/, 'the stage of its run');
 like(check('row', "sync_progress_doctor($run)"), qr/^f\|process $pid/, 'and its row');
 like(sql('TABLE sync.sync_progress_watch'), qr/locked by $pid/, 'the terminal shows it');
+is(sql(q{SELECT format('%s %s %s %s', blocked_by, blocked_session, backed_off_locked > 0, backed_off_failed + backed_off_untold) FROM sync.pg_stat_sync_progress}), "$pid $run t 0", 'and the statistics, with how often');
 like(check('idle_in_transaction', "sync_doctor_settings('0 s')"), qr/^\|1: process $pid/, 'who is idle in a transaction');
 like(check('idle_in_transaction'), qr/^t\|/, 'not yet for long');
 $app->query_safe('COMMIT');
@@ -170,6 +171,7 @@ flush($node);
 like(check('errors'), qr/^t\|none/, 'no errors');
 sql('SELECT 1; ' . sprintf($kind, q{RAISE EXCEPTION 'no payload today';}, 'RETURN true;'));
 ok(becomes(qr/^f\|.*no payload today\|/, 'errors'), 'an error');
+is(sql(q{SELECT format('%s %s', backed_off_untold > 0, last_error_at > now() - interval '1 minute') FROM sync.pg_stat_sync_progress}), 't t', 'in the statistics, with its time');
 my $own = sql(q{SELECT id FROM sync.sync_sessions WHERE kind = 'own'});
 like(check('stage', "sync_progress_doctor($own)"), qr/^f\|failing: .*no payload today\|It is tried again at/, 'the stage of its run');
 sql("CREATE OR REPLACE FUNCTION f(bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE plpgsql STABLE AS \$\$ BEGIN $fine END \$\$");

@@ -72,11 +72,11 @@ test('each metric has its help, its type, and a value', () => {
   }
 })
 
-test('the grant that README gives a bridge is what the document lists, and what all these tests have', () => {
-  const granted = text => [.../GRANT EXECUTE ON FUNCTION ([^;]*?) TO bridge;/.exec(text)[1].matchAll(/sync\.(\w+)/g)].map(match => match[1]).sort()
+test('what sync_progress_grant gives a bridge is what the document lists, but for the doctor, and what all these tests have', () => {
   const listed = [...section('SQL, for the bridge').matchAll(/^(sync_progress_\w+)\(/gm)].map(match => match[1]).sort()
-  // of several grants the last one that names the bridge
-  const last = text => text.slice(text.lastIndexOf('GRANT EXECUTE', text.indexOf('TO bridge;')))
-  assert.deepEqual(granted(last(read('README.md'))), listed)
-  assert.deepEqual(granted(last(read('test/bridge/lib/database.js'))), listed)
+  const [, given] = /\('bridge', '\{([^}]*)\}'\)/.exec(read('sql/1.1.0/42-grant.sql'))
+  assert.deepEqual(given.split(',').filter(name => name !== 'sync_progress_doctor').sort(), listed)
+  const [, had] = /GRANT EXECUTE ON FUNCTION (sync\.sync_progress_attach[^;]*?) TO bridge;/.exec(read('test/bridge/lib/database.js'))
+  assert.deepEqual([...had.matchAll(/sync\.(\w+)/g)].map(match => match[1]).sort(), listed)
+  assert.match(read('README.md'), /sync_progress_grant\('bridge', 'bridge'\)/)
 })

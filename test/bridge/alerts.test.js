@@ -20,6 +20,7 @@ const read = name => readFileSync(path(name), 'utf8')
 
 const RULES = read('alerts.yml')
 const GRAFANA = JSON.parse(read('grafana.json'))
+const OPERATIONS = readFileSync(fileURLToPath(new URL('../../doc/operations.md', import.meta.url)), 'utf8')
 const alerts = RULES.split(/^ {6}- alert: /m).slice(1).map(text => ({ name: /^\w+/.exec(text)[0], text }))
 
 // -- the rules, over series of an hour -------------------------------------------------
@@ -113,6 +114,7 @@ test('each alert says what has happened, what it means, and where it is written 
     assert.match(text, /^ {10}summary: \S.{20,}$/m, name)
     assert.match(text, /^ {10}description: \S.{40,}\.'?$/m, name)
     assert.equal(/^ {10}runbook: (.*)$/m.exec(text)?.[1], `doc/operations.md#${name.toLowerCase()}`)
+    assert.match(OPERATIONS, new RegExp(`^#+ ${name}$`, 'm'), `${name} has its section`)
   }
 })
 

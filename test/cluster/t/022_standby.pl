@@ -61,7 +61,7 @@ is(read_there("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'sync_
 
 # -- a snapshot that is older than a fold ---------------------------------------------
 # It saw the session without what was folded, and the ledger without what was
-# truncated since: 15 instead of 70015.  For enough of them the ledger moves on
+# truncated since: 10 instead of 70015.  For enough of them the ledger moves on
 # to the next heap, and empties this one when its rows are dead to everybody.
 sql("SELECT count(sync.sync_progress_increment($session)) FROM generate_series(1, 70000)");
 catch_up();

@@ -39,6 +39,7 @@
 #include "compat.h"
 #include "ledger.h"
 #include "miscadmin.h"
+#include "room.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -145,6 +146,7 @@ sp_ledger_insert(const SpCatalog *catalog, SpDatabase *database, const SpRow *ro
 		{
 			pg_memory_barrier();
 			lower_mark(database, heap, ItemPointerGetBlockNumber(&tuple->t_self));
+			sp_room_ahead(database, heap, rel, &tuple->t_self);
 		}
 		heap_freetuple(tuple);
 	}

@@ -4,9 +4,9 @@
  *
  * When the current heap is large, writers are sent to an empty one; a heap that
  * is dead to every snapshot is truncated, under a lock that is taken only if it
- * is free.  No lock is waited for here but by writers for each other's heap
- * extension.  With no empty heap the current one grows: that costs space, not
- * time.
+ * is free.  No lock is waited for here; that writers need not wait for each
+ * other's extension of the heap is room.c's matter.  With no empty heap the
+ * current one grows: that costs space, not time.
  */
 #include "postgres.h"
 
@@ -17,6 +17,7 @@
 #include "catalog/storage.h"
 #include "compat.h"
 #include "ring.h"
+#include "room.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
@@ -97,13 +98,13 @@ sp_ring_rotate(const SpCatalog *catalog, SpDatabase *database)
 	int			current = (int) pg_atomic_read_u32(&database->current_heap);
 	int			empty = -1;
 	bool		large = false;
+	Relation	rel;
 
 	for (int n = 1; n <= SP_HEAPS; n++)
 	{
 		int			heap = (current + n) % SP_HEAPS;
 		BlockNumber blocks;
 		TransactionId fold;
-		Relation	rel;
 
 		if (!ConditionalLockRelationOid(catalog->ledger[heap], AccessShareLock))
 			continue;
@@ -122,6 +123,13 @@ sp_ring_rotate(const SpCatalog *catalog, SpDatabase *database)
 			empty = heap;
 		table_close(rel, AccessShareLock);
 	}
-	if (large && empty >= 0)
-		pg_atomic_write_u32(&database->current_heap, empty);
+	if (!large || empty < 0)
+		return;
+	if (ConditionalLockRelationOid(catalog->ledger[empty], RowExclusiveLock))
+	{
+		rel = table_open(catalog->ledger[empty], NoLock);
+		sp_room_prepare(database, empty, rel);
+		table_close(rel, RowExclusiveLock);
+	}
+	pg_atomic_write_u32(&database->current_heap, empty);
 }

@@ -82,7 +82,9 @@ init_database(SpDatabase *database)
 		pg_atomic_init_u32(&database->scan_from[i], 0);
 		pg_atomic_init_u32(&database->scan_file[i], 0);
 		pg_atomic_init_u32(&database->fold_xid[i], InvalidTransactionId);
+		pg_atomic_init_u32(&database->room_to[i], 0);
 	}
+	pg_atomic_init_u64(&database->page_begun_at, 0);
 	pg_atomic_init_u64(&database->flush_wanted, 0);
 	pg_atomic_init_u64(&database->flush_done, 0);
 	ConditionVariableInit(&database->flushed);

@@ -93,6 +93,10 @@ typedef struct SpDatabase
 	pg_atomic_uint32 scan_file[SP_HEAPS];	/* in this file of the heap */
 	pg_atomic_uint32 fold_xid[SP_HEAPS];	/* newest fold that deleted there */
 
+	/* How long each was made for writers to come, see room.c. */
+	pg_atomic_uint32 room_to[SP_HEAPS];
+	pg_atomic_uint64 page_begun_at; /* in any of them, the last time */
+
 	pg_atomic_uint64 flush_wanted;
 	pg_atomic_uint64 flush_done;
 	ConditionVariable flushed;

@@ -12,6 +12,15 @@ use Test::More;
 my $node = new_cluster('counting', conf => 'max_prepared_transactions = 10');
 my $listener = SyncProgress::Listener->new($node);
 
+# the ledger is made longer before it is full, but only where rows come quickly
+my $pages = 'SELECT ' . join(' + ', map { "pg_relation_size('sync.sync_progress_ledger_$_')" } 0 .. 15) . " >> 13";
+my $quick = new_session($node);
+increment($node, $quick, 1);
+cmp_ok($node->safe_psql('postgres', $pages), '<=', 2, 'a row makes a page');
+$node->safe_psql('postgres', "SELECT count(sync.sync_progress_increment($quick)) FROM generate_series(1, 3000)");
+cmp_ok($node->safe_psql('postgres', $pages), '>=', 128, 'pages that are begun one soon after the other make room for those to come');
+is(counted($node, $quick), 3001, 'which is no row');
+
 # 10 threads, one each
 my $ten = new_session($node);
 my $plain = script("SELECT sync.sync_progress_increment(:s);\n");

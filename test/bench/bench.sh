@@ -33,7 +33,8 @@ here=test/bench
 known='memory rates worker live latency sessions slowsync waits long folds'
 parts=${BENCH_PARTS:-$known}
 listener=
-settings=(shared_buffers=256MB max_wal_size=8GB checkpoint_timeout=60min)
+# room for the bench's 1,000 sessions beside 10,000
+settings=(shared_buffers=256MB max_wal_size=8GB checkpoint_timeout=60min sync_progress.max_sessions=12000)
 preload= # a library in front of the C library's, for the server
 
 for name in $(compgen -e PG); do

@@ -8,22 +8,25 @@ segment_bytes() {
 }
 
 measure_memory() {
-  local with without named
-  note "memory: two restarts"
+  local usual=("${settings[@]}") with without named
+  note "memory: three restarts"
   stop_server
-  settings+=(shared_preload_libraries=)
+  settings=(shared_preload_libraries=)
   start_server
   without=$(segment_bytes)
   stop_server
-  unset 'settings[-1]'
+  settings=()
   start_server
   with=$(segment_bytes)
   named=$(sql -c "SELECT string_agg(format('%s %s kB', name, allocated_size / 1024), ', ' ORDER BY allocated_size DESC) FROM pg_shmem_allocations WHERE name LIKE 'sync_progress%'")
-  start_listener
   say
   say "### Shared memory"
   say
   say "With max_sessions $(sql -c 'SHOW sync_progress.max_sessions') and max_live_counters $(sql -c 'SHOW sync_progress.max_live_counters'): $(((with - without) / 1024)) kB more than without the extension ($named)."
   must "shared memory for $(sql -c 'SHOW sync_progress.max_sessions') tracked sessions, MB" '<=' 16 \
     "$(awk '{ printf "%.1f", $1 / 1048576 }' <<<"$((with - without))")"
+  stop_server
+  settings=("${usual[@]}")
+  start_server
+  start_listener
 }

@@ -123,6 +123,7 @@ void		conn_want_write(struct conn *conn);
 void		conn_watch_input(struct conn *conn);
 void		conn_unwatch_input(struct conn *conn);
 void		conn_await_room(struct conn *conn);
+void		conn_await_turn(struct conn *conn);
 int			conn_throw_away_input(struct conn *conn);
 enum conn_held conn_held_input(struct conn *conn);
 

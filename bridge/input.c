@@ -155,6 +155,21 @@ conn_await_room(struct conn *conn)
 	lws_rx_flow_control(conn->wsi, 0);
 }
 
+/*
+ * An answer is to be written as soon as there is room.  Until then libwebsockets
+ * 4.3 takes what it holds of the next request for input that has no place, and
+ * hangs up.  So it is kept from looking at it, and then called from here.
+ */
+void
+conn_await_turn(struct conn *conn)
+{
+#if LWS_LIBRARY_VERSION_NUMBER >= 4002000
+	watch(conn, EV_WRITE, on_event);
+	lws_rx_flow_control(conn->wsi, 0);
+#endif
+	conn_want_write(conn);
+}
+
 /* One piece for each turn of the loop: nobody is held up. */
 static void
 throw_away(struct ev_loop *loop, ev_io *io, int revents)

@@ -261,7 +261,7 @@ reply_send(struct request *request, const struct reply *reply)
 	request_free(request);
 	conn_set_deadline(conn, conns_bridge(conn->conns)->config->reply_timeout_ms +
 					  (conn->body ? (int64_t) conn->body->len / REPLY_SLOWEST_BYTES : 0));
-	conn_want_write(conn);
+	conn_await_turn(conn);
 	return 0;
 }
 

@@ -60,7 +60,7 @@ inside() {
   # shellcheck disable=SC2016 # they do in there
   contained sh -euc 'mount -t proc proc "$1/proc"
     mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
-    tree=$1; shift; exec nice chroot "$tree" "$@"' sh "$tree" \
+    tree=$1; shift; exec chroot "$tree" "$@"' sh "$tree" \
     /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root "$@"
 }
 
@@ -84,7 +84,7 @@ apt_settings() {
 bootstrap() {
   local suite=$1 tree=$2 script=/usr/share/debootstrap/scripts/$1
   [ -e "$script" ] || script=${script%/*}/sid
-  contained nice debootstrap --variant=minbase "$suite" "$tree" "$(mirror)" "$script" || return
+  contained debootstrap --variant=minbase "$suite" "$tree" "$(mirror)" "$script" || return
   cp -L /etc/resolv.conf /etc/hosts "$tree/etc/"
   if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
     mkdir -p "$tree/etc/ssl/certs"

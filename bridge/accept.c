@@ -6,6 +6,9 @@
  * most so many a wakeup, so that a storm of connections does not hold up those
  * that are served, and a plain refusal when there are too many.  Beyond so many a
  * second nobody is refused: they wait in the kernel's queue.
+ *
+ * Each worker has the same sockets.  What comes in by those for administrators
+ * whoever is first takes; of the others balance.c says whether to leave it.
  */
 #include "accept.h"
 
@@ -18,12 +21,14 @@
 #include <unistd.h>
 
 #include "admission.h"
+#include "balance.h"
 #include "boot.h"
 #include "conn.h"
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
 #include "pace.h"
+#include "shared.h"
 #include "sockets.h"
 #include "tls.h"
 
@@ -40,6 +45,7 @@ struct acceptor
 	int			fd;
 	ev_io		io;
 	ev_timer	pause;
+	struct balance balance;
 };
 
 struct accepts
@@ -173,6 +179,34 @@ keeps_pace(struct acceptor *acceptor)
 	return false;
 }
 
+/* Is this one for another worker?  Then the acceptor pauses for a moment. */
+static bool
+leaves_it(struct acceptor *acceptor)
+{
+	struct balance_view view = {
+		.is_ready = metric_get_of(shared_worker(), METRIC_WORKERS_READY) > 0,
+		.connections = metric_get_of(shared_worker(), METRIC_CONNECTIONS)
+	};
+
+	if (acceptor->is_admin)
+		return false;
+	for (int i = 0; i < shared_workers(); i++)
+	{
+		int64_t		connections = metric_get_of(i, METRIC_CONNECTIONS);
+
+		if (i == shared_worker() || metric_get_of(i, METRIC_WORKERS_READY) == 0)
+			continue;
+		view.others_accepted += metric_get_of(i, METRIC_ACCEPTED);
+		if (!view.others_ready || connections < view.least)
+			view.least = connections;
+		view.others_ready = true;
+	}
+	if (!balance_leaves(&acceptor->balance, &view, loop_clock_ms()))
+		return false;
+	pause_for(acceptor, BALANCE_PAUSE_MS / 1000.0);
+	return true;
+}
+
 static void
 on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 {
@@ -181,7 +215,7 @@ on_acceptable(struct ev_loop *loop, ev_io *io, int revents)
 
 	(void) loop;
 	(void) revents;
-	for (int i = 0; i < ACCEPT_A_WAKEUP && keeps_pace(acceptor); i++)
+	for (int i = 0; i < ACCEPT_A_WAKEUP && !leaves_it(acceptor) && keeps_pace(acceptor); i++)
 	{
 		struct sockaddr_storage peer = {0};
 		socklen_t	len = sizeof(peer);

@@ -31,6 +31,7 @@
 #include "listen.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 #include "parts.h"
 #include "pool.h"
 #include "query.h"
@@ -204,6 +205,7 @@ on_tick(void *arg, int64_t now_ms)
 {
 	struct bridge *bridge = arg;
 	struct running *running = arg;
+	const char *why;
 
 	conns_turn(bridge->conns, now_ms);
 	listen_tick(bridge->listen, now_ms);
@@ -218,6 +220,7 @@ on_tick(void *arg, int64_t now_ms)
 	second_tick(bridge, now_ms);
 	service_tick(now_ms);
 	log_tick(now_ms);
+	metric_set(METRIC_WORKERS_READY, ready_check(bridge, &why));
 	if (now_ms >= running->status_due_ms)
 	{
 		running->status_due_ms = now_ms + BRIDGE_STATUS_MS;
@@ -322,6 +325,7 @@ bridge_open(struct boot *boot)
 	listen_start(bridge->listen);
 	query_start(bridge->query);
 	pool_start(bridge->pool);
+	metric_set(METRIC_WORKERS, 1);
 	return bridge;
 }
 

@@ -10,6 +10,8 @@
 
 #include "log.h"
 
+#define CONFIG_WORKERS_MAX	64
+
 enum config_auth
 {
 	CONFIG_AUTH_JWT,
@@ -35,6 +37,7 @@ struct config
 	char	   *tls_key;
 	char	   *www;			/* empty: nothing is served */
 	struct config_list route;
+	int			workers;		/* 0: as many as there are cores */
 	int			log_level;		/* enum log_level */
 	struct config_list trusted_proxy;
 	int			max_connections;

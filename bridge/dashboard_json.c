@@ -194,7 +194,7 @@ add_workers(struct buf *out)
 		if (!vitals_of(i, &vitals))
 			continue;
 		buf_printf(out, "{\"worker\":%d,\"pid\":%d,\"started\":%" PRId64 ",\"turned\":%" PRId64
-				   ",\"cpu\":%.2f,\"resident\":%" PRId64, i, vitals.pid, vitals.started_s,
+				   ",\"cpu\":%.2f,\"resident\":%" PRId64, i + 1, vitals.pid, vitals.started_s,
 				   vitals.turned_s, vitals.cpu_s, vitals.resident_bytes);
 		add_count(out, "connections", metric_get_of(i, METRIC_CONNECTIONS));
 		add_count(out, "subscriptions", metric_get_of(i, METRIC_SUBSCRIPTIONS));

@@ -22,6 +22,7 @@
 #include "http_calls.h"
 #include "metrics.h"
 #include "parts.h"
+#include "process.h"
 #include "ready.h"
 #include "reply.h"
 #include "request.h"
@@ -61,6 +62,7 @@ serve_metrics(struct request *request)
 	struct reply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
 
 	second_write(request_bridge(request), &text);
+	processes_write(&text);
 	reply.body = msg_create(text.data, text.len);
 	buf_free(&text);
 	return reply_send(request, &reply);

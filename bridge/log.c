@@ -21,14 +21,24 @@
 
 #define LOG_RATE_LINES	10
 #define LOG_RATE_MS		10000
+#define LOG_TAIL_MAX	32		/* the last character, the worker's number and
+								 * the end of the line */
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
+static int	log_worker;			/* 0: there is only this process */
 static struct log_rate *log_suppressed;
 
 static const char *const log_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
 /* What syslog calls them, in the form that the journal reads. */
 static const char *const log_priorities[] = {"<3>", "<4>", "<6>", "<7>"};
+
+/* Of several; its lines say so. */
+void
+log_set_worker(int number)
+{
+	log_worker = number;
+}
 
 void
 log_set_level(enum log_level level)
@@ -73,7 +83,7 @@ log_write(enum log_level level, const char *module, const char *fmt,
 	vsnprintf(message, sizeof(message), fmt, args);
 	at = snprintf(line, sizeof(line), "%s%s %s: ",
 				  is_journal() ? log_priorities[level] : "", log_names[level], module);
-	for (const char *p = message; *p && at < (int) sizeof(line) - 8; p++)
+	for (const char *p = message; *p && at < (int) sizeof(line) - LOG_TAIL_MAX; p++)
 	{
 		unsigned char c = (unsigned char) *p;
 
@@ -82,6 +92,8 @@ log_write(enum log_level level, const char *module, const char *fmt,
 		else
 			line[at++] = *p;
 	}
+	if (log_worker)
+		at += snprintf(line + at, sizeof(line) - (size_t) at, " worker=%d", log_worker);
 	line[at++] = '\n';
 
 	/*

@@ -28,6 +28,7 @@ struct log_rate
 	struct log_rate *next;		/* of those with lines that were not written */
 };
 
+void		log_set_worker(int number);
 void		log_set_level(enum log_level level);
 bool		log_is_on(enum log_level level);
 void		log_line(enum log_level level, const char *module, const char *fmt,...)

@@ -32,10 +32,12 @@
 #include "config.h"
 #include "log.h"
 #include "metrics.h"
+#include "shared.h"
 #include "tls.h"
 #include "wheel.h"
 
 #define LOOP_NEVER_S	86400	/* behind the longest time that can be set */
+#define LOOP_TOLD_AGAIN_MS	500
 
 struct loop
 {
@@ -47,6 +49,8 @@ struct loop
 	int64_t		tick_due_us;	/* by clock_us(); 0: not known yet */
 	ev_prepare	turn;
 	ev_timer	soon;			/* for what could not wait longer */
+	int			told;			/* to stop, by this signal; 0: by none */
+	int64_t		told_ms;
 	ev_signal	on_term;
 	ev_signal	on_int;
 	ev_signal	on_hup;
@@ -148,6 +152,21 @@ loop_on_soon(struct ev_loop *ev, ev_timer *timer, int revents)
 	(void) revents;
 }
 
+/*
+ * A worker may be told to stop by the supervisor and, at the same time, by
+ * whoever has told that: it is one wish, and not the second that means "at once".
+ */
+static bool
+is_told_again(struct loop *loop, int signal)
+{
+	int64_t		now_ms = loop_clock_ms();
+	bool		is_again = signal == loop->told && now_ms - loop->told_ms < LOOP_TOLD_AGAIN_MS;
+
+	loop->told = signal;
+	loop->told_ms = now_ms;
+	return is_again;
+}
+
 static void
 loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
 {
@@ -155,6 +174,8 @@ loop_on_signal(struct ev_loop *ev, ev_signal *signal, int revents)
 
 	(void) ev;
 	(void) revents;
+	if (shared_workers() > 1 && is_told_again(loop, signal->signum))
+		return;
 	log_info("loop", "asked to stop signal=%d", signal->signum);
 	loop->ops->stop(loop->arg, signal->signum == SIGINT);
 }

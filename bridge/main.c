@@ -5,6 +5,8 @@
  * Exit status: 0 after a clean stop, 1 if it cannot run, 2 if it was asked for
  * something wrong.
  */
+#include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +30,15 @@
 #include "metrics.h"
 #include "pace.h"
 #include "openfiles.h"
+#include "process.h"
+#include "reload.h"
 #include "service.h"
 #include "shared.h"
 #include "sockets.h"
+#include "supervisor.h"
+#include "vitals.h"
+
+#define MAIN_STOP_MS	5000	/* for workers to end, after all clients have */
 
 extern char **environ;
 
@@ -101,39 +109,122 @@ read_settings(struct boot *boot)
 	}
 }
 
+/* How many workers there are to be: 0 is one for each core that may be used. */
+static int
+count_workers(const struct config *config)
+{
+	cpu_set_t	cores;
+	int			count = config->workers;
+
+	if (count == 0)
+		count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+	return count < CONFIG_WORKERS_MAX ? count : CONFIG_WORKERS_MAX;
+}
+
 /* What all workers share, before there is any of them. */
 static void
-share(struct boot *boot, int workers)
+share(struct boot *boot)
 {
-	shared_open(workers);
+	shared_open(count_workers(&boot->config));
 	digest_open();
 	metrics_open();
+	processes_open();
+	vitals_open();
 	boot->admission = admission_create(&boot->config);
 	boot->pace = pace_create();
 }
+
+/* The bridge serves, with all its workers. */
+static void
+serving(void *arg)
+{
+	struct boot *boot = arg;
+
+	sockets_announce(&boot->sockets);
+	service_ready();
+}
+
+/* Be a worker, or all there is: serve until told to stop. */
+static int
+work(void *arg)
+{
+	struct boot *boot = arg;
+	struct bridge *bridge;
+
+	if (shared_workers() > 1)
+		unsetenv("NOTIFY_SOCKET");	/* the supervisor speaks for all */
+	metrics_attach();
+	process_attach();
+	vitals_attach();
+	srand48(time(NULL) ^ ((long) getpid() << 16));
+	bridge = bridge_open(boot);
+	if (shared_workers() == 1)
+		serving(boot);
+	else
+		supervisor_tell_serving();
+	bridge_run(bridge);
+	bridge_close(bridge);
+	return 0;
+}
+
+static void
+worker_gone(void *arg, int worker, int64_t cpu_us)
+{
+	struct boot *boot = arg;
+
+	metrics_worker_gone(worker);
+	process_gone(worker, cpu_us);
+	vitals_worker_gone(worker);
+	admission_worker_gone(boot->admission, worker);
+}
+
+/* The workers stop accepting; who came after that would wait for nobody. */
+static void
+stop(void *arg)
+{
+	struct boot *boot = arg;
+
+	service_stopping(boot->config.drain_seconds * INT64_C(1000) + MAIN_STOP_MS);
+	sockets_close(&boot->sockets);
+}
+
+static void
+tick(void *arg, int64_t now_ms)
+{
+	(void) arg;
+	service_tick(now_ms);
+	service_tell("serving %" PRId64 " connections, workers=%d running=%" PRId64 " ready=%" PRId64,
+				 metric_get(METRIC_CONNECTIONS), shared_workers(), metric_get(METRIC_WORKERS),
+				 metric_get(METRIC_WORKERS_READY));
+}
+
+static void
+read_again(void *arg)
+{
+	reload_settings(arg);
+}
+
+static const struct supervisor_ops supervisor_ops = {
+	.work = work, .gone = worker_gone, .serving = serving, .tick = tick, .reload = read_again, .stop = stop
+};
 
 int
 main(int argc, char **argv)
 {
 	struct boot boot = {.argc = argc, .argv = argv, .envp = environ};
-	struct bridge *bridge;
+	int			status;
 
 	hold_up(SIGHUP);
 	read_settings(&boot);
 	signal(SIGPIPE, SIG_IGN);
-	srand48(time(NULL) ^ ((long) getpid() << 16));
 	openfiles_raise(&boot.config);
+	warn_of_open_door(&boot.config);
 	sockets_open(&boot.sockets, &boot.config);
-	share(&boot, 1);
-	metrics_attach();
-	bridge = bridge_open(&boot);
-	sockets_announce(&boot.sockets);
-	service_ready();
-	bridge_run(bridge);
-	bridge_close(bridge);
+	share(&boot);
+	status = shared_workers() == 1 ? work(&boot) : supervise(&supervisor_ops, &boot);
 	log_info("main", "stopped");
 	admission_free(boot.admission);
 	conninfo_free(&boot.conninfo);
 	config_free(&boot.config);
-	return 0;
+	return status;
 }

@@ -70,7 +70,7 @@ prepare(struct fresh *fresh, const struct bridge *bridge, char *error, size_t er
 	const struct config *config = &fresh->config;
 	const char *problem = tls_load(config, &fresh->tls);
 
-	if (problem == NULL && fresh->tls &&
+	if (problem == NULL && bridge && fresh->tls &&
 		!(bridge->tls && tls_is_same(fresh->tls, bridge->tls)))
 		problem = tls_date_problem(fresh->tls, time(NULL));
 	if (problem == NULL && config->www[0])
@@ -175,6 +175,31 @@ say(const struct changes *changes)
 				 changes->left.data);
 	log_info("reload", "settings and certificate were read again changed=%s",
 			 changes->made.len > 0 ? changes->made.data : "nothing");
+}
+
+/*
+ * In the supervisor, which has no bridge: for the workers that will be started.
+ * Those that run read them themselves, and say what they find.
+ */
+void
+reload_settings(struct boot *boot)
+{
+	struct fresh fresh = {0};
+	struct changes changes = {0};
+	char		error[1024];
+
+	service_reloading();
+	if (read_again(&fresh, NULL, boot, error, sizeof(error)))
+	{
+		openfiles_bound(&fresh.config);
+		exchange(&boot->config, &fresh, &changes);
+		log_set_level((enum log_level) boot->config.log_level);
+		admission_set(boot->admission, &boot->config);
+	}
+	fresh_free(&fresh);
+	buf_free(&changes.made);
+	buf_free(&changes.left);
+	service_ready();
 }
 
 /*

@@ -8,6 +8,7 @@
 struct boot;
 struct bridge;
 
+void		reload_settings(struct boot *boot);
 void		reload(struct bridge *bridge, struct boot *boot);
 
 #endif							/* RELOAD_H */

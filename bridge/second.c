@@ -2,8 +2,7 @@
  * second.c
  *		What is looked at once a second.
  *
- * How much waits in the queues, whether watchers can be served, what the process
- * uses: nobody counts these where they change, since whoever wants to know
+ * How much waits in the queues, what the process uses: nobody counts these where they change, since whoever wants to know
  * is content with how they were a moment ago.  Then the watchdog looks at it, the
  * history puts it down, and the dashboards are told.
  *
@@ -27,7 +26,6 @@
 #include "metrics.h"
 #include "parts.h"
 #include "query.h"
-#include "ready.h"
 #include "survey.h"
 #include "vitals.h"
 #include "watchdog.h"
@@ -37,10 +35,6 @@
 static void
 sample(struct bridge *bridge)
 {
-	const char *why;
-
-	metric_set(METRIC_WORKERS, 1);
-	metric_set(METRIC_WORKERS_READY, ready_check(bridge, &why));
 	metric_set(METRIC_SUBS_WAITING, ask_waiting(bridge->ask));
 	metric_set(METRIC_QUERIES_WAITING, query_waiting(bridge->query));
 	metric_set(METRIC_KEPT, (int64_t) kept_count(hub_kept(bridge->hub)));

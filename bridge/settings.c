@@ -39,6 +39,9 @@ const struct setting settings[] = {
 	"directory of static files to serve at /", SETTING_LIVE},
 	{"route", KIND_LIST, AT(route), "", NULL, 0, 0, "LINE",
 	"a path of your own: GET /jobs/:id -> /sessions/SyncStatusChannel/:id; repeatable", SETTING_LIVE},
+	{"workers", KIND_INT, AT(workers), "1", NULL, 0, CONFIG_WORKERS_MAX, "N",
+		"processes that serve, each with connections to the database of its own; 0: one for "
+	"each CPU core", SETTING_FIXED},
 	{"log_level", KIND_WORD, AT(log_level), "info", "error warn info debug", 0, 0,
 	"LEVEL", "error, warn, info or debug", SETTING_LIVE},
 	{"max_connections", KIND_INT, AT(max_connections), "10000", NULL, 1, 1000000,

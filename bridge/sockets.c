@@ -218,6 +218,14 @@ sockets_open(struct sockets *sockets, const struct config *config)
 				 "listen=%d admin_listen=%d", public, admin);
 }
 
+/* Whoever else has them goes on. */
+void
+sockets_close(struct sockets *sockets)
+{
+	while (sockets->count > 0)
+		close(sockets->items[--sockets->count].fd);
+}
+
 /* Say where the bridge can be reached; port 0 has become a real one. */
 void
 sockets_announce(const struct sockets *sockets)

@@ -26,6 +26,7 @@ struct sockets
 };
 
 void		sockets_open(struct sockets *sockets, const struct config *config);
+void		sockets_close(struct sockets *sockets);
 void		sockets_announce(const struct sockets *sockets);
 const char *sockets_check(const struct config *config, bool may_resolve) must_check;
 

@@ -136,7 +136,7 @@ vitals_of(int worker, struct vitals *copy)
 static void
 write_worker(struct buf *out, int worker, const struct vitals *vitals, int row)
 {
-	buf_printf(out, "{worker=\"%d\"} ", worker);
+	buf_printf(out, "{worker=\"%d\"} ", worker + 1);
 	if (row == 0)
 		buf_printf(out, "%.3f\n", vitals->cpu_s);
 	else

@@ -63,7 +63,7 @@ test('each metric has its help, its type, and a value', () => {
   const values = metrics.split('\n').filter(line => line && !line.startsWith('#'))
   assert.ok(values.length > 20)
   for (const line of values) {
-    const [, series, value] = /^(sync_progress_bridge_\w+)(?:\{(?:,?\w+="[^"]+")+\})? (\d+(?:\.\d+)?)$/.exec(line) ?? assert.fail(line)
+    const [, series, value] = /^((?:sync_progress_bridge|process)_\w+)(?:\{(?:,?\w+="[^"]+")+\})? (\d+(?:\.\d+)?)$/.exec(line) ?? assert.fail(line)
     const name = series.replace(/(_seconds)_(bucket|sum|count)$/, '$1')
     const type = name === series ? (name.endsWith('_total') ? 'counter' : 'gauge') : 'histogram'
     assert.match(metrics, new RegExp(`^# HELP ${name} \\S.*\\.$`, 'm'))

@@ -21,6 +21,7 @@
 #include "clients.h"
 #include "command.h"
 #include "config.h"
+#include "drain.h"
 #include "conn.h"
 #include "fuzz.h"
 #include "hub.h"
@@ -402,7 +403,7 @@ happen(struct fuzz_input *input)
 			break;
 		case 19:
 			if (how & 32)
-				cables_restart(&bridge);
+				drain_begin(&bridge, 0);
 			else if (wsi->is_there)
 				hang_up(wsi);
 			break;

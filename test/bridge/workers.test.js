@@ -24,20 +24,24 @@ before(async () => {
 })
 after(() => database?.destroy())
 
-/** The processes of its workers, by the number that each has. */
-function workersOf(bridge) {
-  const children = readFileSync(`/proc/${bridge.pid}/task/${bridge.pid}/children`, 'utf8')
-  return new Map(children.trim().split(' ').filter(Boolean).map(pid =>
-    [Number(/^sync-worker (\d+)/.exec(readFileSync(`/proc/${pid}/comm`, 'utf8'))?.[1]), Number(pid)]))
-}
-
-const lives = pid => {
+/** What the kernel says of a process; '' if it is gone. */
+function told(pid, name) {
   try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8')
+  } catch (error) {
+    if (error.code === 'ENOENT' || error.code === 'ESRCH') return ''
+    throw error
   }
 }
+
+/** The processes of its workers, by the number that each has. */
+function workersOf(bridge) {
+  const pids = told(bridge.pid, `task/${bridge.pid}/children`).trim().split(' ')
+  const numbered = pids.map(pid => [Number(/^sync-worker (\d+)/.exec(told(pid, 'comm'))?.[1]), Number(pid)])
+  return new Map(numbered.filter(([number]) => number))
+}
+
+const lives = pid => /^State:\s+[^Z]/m.test(told(pid, 'status'))
 
 const allReady = bridge => until(() => bridge.metric('workers_ready'), count => count === WORKERS, `${WORKERS} workers are ready`)
 

@@ -154,7 +154,7 @@ static bool
 has_ended(pid_t pid)
 {
 	char		path[64];
-	char		text[512];
+	char text[	512];
 	FILE	   *file;
 	bool		is_there;
 

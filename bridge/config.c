@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "codes.h"
+#include "file.h"
 #include "settings.h"
 
 #define CONFIG_ENV_PREFIX	"SYNC_PROGRESS_"
@@ -230,22 +231,29 @@ read_line(char *line, int size, void *arg)
 static bool
 read_file(struct loader *loader, const char *path)
 {
-	struct file_reader reader = {.loader = loader, .file = fopen(path, "re")};
+	struct file_reader reader = {.loader = loader};
 	char		why[512];
+	const char *problem = file_open(path, &reader.file);
+	bool		is_whole;
 	int			line;
 
-	if (reader.file == NULL)
+	if (problem)
 	{
-		snprintf(loader->error, (size_t) loader->error_size,
-				 "cannot read %s: %s", path, strerror(errno));
+		snprintf(loader->error, (size_t) loader->error_size, "cannot read %s: %s", path, problem);
 		return false;
 	}
 	begin_source(loader);
 	loader->config->file = mem_strdup(path);
 	loader->is_file = true;
 	line = ini_parse_stream(read_line, &reader, read_file_line, loader);
+	is_whole = !ferror(reader.file);
 	fclose(reader.file);
 	loader->is_file = false;
+	if (!is_whole)
+	{
+		snprintf(loader->error, (size_t) loader->error_size, "cannot read all of %s", path);
+		return false;
+	}
 	if (line == 0 && loader->error[0] == '\0')
 		return true;
 	snprintf(why, sizeof(why), "%s", loader->error[0] ? loader->error :

@@ -188,6 +188,8 @@ dashboard_events(struct request *request)
 
 	if (request->is_head)
 		return reply_text(request, 200, "");
+	if (dashboards->bridge->is_stopping && !conn->is_admin)
+		return reply_busy(request, 503, DASHBOARD_FULL_S, "the bridge is stopping", "It comes back by itself.");
 	if (dashboards->count >= DASHBOARDS_MAX)
 		return reply_busy(request, 503, DASHBOARD_FULL_S, "the dashboard is being watched by many",
 						  "Close it somewhere else; it comes back by itself.");

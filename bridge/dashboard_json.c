@@ -14,6 +14,7 @@
 #include "beat.h"
 #include "clock.h"
 #include "codes.h"
+#include "config.h"
 #include "history.h"
 #include "listen.h"
 #include "metrics.h"
@@ -164,8 +165,26 @@ add_family(struct buf *out, const struct history *history, const char *name, enu
 	end(out, "]");
 }
 
+/*
+ * What a stream is called says whose it is.  Where anybody can look, and not
+ * everybody may see everything, it is said only of what kind it is.
+ */
 static void
-add_top(struct buf *out, const char *name, const struct top *top)
+add_stream(struct buf *out, const struct config *config, const char *name)
+{
+	bool		is_for_all = config->admin_listen.count == 0 && config->auth != CONFIG_AUTH_NONE;
+	struct buf	shown = {0};
+
+	if (is_for_all)
+		buf_printf(&shown, "%.*s:\xe2\x80\xa6", (int) strcspn(name, ":"), name);
+	else
+		buf_add_text(&shown, name);
+	buf_add_json_string(out, shown.data, shown.len);
+	buf_free(&shown);
+}
+
+static void
+add_top(struct buf *out, const struct config *config, const char *name, const struct top *top)
 {
 	begin(out, name, "[");
 	for (int i = 0; i < top->count; i++)
@@ -173,7 +192,7 @@ add_top(struct buf *out, const char *name, const struct top *top)
 		const struct top_item *item = &top->items[i];
 
 		buf_add_text(out, "[");
-		buf_add_json_string(out, item->name, strlen(item->name));
+		add_stream(out, config, item->name);
 		buf_printf(out, ",%.0f,%.3g],", item->watchers, item->rate);
 	}
 	end(out, "]");
@@ -181,7 +200,7 @@ add_top(struct buf *out, const char *name, const struct top *top)
 
 /* The workers, and what they have as their greatest streams. */
 static void
-add_workers(struct buf *out)
+add_workers(struct buf *out, const struct config *config)
 {
 	struct top	by_watchers = {0};
 	struct top	by_messages = {0};
@@ -205,8 +224,8 @@ add_workers(struct buf *out)
 		top_merge(&by_messages, TOP_BY_RATE, &vitals.by_messages);
 	}
 	end(out, "]");
-	add_top(out, "top_watchers", &by_watchers);
-	add_top(out, "top_messages", &by_messages);
+	add_top(out, config, "top_watchers", &by_watchers);
+	add_top(out, config, "top_messages", &by_messages);
 }
 
 static void
@@ -255,7 +274,7 @@ dashboard_json(const struct bridge *bridge, struct buf *out)
 	add_family(out, bridge->history, "queues", METRIC_ACTIONS_WAITING, METRIC_KEPT);
 	add_family(out, bridge->history, "refused", METRIC_REFUSED_FULL, METRIC_REFUSED_ACTIONS);
 	add_family(out, bridge->history, "timed_out", METRIC_TIMED_OUT_REQUEST, METRIC_TIMED_OUT_CLOSE);
-	add_workers(out);
+	add_workers(out, bridge->config);
 	add_database(out, bridge);
 	add_extension(out, bridge);
 	buf_add_text(out, "}");

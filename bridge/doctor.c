@@ -163,9 +163,9 @@ canary_fly(struct canary *canary, const char *where, struct report *report)
 	{
 		const char *problem = watch_problem(canary->watch);
 
-		if (problem[0] && !watch_is_welcomed(canary->watch))
+		if (!watch_is_welcomed(canary->watch))
 			report_line(report, FINDING_FAIL, "canary", "start it, or see its log; --listen names another",
-						"no bridge answers at %s: %s", where, problem);
+						"no bridge answers at %s: %s", where, problem[0] ? problem : "nothing came that one would say");
 		else
 			report_line(report, FINDING_FAIL, "canary", "see its log and /readyz", "the bridge at %s %s%s", where,
 						problem[0] ? "refused the canary's watcher: " : "sent no state", problem);

@@ -22,6 +22,7 @@
 #include "codes.h"
 
 #define WATCH_STATUS_MAX	32
+#define WATCH_FRAME_MAX		65536	/* a state has at most 8,000 bytes */
 
 struct watch
 {
@@ -86,6 +87,11 @@ watch_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, vo
 	switch (reason)
 	{
 		case LWS_CALLBACK_CLIENT_RECEIVE:
+			if (watch->frame.len + len > WATCH_FRAME_MAX)
+			{
+				watch_fail(watch, "it sends frames that no bridge sends", 36);
+				return -1;
+			}
 			buf_add(&watch->frame, in, len);
 			if (lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0)
 				watch_take(watch);

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "log.h"
 #include "metrics.h"
 
@@ -54,11 +55,19 @@ no_passphrase(char *out, int size, int is_writing, void *arg)
 	return -1;
 }
 
+static const char *
+complain(const char *setting, const char *file, const char *why)
+{
+	static char problem[1024];
+
+	snprintf(problem, sizeof(problem), "bad value for %s: \"%s\": %s", setting, file, why);
+	return problem;
+}
+
 /* The first of OpenSSL's complaints is the cause, the others follow from it. */
 static const char *
 describe(const char *setting, const char *file, bool is_locked)
 {
-	static char problem[1024];
 	unsigned long code = ERR_get_error();
 	const char *reason = ERR_reason_error_string(code);
 
@@ -70,17 +79,21 @@ describe(const char *setting, const char *file, bool is_locked)
 	else if (ERR_GET_LIB(code) == ERR_LIB_X509 &&
 			 ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH)
 		reason = "it is not the certificate's key";
-	snprintf(problem, sizeof(problem), "bad value for %s: \"%s\": %s", setting, file,
-			 reason ? reason : "cannot be read");
 	ERR_clear_error();
-	return problem;
+	return complain(setting, file, reason ? reason : "cannot be read");
 }
 
 static const char *
 check_files(SSL_CTX *tls, const struct config *config)
 {
 	bool		is_locked = false;
+	const char *why = file_problem(config->tls_cert);
 
+	if (why)
+		return complain("tls_cert", config->tls_cert, why);
+	why = file_problem(config->tls_key);
+	if (why)
+		return complain("tls_key", config->tls_key, why);
 	SSL_CTX_set_default_passwd_cb(tls, no_passphrase);
 	SSL_CTX_set_default_passwd_cb_userdata(tls, &is_locked);
 	if (SSL_CTX_use_certificate_chain_file(tls, config->tls_cert) != 1)

@@ -28,6 +28,19 @@ move_up(struct top *top, enum top_by by, int at)
 	top->items[at] = item;
 }
 
+/* As much of it as there is room for, and no half of a character at its end. */
+static void
+copy_name(char *to, const char *from)
+{
+	size_t		len = strnlen(from, TOP_NAME_BYTES);
+
+	if (len == TOP_NAME_BYTES)
+		for (len--; len > 0 && ((unsigned char) from[len] & 0xc0) == 0x80;)
+			len--;
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
 /* What is nothing is not kept. */
 void
 top_offer(struct top *top, enum top_by by, const char *name, double watchers, double rate)
@@ -40,7 +53,7 @@ top_offer(struct top *top, enum top_by by, const char *name, double watchers, do
 	if (top->count < TOP_ITEMS)
 		top->count++;
 	item = &top->items[top->count - 1];
-	snprintf(item->name, sizeof(item->name), "%s", name);
+	copy_name(item->name, name);
 	item->watchers = watchers;
 	item->rate = rate;
 	move_up(top, by, top->count - 1);

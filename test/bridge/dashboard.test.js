@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
+import { EventStream } from './lib/event_stream.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { signalProcess } from './lib/programs.js'
 import { until } from './lib/recorder.js'
@@ -127,7 +128,7 @@ test('watchers, messages, streams and times are those that there were', async t 
   const events = await watch(t)
   const identifier = identifierOf(session)
   await alice.watch(identifier)
-  await events.now(({ top_watchers: streams }) => streams.some(([name, watchers]) => name === `sync:${session}` && watchers === 1))
+  await events.now(({ top_watchers: streams }) => streams.some(([name, watchers]) => name === 'sync:…' && watchers === 1))
   let counted = 0
   const stop = new AbortController()
   const busy = (async () => {
@@ -137,7 +138,7 @@ test('watchers, messages, streams and times are those that there were', async t 
       await alice.message(identifier, ({ processed_count: count }) => count >= counted)
     }
   })()
-  const now = await events.now(({ top_messages: streams, stages }) => streams.some(([name, , rate]) => name === `sync:${session}` && rate > 1) &&
+  const now = await events.now(({ top_messages: streams, stages }) => streams.some(([name, , rate]) => name === 'sync:…' && rate > 1) &&
     stages.find(({ name }) => name === 'delivery').count > 5)
   stop.abort()
   await busy
@@ -245,6 +246,36 @@ test('[000-36] with admin_listen it is there, and not where clients come in', as
   for (const path of ['/dashboard', '/dashboard/dashboard.js', '/dashboard/events']) assert.equal((await get(path, {}, both.origin)).status, 404, path)
   assert.equal((await get('/dashboard', {}, admin)).status, 200)
   await (await watch(t, admin)).now()
+})
+
+test('[000-36] names of streams, whatever users call themselves, are for administrators', async t => {
+  const hostile = `<img src=x onerror=alert(1)>"\\'{}/ü${'🐘'.repeat(40)}\n\ndata: 1`
+  const owner = hostile.replaceAll("'", "''")
+  const token = await database.token(owner)
+  const inside = await Bridge.start(database.conninfo(), ['--admin-listen', '127.0.0.1:0'])
+  t.after(() => inside.stop())
+  await inside.line(/ready admin_listen=/)
+  const open = await Bridge.start(database.conninfo(), ['--auth', 'none'])
+  t.after(() => open.stop())
+  for (const [where, at, mine] of [[bridge, bridge.origin, true], [inside, `http://${/ready admin_listen=(\S+)/.exec(inside.log)[1]}`, false], [open, open.origin, null]]) {
+    const session = await database.session('total_count => 1000', owner)
+    const client = await RawClient.welcomed(where.cable(mine === null ? undefined : token))
+    t.after(() => client.close())
+    await client.watch(identifierOf(session))
+    const stream = mine === null ? null : EventStream.open(where.port, `/events/owner?token=${token}`)
+    t.after(() => stream?.close())
+    const events = await watch(t, at)
+    if (mine) {
+      const { top_watchers: streams } = await events.now(({ top_watchers: streams }) => streams.length > 1)
+      for (const [name] of streams) assert.match(name, /^[a-z]+:…$/)
+      continue
+    }
+    const wanted = mine === null ? 1 : 2
+    const { top_watchers: streams } = await events.now(({ top_watchers: streams }) => streams.length === wanted)
+    const names = streams.map(([name]) => name)
+    assert.ok(names.includes(`sync:${session}`), names.join())
+    if (stream) assert.ok(names.some(name => name.length > 50 && `owner:${hostile}`.startsWith(name)), names.join())
+  }
 })
 
 test('sixteen may look at a worker, the next is told to come later; one who goes makes room', async t => {

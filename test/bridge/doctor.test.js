@@ -2,6 +2,8 @@
  * --doctor: everything between the settings and the socket, tried and timed.
  */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { Bridge } from './lib/bridge.js'
 import { Certificate } from './lib/certificate.js'
@@ -69,6 +71,40 @@ test('no bridge there: it says so, and what else is wrong', async () => {
   assert.match(checks.canary.seen, /^no bridge answers at 127\.0\.0\.1:9/)
   assert.match(checks.canary.todo, /start it/)
   assert.equal(status, 1)
+})
+
+/** Something else that listens; answers with this, and goes on with that for ever. */
+async function pretends(t, answer, endless) {
+  const server = createServer(socket => {
+    t.after(() => socket.destroy())
+    socket.on('error', () => {})
+    socket.once('data', head => {
+      const key = /sec-websocket-key: (.*)\r/i.exec(head)?.[1]
+      const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+      const next = () => { while (endless && !socket.destroyed && socket.write(endless)); }
+      socket.on('drain', next).write(answer.replace('ACCEPT', accept), next)
+    })
+  })
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  return ['--listen', `127.0.0.1:${server.address().port}`]
+}
+
+test('what listens there is no bridge: it is not waited for without end, nor taken in without bound', async t => {
+  const upgraded = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Protocol: actioncable-v1-json\r\n\r\n'
+  const piece = Buffer.concat([Buffer.from([0x00, 126, 0x40, 0x00]), Buffer.alloc(0x4000, 'x')]) // and no end of the frame
+  for (const [answer, endless, said] of [
+    ['SSH-2.0-OpenSSH_9.2\r\n', null, /^no bridge answers at .+: nothing came that one would say/],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', null, /^no bridge answers at .+: /],
+    [`${upgraded}\x01\x01x`, piece, /^no bridge answers at .+: it sends frames that no bridge sends/],
+    [`${upgraded}\x81\x09\x1b[31m\0\xff{"`, null, /^no bridge answers at .+: /]
+  ]) {
+    const { status, checks, stdout } = await doctor(database.conninfo(), await pretends(t, answer, endless))
+    assert.deepEqual([status, checks.canary.how], [1, 'FAIL'], stdout)
+    assert.match(checks.canary.seen, said)
+    assert.ok(!stdout.includes('\x1b') && !/eyJ/.test(stdout), 'no token and no colours')
+  }
+  assert.equal(await database.sql(`SELECT count(*) FROM sync.sync_sessions WHERE owner_id = 'sync_progress_canary'`), '0')
 })
 
 test('a worker that does nothing: what was committed was not notified', async t => {

@@ -10,7 +10,7 @@ import { within } from '../browser/lib/wait.js'
 import { Bridge, timeMax } from './lib/bridge.js'
 import { Database } from './lib/database.js'
 import { EventStream } from './lib/event_stream.js'
-import { Plain, request } from './lib/plain.js'
+import { Plain, request, upgrade } from './lib/plain.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { call } from './lib/raw_http.js'
 import { Recorder, until } from './lib/recorder.js'
@@ -151,6 +151,26 @@ describe('SIGTERM', { concurrency: true }, () => {
 
     assert.equal(await bridge.stop(), 0)
     assert.ok(!client.frames.all.some(({ type }) => type === 'disconnect'))
+  })
+
+  test('whom it finds amid a handshake it does not keep, nor a dashboard that comes so late', async t => {
+    const bridge = await start(t, 3600)
+    const stream = '/events/SyncStatusChannel/1'
+    const late = []
+    for (const bytes of [request('/dashboard/events'), request(`${stream}?token=${token}`), upgrade(token)]) {
+      late.push([await Plain.open(bridge), bytes])
+      late.at(-1)[0].send(bytes.slice(0, 30))
+    }
+    await bridge.metric('connections')
+    process.kill(bridge.pid, 'SIGTERM')
+    await bridge.line(/INFO bridge: stopping/)
+    for (const [plain, bytes] of late) plain.send(bytes.slice(30))
+    const [dashboard, events, cable] = late.map(([plain]) => plain)
+    await dashboard.match(/^HTTP\/1\.1 503 [^]*connection: close/i)
+    await events.match(/event: disconnect|"disconnect"|retry: /)
+    await cable.match(/"reason":"server_restart"/)
+    cable.destroy()
+    assert.equal(await within(bridge.ended, 'it ends'), 0)
   })
 
   test('SIGINT does the same without spreading', async t => {

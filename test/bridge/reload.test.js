@@ -2,7 +2,7 @@
  * SIGHUP: the settings and the certificate are read again while the bridge runs.
  */
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -12,7 +12,7 @@ import { Bridge } from './lib/bridge.js'
 import { Certificate } from './lib/certificate.js'
 import { Database } from './lib/database.js'
 import { EventStream } from './lib/event_stream.js'
-import { guardDirectory } from './lib/programs.js'
+import { guardDirectory, run } from './lib/programs.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { call } from './lib/raw_http.js'
 
@@ -121,6 +121,32 @@ test('a file with a mistake is refused whole: nothing of it takes effect', async
   assert.equal(await bridge.metric('refused_total{reason="max_subscriptions"}'), 0)
   write('max_subscriptions = 5')
   assert.equal(await bridge.reload(), 'INFO reload: settings and certificate were read again changed=nothing')
+})
+
+test('a pipe, a directory, what has no end: refused at once, and nobody waits', async t => {
+  const { bridge, path, write } = await start(t, 'max_subscriptions = 5')
+  const pipe = join(dir, 'pipe')
+  await run('mkfifo', [pipe])
+  for (const [make, said] of [
+    [() => renameSync(pipe, path), /cannot read \S+: it must be a regular file/],
+    [() => mkdirSync(path), /cannot read \S+: Is a directory$/],
+    [() => symlinkSync('/dev/zero', path), /cannot read \S+: it must be a regular file/],
+    [() => { write('max_subscriptions = 1'); truncateSync(path, 2 ** 40) }, /cannot read \S+: it is larger than 1 MiB$/],
+    [() => write('max_subscriptions = 1\0'), /:1: the line is longer|:1: bad value/],
+    [() => write(`tls_cert = ${certificate.file('cert.pem')}`, 'tls_key = /dev/zero'), /:2: bad value for tls_key: "\/dev\/zero": it must be a regular file/],
+    [() => write('tls_cert = /dev/zero', `tls_key = ${certificate.file('key.pem')}`), /:1: bad value for tls_cert: "\/dev\/zero": it must be a regular file/]
+  ]) {
+    rmSync(path, { recursive: true, force: true })
+    make()
+    const line = await bridge.reload()
+    assert.match(line, /^ERROR reload: not taken over, the old settings go on: /)
+    assert.match(line, said)
+    const { status } = await Bridge.tries(['--config', path, '--check-config'])
+    assert.equal(status, 2)
+  }
+  rmSync(path)
+  write('max_subscriptions = 5')
+  assert.match(await bridge.reload(), /changed=nothing$/)
 })
 
 test('what needs a restart is named, and keeps its value', async t => {

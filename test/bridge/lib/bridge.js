@@ -57,6 +57,11 @@ export class Bridge {
     return this.#program.pid
   }
 
+  /** Its exit status, when it ends by itself. */
+  get ended() {
+    return this.#program.ended
+  }
+
   /** A line of its log, past or to come. */
   line(pattern, options) {
     return this.#program.lines.find(line => pattern.test(line), `a line of the bridge's log like ${pattern}`, options)

@@ -63,6 +63,32 @@ a_long_name_is_cut(void **state)
 	name[sizeof(name) - 1] = '\0';
 	offer(name, 1, 0);
 	assert_int_equal(strlen(top.items[0].name), TOP_NAME_BYTES - 1);
+	name[TOP_NAME_BYTES - 1] = '\0';
+	offer(name, 2, 0);
+	assert_string_equal(top.items[0].name, name);
+}
+
+/* Half a character is no UTF-8, and then the whole message is none. */
+static void
+it_is_cut_between_characters(void **state)
+{
+	static const char *const characters[] = {"ü", "€", "🐘"};
+
+	for (int i = 0; i < 3; i++)
+		for (int before = 0; before < 4; before++)
+		{
+			size_t		size = strlen(characters[i]);
+			char		name[256] = "";
+
+			memset(name, 'x', (size_t) before);
+			while (strlen(name) < 200)
+				strcat(name, characters[i]);
+			empty(state);
+			offer(name, 1, 0);
+			assert_int_equal((strlen(top.items[0].name) - (size_t) before) % size, 0);
+			assert_true(strlen(top.items[0].name) > TOP_NAME_BYTES - 1 - size);
+			assert_memory_equal(top.items[0].name, name, strlen(top.items[0].name));
+		}
 }
 
 static void
@@ -89,6 +115,7 @@ main(void)
 		cmocka_unit_test_setup(the_greatest_stay_in_their_order, empty),
 		cmocka_unit_test_setup(what_is_nothing_is_not_kept, empty),
 		cmocka_unit_test_setup(a_long_name_is_cut, empty),
+		cmocka_unit_test_setup(it_is_cut_between_characters, empty),
 		cmocka_unit_test_setup(of_several_workers_the_same_stream_is_added_up, empty),
 	};
 

@@ -31,6 +31,8 @@
 #define LEDGER_STAMP		3
 #define LEDGER_OP			4
 
+#define ROOM_BLOCKS			512		/* more than room.c makes ahead */
+
 static int64
 get_int64(Relation rel, HeapTuple tuple, AttrNumber column)
 {
@@ -109,6 +111,27 @@ get_start(SpDatabase *database, int heap, Relation rel, BlockNumber blocks)
 	return Min(pg_atomic_read_u32(&database->scan_from[heap]), blocks);
 }
 
+/* The end of what is in use: empty pages behind it were made ahead (room.c). */
+static BlockNumber
+get_end(Relation rel, BlockNumber from, BlockNumber blocks)
+{
+	BlockNumber least = blocks > ROOM_BLOCKS + from ? blocks - ROOM_BLOCKS : from;
+
+	while (blocks > least)
+	{
+		Buffer		buffer = ReadBuffer(rel, blocks - 1);
+		bool		is_used;
+
+		LockBuffer(buffer, BUFFER_LOCK_SHARE);
+		is_used = PageGetMaxOffsetNumber(BufferGetPage(buffer)) > 0;
+		UnlockReleaseBuffer(buffer);
+		if (is_used)
+			break;
+		blocks--;
+	}
+	return blocks;
+}
+
 /* The transaction that a subtransaction is part of; it is going on, or was a moment ago. */
 static TransactionId
 get_top(TransactionId xid)
@@ -148,6 +171,7 @@ sp_backlog_read(const SpCatalog *catalog, SpDatabase *database, int64 session, B
 		backlog->heaps += blocks > 0;
 		backlog->undrained += heap != current && from < blocks;
 		backlog->held += heap != current && blocks > 0 && from == blocks;
+		blocks = get_end(rel, from, blocks);
 		wanted += blocks - from;
 		for (; from < blocks && done < most; from++, done++)
 		{

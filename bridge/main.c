@@ -38,6 +38,7 @@
 #include "supervisor.h"
 #include "vitals.h"
 
+#define MAIN_STUCK_S	30		/* as a service manager waits for its watchdog */
 #define MAIN_STOP_MS	5000	/* for workers to end, after all clients have */
 
 extern char **environ;
@@ -204,7 +205,15 @@ read_again(void *arg)
 	reload_settings(arg);
 }
 
+static uint64_t
+turns(void *arg, int worker)
+{
+	(void) arg;
+	return vitals_turns(worker);
+}
+
 static const struct supervisor_ops supervisor_ops = {
+	.turns = turns, .stuck_s = MAIN_STUCK_S,
 	.work = work, .gone = worker_gone, .serving = serving, .tick = tick, .reload = read_again, .stop = stop
 };
 

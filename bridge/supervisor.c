@@ -12,6 +12,11 @@
  * else writes into its slots.  One that ends at once again and again is started
  * after a pause that grows.
  *
+ * One that lives and does nothing any more, or never comes to its end, is killed:
+ * its clients hang on it, and a service manager's watchdog hears the supervisor.
+ * It is the supervisor's own turns that are counted, so that a machine that was
+ * stopped finds nobody stuck when it goes on.
+ *
  * At the start all of them must come up: one that says that it cannot, by its exit
  * status, ends them all, so that a mistake is seen at once and not behind three
  * that serve.  Later the others go on without it, whatever it says.
@@ -52,6 +57,8 @@ struct worker
 	pid_t		pid;			/* 0: it does not run */
 	int64_t		since_ms;		/* it does, or */
 	int64_t		due_ms;			/* when to start it */
+	uint64_t	turns;			/* as it was seen last */
+	int			still_s;		/* and has been for so long */
 	bool		has_served;		/* it, or one before in its place */
 	struct backoff backoff;
 };
@@ -66,6 +73,7 @@ struct supervisor
 	bool		has_started;	/* all have served */
 	bool		is_stopping;
 	int			status;			/* to end with */
+	int64_t		look_ms;		/* when to look who is stuck */
 	int			count;
 	struct worker *workers;
 };
@@ -157,6 +165,7 @@ start(struct supervisor *supervisor, int number)
 		return;
 	}
 	worker->pid = pid;
+	worker->still_s = 0;
 	log_info("supervisor", "started worker=%d pid=%d", number + 1, (int) pid);
 }
 
@@ -239,6 +248,31 @@ reap(struct supervisor *supervisor)
 					  used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
+/* Once a second: whoever is stuck has to go. */
+static void
+end_stuck(struct supervisor *supervisor)
+{
+	int64_t		now_ms = loop_clock_ms();
+
+	if (now_ms < supervisor->look_ms)
+		return;
+	supervisor->look_ms = now_ms + SUPERVISOR_TICK_MS;
+	for (int i = 0; i < supervisor->count; i++)
+	{
+		struct worker *worker = &supervisor->workers[i];
+		uint64_t	turns = supervisor->ops->turns(supervisor->arg, i);
+
+		worker->still_s = turns == worker->turns ? worker->still_s + 1 : 0;
+		worker->turns = turns;
+		if (worker->pid == 0 || worker->still_s <= supervisor->ops->stuck_s)
+			continue;
+		log_error("supervisor", "stuck, and killed worker=%d pid=%d seconds=%d", i + 1,
+				  (int) worker->pid, supervisor->ops->stuck_s);
+		worker->still_s = 0;
+		kill(worker->pid, SIGKILL);
+	}
+}
+
 /* ---- what comes in ---- */
 
 static void
@@ -269,6 +303,8 @@ hear_signals(struct supervisor *supervisor)
 			case SIGCHLD:
 				break;			/* several may have ended: see reap() */
 			case SIGHUP:
+				if (supervisor->is_stopping)
+					break;
 				supervisor->ops->reload(supervisor->arg);
 				pass_on(supervisor, SIGHUP);
 				break;
@@ -354,6 +390,7 @@ supervise(const struct supervisor_ops *ops, void *arg)
 		hear_workers(&supervisor);
 		hear_signals(&supervisor);
 		reap(&supervisor);
+		end_stuck(&supervisor);
 		ops->tick(arg, loop_clock_ms());
 	}
 	close(supervisor.signals);

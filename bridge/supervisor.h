@@ -17,6 +17,9 @@ struct supervisor_ops
 																	 * held */
 	void		(*serving) (void *arg); /* all of them, for the first time */
 	void		(*tick) (void *arg, int64_t now_ms);	/* about once a second */
+	/* It changes as long as the worker is not stuck. */
+	uint64_t	(*turns) (void *arg, int worker);
+	int			stuck_s;		/* a worker that is, for so long, is killed */
 	void		(*reload) (void *arg);
 	void		(*stop) (void *arg);
 };

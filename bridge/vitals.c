@@ -112,6 +112,13 @@ vitals_say(const struct top *by_watchers, const struct top *by_messages)
 	end_writing(slot);
 }
 
+/* Another number with each second in which it turned. */
+uint64_t
+vitals_turns(int worker)
+{
+	return atomic_load_explicit(&slots[worker].number, memory_order_relaxed);
+}
+
 /* False: there is no such worker now. */
 bool
 vitals_of(int worker, struct vitals *copy)

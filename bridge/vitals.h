@@ -26,6 +26,7 @@ void		vitals_open(void);
 void		vitals_attach(void);
 void		vitals_worker_gone(int worker);
 void		vitals_say(const struct top *by_watchers, const struct top *by_messages);
+uint64_t	vitals_turns(int worker);
 bool		vitals_of(int worker, struct vitals *copy);
 void		vitals_write(struct buf *out);
 

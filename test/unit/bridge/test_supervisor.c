@@ -28,6 +28,7 @@ struct stage
 	int			reloads;
 	int			hangups;		/* that workers heard */
 	pid_t		pids[WORKERS];
+	uint64_t	turns[WORKERS];
 	int			(*act) (struct stage *stage, int nth);
 };
 
@@ -52,7 +53,10 @@ serve(struct stage *stage)
 {
 	supervisor_tell_serving();
 	while (!is_told)
+	{
+		stage->turns[shared_worker()]++;
 		usleep(1000);
+	}
 	return 0;
 }
 
@@ -101,7 +105,14 @@ stop(void *arg)
 	((struct stage *) arg)->stops++;
 }
 
+static uint64_t
+turns(void *arg, int worker)
+{
+	return __atomic_load_n(&((struct stage *) arg)->turns[worker], __ATOMIC_RELAXED);
+}
+
 static const struct supervisor_ops ops = {
+	.turns = turns, .stuck_s = 2,
 	.work = work, .gone = gone, .serving = serving, .tick = tick, .reload = reload, .stop = stop
 };
 
@@ -193,6 +204,17 @@ act_third_crashes(struct stage *stage, int nth)
 	if (shared_worker() == 2 && nth < 5)
 		kill(getpid(), SIGKILL);
 	return serve(stage);
+}
+
+/* The first is stuck the first time, whatever it is told. */
+static int
+act_first_is_stuck(struct stage *stage, int nth)
+{
+	if (shared_worker() != 0 || nth > 1)
+		return serve(stage);
+	supervisor_tell_serving();
+	for (;;)
+		pause();
 }
 
 static int
@@ -287,6 +309,34 @@ one_that_crashes_on_and_on_does_not_spin(void **state)
 }
 
 static void
+one_that_is_stuck_is_killed_and_replaced(void **state)
+{
+	struct stage *stage = make(act_first_is_stuck);
+	pid_t		pid = run(stage);
+
+	wait_for(stage->serving == 1);
+	wait_for(stage->starts[0] == 2);
+	assert_int_equal(stage->starts[1] + stage->starts[2], 2);
+	kill(pid, SIGTERM);
+	assert_int_equal(status_of(pid), 0);
+}
+
+static void
+one_that_is_stuck_at_the_end_does_not_hold_it(void **state)
+{
+	struct stage *stage = make(act_first_is_stuck);
+	pid_t		pid = run(stage);
+
+	wait_for(stage->serving == 1);
+	kill(pid, SIGTERM);
+	wait_for(stage->stops == 1);
+	kill(pid, SIGHUP);			/* does not matter any more */
+	assert_int_equal(status_of(pid), 1);
+	assert_int_equal(stage->starts[0], 1);
+	assert_int_equal(stage->reloads, 0);
+}
+
+static void
 its_status_tells_of_a_bad_end(void **state)
 {
 	struct stage *stage = make(act_badly_at_the_end);
@@ -319,6 +369,8 @@ main(void)
 		cmocka_unit_test(one_that_cannot_start_ends_all),
 		cmocka_unit_test(later_the_others_go_on_without_it),
 		cmocka_unit_test(one_that_crashes_on_and_on_does_not_spin),
+		cmocka_unit_test(one_that_is_stuck_is_killed_and_replaced),
+		cmocka_unit_test(one_that_is_stuck_at_the_end_does_not_hold_it),
 		cmocka_unit_test(its_status_tells_of_a_bad_end),
 		cmocka_unit_test(when_it_is_killed_the_workers_are_told_to_stop),
 	};

@@ -42,7 +42,7 @@ static Statement update_session = {
 	" completed_at = CASE WHEN $10 THEN coalesce(CASE WHEN $2[7] THEN $9::timestamptz ELSE s.completed_at END, clock_timestamp()) END,"
 	" detected_set_at = $11, error_set_at = $12, version = greatest(s.version + 1, $13),"
 	" lock_version = s.lock_version + ($2[1] AND $3 IS DISTINCT FROM s.title)::integer"
-	" WHERE s.id = $1 RETURNING s.owner_id", 13,
+	" WHERE s.id = $1 RETURNING s.owner_id, s.ctid", 13,
 	{INT8OID, BOOLARRAYOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, INT8OID, INT8OID, INT8OID}
 };
 static Statement other_open_run = {
@@ -209,8 +209,10 @@ sp_follow_session(const SpCatalog *catalog, SpHeldSession *session)
 	args[11] = Int64GetDatum(counts->error_set_at);
 	args[12] = Int64GetDatum(session->version);
 	run_aloud(catalog, &update_session, args, nulls, SPI_OK_UPDATE_RETURNING);
-	if (SPI_processed == 1)
-		session->owner = sp_rows_text(SPI_tuptable->vals[0], 1);
+	if (SPI_processed != 1)
+		return;
+	session->owner = sp_rows_text(SPI_tuptable->vals[0], 1);
+	sp_rows_tid(SPI_tuptable->vals[0], 2, &session->tid);
 }
 
 /* Likewise for an account; rows are its session's. */

@@ -2,9 +2,9 @@
  * held.c
  *		The rows of sessions and accounts that a fold has locked.
  *
- * Read and locked in the same query, without waiting for whoever has them, and
- * written by id.  The queries are prepared once and named by schema.  Within
- * SPI, in the fold's transaction.
+ * Read and locked at once, without waiting for whoever has them, and written
+ * by place (by id, if something moved them since).  The queries are prepared
+ * once and named by schema.  Within SPI, in the fold's transaction.
  */
 #include "postgres.h"
 
@@ -16,10 +16,10 @@
 #include "held.h"
 #include "marks.h"
 #include "pace.h"
+#include "place.h"
 #include "rows.h"
 #include "state.h"
 #include "storage/procarray.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -62,18 +62,27 @@ static Statement last_account = {
 	" started_at = CASE WHEN " status " = 'processing' THEN coalesce(s.started_at, " at ") ELSE s.started_at END," \
 	" updated_at = " at ", version = greatest(s.version + 1, " version "), live = " live
 
-static Statement update_session = {
+#define SESSION_SET_ONE \
 	SESSION_SET("$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15")
-	" WHERE s.id = $1", SP_SESSION_VALUES,
-	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID, BYTEAOID}
+#define SESSION_TYPES \
+	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID, BYTEAOID, TIDOID}
+
+static Statement update_session_by_id = {
+	SESSION_SET_ONE " WHERE s.id = $1 RETURNING s.id, s.ctid", SP_SESSION_VALUES, SESSION_TYPES
+};
+
+/* what is compared with the id is no column, or its index would be asked */
+static Statement update_session = {
+	SESSION_SET_ONE " WHERE s.ctid = $16 AND s.id + 0 = $1 RETURNING s.id, s.ctid", SP_SESSION_VALUES, SESSION_TYPES
 };
 static Statement update_sessions = {
 	SESSION_SET("u.processed", "u.detected", "u.error", "u.total", "u.processed_set_at", "u.total_set_at", "u.message_set_at",
 				"u.message", "u.status", "u.counters", "u.pace", "u.at", "u.version", "u.live")
-	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS u (id, processed, detected, error, total,"
-	" processed_set_at, total_set_at, message_set_at, message, status, counters, pace, at, version, live) WHERE s.id = u.id", SP_SESSION_VALUES,
+	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS u (id, processed, detected, error, total,"
+	" processed_set_at, total_set_at, message_set_at, message, status, counters, pace, at, version, live, place)"
+	" WHERE s.ctid = u.place AND s.id + 0 = u.id RETURNING s.id, s.ctid", SP_SESSION_VALUES,
 	{INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
-	TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID, BYTEAARRAYOID}
+	TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, TIDARRAYOID}
 };
 static Statement update_account = {
 	"UPDATE %s.sync_session_accounts SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
@@ -209,6 +218,7 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 		if (row == NULL)
 			continue;
 		sessions[*nsessions].due = ordered[i];
+		sessions[*nsessions].tid = row->tts_tid;
 		read_session(state, row, database, &sessions[(*nsessions)++]);
 		ordered[i]->outcome = SP_OUTCOME_NOTHING;
 	}
@@ -370,61 +380,86 @@ sp_held_note_session(const SpCatalog *catalog, SpHeldSession *session, int64 pro
 	live = sp_flush_stored(session);
 	values[14] = PointerGetDatum(live);
 	nulls[14] = live == NULL;
+	values[15] = PointerGetDatum(&session->tid);
 	session->values = values;
 }
 
-/* Write what was noted of the sessions. */
+/* Writes one session. */
+static void
+write_session(const SpCatalog *catalog, Statement *query, const SpHeldSession *session)
+{
+	char		nulls[SP_SESSION_VALUES];
+
+	for (int column = 0; column < SP_SESSION_VALUES; column++)
+		nulls[column] = session->nulls[column] ? 'n' : ' ';
+	run(catalog, query, session->values, nulls, SPI_OK_UPDATE_RETURNING);
+}
+
+/* Writes many at once. */
+static void
+write_many(const SpCatalog *catalog, const SpHeldSession **sessions, int nsessions)
+{
+	Datum		args[SP_SESSION_VALUES];
+	Datum	   *values = palloc(nsessions * sizeof(Datum));
+	bool	   *nulls = palloc(nsessions * sizeof(bool));
+
+	for (int column = 0; column < SP_SESSION_VALUES; column++)
+	{
+		for (int i = 0; i < nsessions; i++)
+		{
+			values[i] = sessions[i]->values[column];
+			nulls[i] = sessions[i]->nulls[column];
+		}
+		args[column] = sp_rows_array(update_sessions.args[column], values, nulls, nsessions);
+	}
+	run(catalog, &update_sessions, args, NULL, SPI_OK_UPDATE_RETURNING);
+}
+
+/* Notes where those that were written are now.  Keeps the others of the list; returns how many. */
+static int
+note_written(const SpHeldSession **sessions, int nsessions)
+{
+	int			left = 0;
+
+	sp_place_note_returned();
+	for (int i = 0; i < nsessions && SPI_processed < nsessions; i++)
+	{
+		if (!sp_place_is_returned(sessions[i]->counts.id))
+			sessions[left++] = sessions[i];
+	}
+	return left;
+}
+
+/*
+ * Write what was noted of the sessions.  They are locked, so that only this
+ * transaction can have moved one: a trigger of an application's, say.
+ */
 void
 sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, int nsessions)
 {
-	Datum		args[SP_SESSION_VALUES];
-	char		arg_nulls[SP_SESSION_VALUES];
-	Datum	   *values = palloc(Max(nsessions, 1) * sizeof(Datum));
-	bool	   *nulls = palloc(Max(nsessions, 1) * sizeof(bool));
-	const SpHeldSession *only = NULL;
-	int			nwritten = 0;
+	const SpHeldSession **left = palloc(Max(nsessions, 1) * sizeof(SpHeldSession *));
+	int			nleft = 0;
 	int			guc_level;
 
 	for (int i = 0; i < nsessions; i++)
 	{
-		if (sessions[i].values == NULL)
-			continue;
-		only = &sessions[i];
-		nwritten++;
+		if (sessions[i].values != NULL)
+			left[nleft++] = &sessions[i];
 	}
-	if (nwritten == 0)
+	if (nleft == 0)
 		return;
 	guc_level = NewGUCNestLevel();
 	sp_call_by_keys();
-	if (nwritten == 1)
+	if (nleft == 1)
+		write_session(catalog, &update_session, left[0]);
+	else
+		write_many(catalog, left, nleft);
+	nleft = note_written(left, nleft);
+	for (int i = 0; i < nleft; i++)
 	{
-		for (int column = 0; column < SP_SESSION_VALUES; column++)
-			arg_nulls[column] = only->nulls[column] ? 'n' : ' ';
-		run(catalog, &update_session, only->values, arg_nulls, SPI_OK_UPDATE);
-		AtEOXact_GUC(false, guc_level);
-		return;
+		write_session(catalog, &update_session_by_id, left[i]);
+		sp_place_note_returned();
 	}
-	for (int column = 0; column < SP_SESSION_VALUES; column++)
-	{
-		Oid			type = get_element_type(update_sessions.args[column]);
-		int			lower = 1;
-		int			count = 0;
-		int16		length;
-		bool		by_value;
-		char		align;
-
-		for (int i = 0; i < nsessions; i++)
-		{
-			if (sessions[i].values == NULL)
-				continue;
-			values[count] = sessions[i].values[column];
-			nulls[count++] = sessions[i].nulls[column];
-		}
-		get_typlenbyvalalign(type, &length, &by_value, &align);
-		args[column] = PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower, type, length, by_value, align));
-	}
-
-	run(catalog, &update_sessions, args, NULL, SPI_OK_UPDATE);
 	AtEOXact_GUC(false, guc_level);
 }
 

@@ -8,12 +8,15 @@
 #include "eta.h"
 #include "fold.h"
 
-#define SP_SESSION_VALUES	15	/* columns that a fold writes, and the id */
+#define SP_SESSION_VALUES	16	/* columns that a fold writes, the id, the
+								 * place */
 
 /* A session's row, locked. */
 typedef struct SpHeldSession
 {
 	SpCounts	counts;
+	ItemPointerData tid;		/* of the version that is locked, or was
+								 * written since */
 	SpStatus	status;
 	SpPace		pace;
 	TimestampTz started_at;

@@ -7,6 +7,7 @@
 #include "catalog/pg_type.h"
 #include "rows.h"
 #include "utils/array.h"
+#include "utils/lsyscache.h"
 
 /* The place of one of the extension's own columns. */
 int
@@ -32,6 +33,15 @@ sp_rows_int64(HeapTuple tuple, int column, bool *isnull)
 	if (isnull != NULL)
 		*isnull = null;
 	return null ? 0 : DatumGetInt64(value);
+}
+
+/* A column that is a row's place, and never NULL. */
+void
+sp_rows_tid(HeapTuple tuple, int column, ItemPointer tid)
+{
+	bool		isnull;
+
+	*tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, SPI_tuptable->tupdesc, column, &isnull));
 }
 
 /* A column as text; NULL for NULL. */
@@ -70,4 +80,18 @@ sp_rows_ids(const int64 *ids, int count)
 	for (int i = 0; i < count; i++)
 		datums[i] = Int64GetDatum(ids[i]);
 	return PointerGetDatum(construct_array(datums, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* An argument that is an array of this type. */
+Datum
+sp_rows_array(Oid type, Datum *values, bool *nulls, int count)
+{
+	Oid			element = get_element_type(type);
+	int			lower = 1;
+	int16		length;
+	bool		by_value;
+	char		align;
+
+	get_typlenbyvalalign(element, &length, &by_value, &align);
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower, element, length, by_value, align));
 }

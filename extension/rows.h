@@ -16,8 +16,10 @@
 
 extern int	sp_rows_column(TupleDesc desc, const char *name);
 extern int64 sp_rows_int64(HeapTuple tuple, int column, bool *isnull);
+extern void sp_rows_tid(HeapTuple tuple, int column, ItemPointer tid);
 extern char *sp_rows_text(HeapTuple tuple, int column);
 extern void sp_rows_counts(HeapTuple tuple, SpCounts *counts);
 extern Datum sp_rows_ids(const int64 *ids, int count);
+extern Datum sp_rows_array(Oid type, Datum *values, bool *nulls, int count);
 
 #endif							/* SP_ROWS_H */

@@ -4,7 +4,8 @@
  *
  * The worker reads thousands of sessions a second, each by its id.  So nothing
  * is planned, and no query started: the indexes are opened once for a batch and
- * asked again and again.  All of it under the active snapshot, so that a
+ * asked again and again; a session's row is looked for where it was last before
+ * an index is asked (place.c).  All of it under the active snapshot, so that a
  * version and what is said under it belong together.
  *
  * A row that was got is good until the next one of its table is asked for.
@@ -19,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "pace.h"
+#include "place.h"
 #include "state.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -56,6 +58,7 @@ struct SpState
 								 * stays for all */
 	Scan		sessions;		/* by id */
 	Scan		accounts;		/* by session, in the order of display */
+	BlockNumber blocks;			/* of the sessions, when it was opened */
 	Scan		runs;			/* by kind and source */
 	TupleTableSlot *locked;
 	SpKind	   *kinds;			/* NULL: not read yet */
@@ -140,11 +143,22 @@ sp_state_close(SpState *state)
 TupleTableSlot *
 sp_state_session(SpState *state, int64 session)
 {
+	Scan	   *scan = &state->sessions;
 	ScanKeyData key;
 
+	if (scan->rel == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->context);
+
+		open_scan(state, scan, state->catalog->sessions, state->catalog->sessions_pkey, 1);
+		state->blocks = sp_place_blocks(scan->rel);
+		MemoryContextSwitchTo(old);
+	}
+	if (sp_place_fetch(scan->rel, state->blocks, state->snapshot, session, scan->row))
+		return scan->row;
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(session));
-	find(state, &state->sessions, state->catalog->sessions, state->catalog->sessions_pkey, &key, 1);
-	return next_row(state, &state->sessions);
+	find(state, scan, state->catalog->sessions, state->catalog->sessions_pkey, &key, 1);
+	return next_row(state, scan);
 }
 
 /*
@@ -169,7 +183,10 @@ sp_state_lock(SpState *state, int64 session)
 		return NULL;
 	slot_getallattrs(state->locked);
 	/* an id does not change; if it did, this row is not the one asked for */
-	return sp_state_int64(state->locked, SP_SESSIONS_ID) == session ? state->locked : NULL;
+	if (sp_state_int64(state->locked, SP_SESSIONS_ID) != session)
+		return NULL;
+	sp_place_note(session, &state->locked->tts_tid);
+	return state->locked;
 }
 
 /* Begin with the accounts of the session that was got last. */

@@ -130,15 +130,20 @@ describe('SIGTERM', { concurrency: true }, () => {
   test('who is still there is served, administrators can look, nobody new comes in; asked a second time it ends at once', async t => {
     const bridge = await Bridge.start(database.conninfo(), ['--drain-seconds', '3600', '--admin-listen', '127.0.0.1:0'])
     t.after(() => bridge.stop('SIGKILL'))
-    const admin = `http://127.0.0.1:${/ready admin_listen=\S+:(\d+)/.exec(bridge.log)[1]}`
+    const admin = `http://127.0.0.1:${/:(\d+)$/.exec(await bridge.line(/ready admin_listen=/))[1]}`
     const session = await database.session()
     const client = await RawClient.welcomed(bridge.cable(token))
     t.after(() => client.close())
     const stream = eventsOf(t, bridge, session)
     await client.watch(identifierOf(session))
     await stream.state()
+    const dashboard = await Plain.open({ port: new URL(admin).port })
+    t.after(() => dashboard.destroy())
+    dashboard.send(request('/dashboard/events'))
+    await dashboard.match(/event: now\n/)
     process.kill(bridge.pid, 'SIGTERM')
     await bridge.line(/INFO bridge: stopping clients=2 seconds=3600$/)
+    await dashboard.match(/"why":"stopping"/)
 
     const ready = await fetch(`${admin}/readyz`)
     assert.deepEqual([ready.status, await ready.text()], [503, 'not ready: stopping\n'])

@@ -3,13 +3,15 @@
  * a client has come to, and whichever of them is killed.
  */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { within } from '../browser/lib/wait.js'
 import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
 import { Plain, request } from './lib/plain.js'
+import { guardDirectory } from './lib/programs.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { until } from './lib/recorder.js'
 import { StockClient } from './lib/stock_client.js'
@@ -247,6 +249,32 @@ test('a worker that is told to stop is replaced, and the others do not notice', 
   await allReady(bridge)
   assert.match(bridge.log, /^INFO supervisor: ended worker=4 pid=\d+$/m)
   assert.equal(workersOf(bridge).size, WORKERS)
+})
+
+test('SIGHUP: every worker has the new settings, also one that is started later; a mistake changes none', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'sync-progress-workers.'))
+  const guard = guardDirectory(dir)
+  t.after(() => guard.release())
+  const path = join(dir, 'conf')
+  writeFileSync(path, 'max_connections = 50\n')
+  const bridge = await start(t, '--config', path)
+  const said = (pattern, count) => until(() => bridge.log.match(pattern)?.length ?? 0, lines => lines === count, `${pattern}, ${count} times`)
+  const allHave = async max => {
+    // who answers is one of them, and of those that do not serve yet none
+    for (let i = 0; i < 2 * WORKERS; i++) assert.equal(await bridge.metric('max_connections'), max)
+  }
+  writeFileSync(path, 'max_connections = 40\n')
+  process.kill(bridge.pid, 'SIGHUP')
+  await said(/changed=max_connections worker=\d$/gm, WORKERS)
+  await allHave(40)
+  writeFileSync(path, 'max_connections = many\n')
+  process.kill(bridge.pid, 'SIGHUP')
+  await said(/not taken over, .* worker=\d$/gm, WORKERS)
+  for (const pid of workersOf(bridge).values()) process.kill(pid, 'SIGKILL')
+  await said(/killed worker=\d/g, WORKERS)
+  await until(() => workersOf(bridge).size, size => size === WORKERS, 'there are others')
+  await allReady(bridge)
+  await allHave(40)
 })
 
 test('--workers 0 is one for each core', async t => {

@@ -28,6 +28,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -153,6 +154,40 @@ visit(void)
 	return -1;
 }
 
+/* Whether there is such a database (still). */
+static bool
+database_exists(Oid oid)
+{
+	ScanKeyData key;
+	Relation	rel;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+	StartTransactionCommand();
+	rel = table_open(DatabaseRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, DatabaseOidIndexId, true, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(TopMemoryContext);
+	return found;
+}
+
+/*
+ * Forgets a database that was dropped.  DROP DATABASE does so first of all
+ * (evict.c), but waits for those who are connected then, and they may want a
+ * worker again before they leave.
+ */
+static void
+disown(SpDatabase *database)
+{
+	pg_atomic_write_u32(&database->wanted, 0);
+	pg_atomic_write_u32(&database->setbacks, 0);
+	ereport(DEBUG1, (errmsg_internal("sync_progress: database %u is gone, and needs no worker", database->database)));
+}
+
 /* Forgets a worker that has ended.  One that ended before it could say why had a setback. */
 static void
 bury(int i)
@@ -199,6 +234,11 @@ keep(void)
 		ms = to_wait(i, now);
 		if (ms == 0)
 		{
+			if (!database_exists(oid))
+			{
+				disown(database);
+				continue;
+			}
 			answers_before[i] = pg_atomic_read_u32(&database->answers);
 			started[i] = start_worker(oid);
 			started_at[i] = now;

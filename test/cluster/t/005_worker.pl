@@ -9,7 +9,7 @@ use SyncProgress::Listener;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_cluster('worker');
+my $node = new_cluster('worker', conf => "log_min_messages = debug1\n");
 
 sub sql { my ($text, $db) = @_; return $node->safe_psql($db // 'postgres', $text); }
 my $create = 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync;';
@@ -87,7 +87,18 @@ my $guest = $node->background_psql('attached');
 isnt($node->psql('postgres', 'DROP DATABASE attached'), 0, 'nor does a DROP DATABASE that fails because somebody is connected');
 increment($node, $other, 1, 'attached');
 is(counted($node, $other, 'attached'), 6, 'after which it is counted as before');
+
+# ... nor one that has to wait, while who is connected counts once more: it wants a worker again
+my $oid = sql("SELECT oid FROM pg_database WHERE datname = 'attached'");
+wait_for_worker($node, 'attached');
+my $dropper = $node->background_psql('postgres', on_error_stop => 0);
+$dropper->query_until(qr/dropping/, "\\echo dropping\nDROP DATABASE attached;\n");
+wait_until(sub { worker_pid($node, 'attached') eq '' }, 'DROP DATABASE to send the worker away');
+$guest->query_safe("SELECT sync.sync_progress_increment($other)");
 $guest->quit;
+$dropper->quit;
+is(sql("SELECT count(*) FROM pg_database WHERE oid = $oid"), 0, 'DROP DATABASE, though somebody counted while it waited');
+ok(wait_until(sub { slurp_file($node->logfile) =~ /database $oid is gone, and needs no worker/ }, 'the launcher to see it'), 'no worker is started there any more');
 
 # the extension comes and goes
 my $late = new_session($node);

@@ -10,10 +10,13 @@
 
 #include "access/htup_details.h"
 #include "access/multixact.h"
+#include "access/relscan.h"
 #include "access/subtrans.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "executor/tuptable.h"
 #include "holder.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 #include "utils/rel.h"
@@ -44,17 +47,31 @@ get_member(MultiXactId multi)
 	return holder;
 }
 
-/* Who holds a row against a fold, which takes it FOR NO KEY UPDATE; InvalidTransactionId: nobody. */
+/*
+ * Who holds a row against a fold, which takes it FOR NO KEY UPDATE;
+ * InvalidTransactionId: nobody.
+ *
+ * Whoever locks the row meanwhile writes what kind of holder it is and which one
+ * one after the other, and a transaction looked up as several is an error.
+ */
 static TransactionId
-get_holder(HeapTupleHeader tuple)
+read_holder(SysScanDesc scan, HeapTuple tuple)
 {
-	if (tuple->t_infomask & HEAP_XMAX_INVALID)
+	Buffer		buffer = ((BufferHeapTupleTableSlot *) scan->slot)->buffer;
+	uint16		infomask;
+	TransactionId xmax;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	infomask = tuple->t_data->t_infomask;
+	xmax = HeapTupleHeaderGetRawXmax(tuple->t_data);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (infomask & HEAP_XMAX_INVALID)
 		return InvalidTransactionId;
-	if (tuple->t_infomask & HEAP_XMAX_IS_MULTI)
-		return get_member(HeapTupleHeaderGetRawXmax(tuple));
-	if (HEAP_XMAX_IS_KEYSHR_LOCKED(tuple->t_infomask))
+	if (infomask & HEAP_XMAX_IS_MULTI)
+		return get_member(xmax);
+	if (HEAP_XMAX_IS_KEYSHR_LOCKED(infomask))
 		return InvalidTransactionId;
-	return get_running(HeapTupleHeaderGetRawXmax(tuple));
+	return get_running(xmax);
 }
 
 /*
@@ -75,7 +92,7 @@ sp_holder_of_session(const SpCatalog *catalog, int64 session)
 		return InvalidTransactionId;
 	rel = table_open(catalog->sessions, NoLock);
 	tuple = sp_catalog_find(rel, catalog->sessions_pkey, session, &scan);
-	holder = HeapTupleIsValid(tuple) ? get_holder(tuple->t_data) : InvalidTransactionId;
+	holder = HeapTupleIsValid(tuple) ? read_holder(scan, tuple) : InvalidTransactionId;
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return holder;

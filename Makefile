@@ -34,7 +34,7 @@ EXTRA_CLEAN = build
 PG_CONFIG ?= pg_config
 
 # Goals that run without PGXS.
-OWN_GOALS = help bridge install-bridge unit units demo demo-clean check check-conformance check-matrix check-sanitize check-valgrind \
+OWN_GOALS = help bridge install-bridge unit units demo demo-clean check check-conformance check-matrix check-sanitize check-valgrind check-valgrind-server \
 	fuzz bench bench-bridge bench-client bench-eta lint format screenshots
 
 ifneq ($(filter-out $(OWN_GOALS),$(or $(MAKECMDGOALS),all)),)
@@ -86,6 +86,8 @@ help:
 	@echo '                   MATRIX="trixie forky", MATRIX_SUITES, MATRIX_DIR=where the trees are kept)'
 	@echo 'make check-sanitize  the tests of the bridge and the units, under AddressSanitizer and UBSan'
 	@echo 'make check-valgrind  most of the same under valgrind'
+	@echo 'make check-valgrind-server  the tests of the database, those that run in reasonable time, under valgrind: builds'
+	@echo '                   a PostgreSQL with assertions, which takes minutes (PGDEBUG_DIR=where it is kept)'
 	@echo 'make fuzz          what comes from outside, with random input (FUZZ_SECONDS=60 each, FUZZ_ONLY="event http")'
 	@echo 'make bench         what an increment costs, next to what else could count, and whether what must hold does'
 	@echo '                   (BENCH_PARTS="rates latency sessions", BENCH_ROUNDS=15, BENCH_SECONDS=2)'
@@ -147,6 +149,9 @@ check-sanitize:
 check-valgrind:
 	@CHECK_TOOL=valgrind scripts/check.sh
 
+check-valgrind-server:
+	@CHECK_TOOL=valgrind-server scripts/check.sh
+
 fuzz:
 	@test/fuzz/fuzz.sh
 
@@ -187,4 +192,4 @@ installcheck-prepare:
 	esac
 
 .PHONY: FORCE help clean-programs bridge install-bridge unit units demo demo-clean check check-conformance check-matrix check-sanitize \
-	check-valgrind fuzz bench bench-bridge bench-client bench-eta lint format screenshots installcheck-prepare
+	check-valgrind check-valgrind-server fuzz bench bench-bridge bench-client bench-eta lint format screenshots installcheck-prepare

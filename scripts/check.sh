@@ -3,7 +3,8 @@
 # run each suite against a PostgreSQL of its own.  "make check" runs this.
 #
 #   CHECK_ONLY="sql unit"  only these suites (see below for their names)
-#   CHECK_TOOL=sanitize    (or valgrind) the C code's suites under that (tool.sh)
+#   CHECK_TOOL=sanitize    (or valgrind, valgrind-server) the C code's suites under that (tool.sh)
+#   PGDEBUG_DIR=DIR        keep the PostgreSQL that valgrind-server needs there
 #   CHECK_KEEP=1           keep the working directory, logs and all
 #
 # The tests work in a copy, below /tmp: the checkout stays as it is, and under
@@ -16,8 +17,8 @@ cd "$(dirname "$0")/.."
 
 scripts/packages.sh check
 case ${CHECK_TOOL:=} in
-sanitize | valgrind) scripts/packages.sh "$CHECK_TOOL" ;;
-?*) die "CHECK_TOOL is sanitize or valgrind" ;;
+sanitize | valgrind | valgrind-server) scripts/packages.sh "$CHECK_TOOL" ;;
+?*) die "CHECK_TOOL is sanitize, valgrind or valgrind-server" ;;
 esac
 
 work=$(mktemp -d /tmp/sync-progress-check.XXXXXX)
@@ -51,6 +52,14 @@ scripts/copytree.sh "$work/tree"
 mkdir -p "$work/home"
 chmod 755 "$work"
 if is_root; then chown -R "$(run_user)": "$work"; fi
+
+if [ "$CHECK_TOOL" = valgrind-server ]; then
+  debug=$(realpath -m "${PGDEBUG_DIR:-$work/pgdebug}")
+  mkdir -p "$debug"
+  if is_root; then chown "$(run_user)": "$debug"; fi
+  PG_CONFIG=$(as_user "$work/tree/scripts/pgdebug.sh" "$debug")
+  export PG_CONFIG
+fi
 
 for name in $(compgen -e PG) $(compgen -e SYNC_PROGRESS_); do
   [ "$name" = PG_CONFIG ] || unset "$name"

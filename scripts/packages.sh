@@ -2,7 +2,7 @@
 # Install the Debian packages that are missing here, after saying what each is
 # for.
 #
-#   scripts/packages.sh build|demo|bench|load|client|check|conformance|matrix|tree|lint|fuzz|sanitize|valgrind
+#   scripts/packages.sh build|demo|bench|load|client|check|conformance|matrix|tree|lint|fuzz|sanitize|valgrind|valgrind-server
 #
 # All but "lint" and "matrix" include "build"; "tree" is what check-matrix needs in a
 # tree that "matrix" has made.  Needs root or sudo only if something is
@@ -150,10 +150,16 @@ command -v clang|clang|the compiler that the sanitizers and the fuzzer are part 
 has_clang_runtime|libclang-rt-CLANGMAJOR-dev|these, as libraries
 LIST
   esac
-  case $1 in valgrind)
+  case $1 in valgrind | valgrind-server)
     cat <<'LIST'
 command -v valgrind|valgrind|watches every access to memory
 has_package libc6-dbg|libc6-dbg|without which it cannot tell what the C library does
+LIST
+  esac
+  case $1 in valgrind-server)
+    cat <<'LIST'
+has_package libxml2-dev|libxml2-dev|XML, for the PostgreSQL that is built to be watched
+command -v bzip2|bzip2|unpacks its source
 LIST
   esac
   case $1 in lint)
@@ -203,8 +209,8 @@ forbid_services() {
 }
 
 case ${1:-} in
-build | demo | bench | load | client | check | conformance | matrix | tree | lint | fuzz | sanitize | valgrind) set=$1 ;;
-*) die "usage: scripts/packages.sh build|demo|bench|load|client|check|conformance|matrix|tree|lint|fuzz|sanitize|valgrind" ;;
+build | demo | bench | load | client | check | conformance | matrix | tree | lint | fuzz | sanitize | valgrind | valgrind-server) set=$1 ;;
+*) die "usage: scripts/packages.sh build|demo|bench|load|client|check|conformance|matrix|tree|lint|fuzz|sanitize|valgrind|valgrind-server" ;;
 esac
 
 list=$(missing "$set")

@@ -79,11 +79,16 @@ standby() {
   } >>"$dir/data/postgresql.conf"
 }
 
+# Under valgrind it is called otherwise.
+is_server() {
+  case $(cat "/proc/$1/comm" 2>/dev/null) in postgres | memcheck*) ;; *) false ;; esac
+}
+
 # By the pid that the server itself wrote down, and only if that is still a
 # postgres: after a reboot the number may be anyone's.
 stop() {
   pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null || true)
-  if [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ]; then
+  if [ -n "$pid" ] && is_server "$pid"; then
     kill -INT "$pid" 2>/dev/null || true
     tries=0
     while kill -0 "$pid" 2>/dev/null; do

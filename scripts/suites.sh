@@ -20,6 +20,7 @@ unit_exec=
 # Of the tests for Node.js: only files whose names begin like this, and not these.
 these=${CHECK_THESE:-}
 not_these=-
+server_settings=()
 summary=
 total_passed=0
 total_failed=0
@@ -39,6 +40,11 @@ sql() {
 
 # All in one chain: within a condition nothing else ends it.
 build() {
+  if [ "${CHECK_TOOL:-}" = valgrind-server ]; then
+    # without optimization compilers warn of other things
+    make -j2 && tool_prepare
+    return
+  fi
   make -j2 WERROR=1 &&
     make -C bridge -j2 WERROR=1 &&
     make -C bridge unit WERROR=1 &&
@@ -53,13 +59,14 @@ prepare() {
   build >"$logs/build.log" 2>&1 || { tail -n 30 "$logs/build.log" >&2; die "the build failed"; }
   pgxs=$(dirname "$("$(pg_config_path)" --pgxs)")/../test
   bin=$(scripts/pgroot.sh "$WORK/root")
+  if [ -n "${CHECK_TOOL:-}" ]; then tool_server "$bin"; fi
   export PATH="$bin:$PATH" PG_CONFIG="$bin/pg_config" SCREENSHOT_DIR="$WORK/screenshots"
   # check-matrix brings them
-  [ -d test/node_modules ] ||
+  [ -d test/node_modules ] || [ "${CHECK_TOOL:-}" = valgrind-server ] ||
     (cd test && npm ci --no-audit --no-fund --loglevel=error) >"$logs/npm.log" 2>&1 ||
     { tail -n 20 "$logs/npm.log" >&2; die "npm ci failed"; }
 
-  scripts/pg.sh start "$WORK/pg" "$bin" max_prepared_transactions=20
+  scripts/pg.sh start "$WORK/pg" "$bin" max_prepared_transactions=20 "${server_settings[@]}"
   PGHOST=$(scripts/pg.sh socket "$WORK/pg")
   export PGHOST PGUSER=postgres
   for database in check_sql check_isolation; do
@@ -78,13 +85,20 @@ suite_unit() {
   prove --exec "$unit_exec" "${programs[@]}"
 }
 
+# Those of the named files that are not left out.
+chosen() {
+  printf '%s\n' "$@" | grep -vE "^(.*/)?($not_these)[^/]*$"
+}
+
 suite_sql() {
-  (cd test/sql && pg_prove -d check_sql ./*.sql)
+  local files
+  mapfile -t files < <(cd test/sql && chosen ./*.sql)
+  (cd test/sql && pg_prove -d check_sql --timer "${files[@]}")
 }
 
 suite_isolation() {
-  local specs=()
-  for spec in test/isolation/specs/*.spec; do specs+=("$(basename "$spec" .spec)"); done
+  local specs
+  mapfile -t specs < <(chosen test/isolation/specs/*.spec | sed 's|.*/||; s|\.spec$||')
   mkdir -p "$WORK/isolation"
   "$pgxs/isolation/pg_isolation_regress" --use-existing --dbname=check_isolation \
     --bindir="$bin" --inputdir=test/isolation --outputdir="$WORK/isolation" "${specs[@]}" ||
@@ -93,15 +107,16 @@ suite_isolation() {
 
 # Two at a time: much of it is waiting, for servers that start and stop.
 suite_cluster() {
-  local at_once=2
+  local at_once=2 files
   [ -z "${CHECK_TOOL:-}" ] || at_once=1
+  mapfile -t files < <(cd test/cluster && chosen t/*.pl)
   mkdir -p "$WORK/cluster"
   (
     # these make clusters of their own
     unset PGHOST PGUSER
     cd test/cluster
     TESTDIR=$WORK/cluster PG_TEST_PORT_DIR=$WORK/cluster/ports PGPORT=65432 PG_REGRESS=$pgxs/regress/pg_regress \
-      prove -j "$at_once" -I "$pgxs/perl" -I . t/*.pl
+      prove -j "$at_once" --timer -I "$pgxs/perl" -I . "${files[@]}"
   )
 }
 

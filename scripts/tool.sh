@@ -5,6 +5,9 @@
 #                         UndefinedBehaviorSanitizer
 #   CHECK_TOOL=valgrind   the same programs as ever, under valgrind's memcheck;
 #                         CHECK_NOT="outage|slow" says which tests not
+#   CHECK_TOOL=valgrind-server   the database's, in a PostgreSQL of their own that
+#                         is built with assertions and under memcheck, those
+#                         that run in reasonable time; CHECK_NOT likewise
 #
 # What a tool finds is written to a file for each process, and any such file
 # fails the suite: a test may well pass although the program it talks to has
@@ -40,10 +43,35 @@ tool_use_valgrind() {
   export MEMCHECK_PROGRAM="$tree/bridge/sync-progress-bridge" BRIDGE="$tree/test/tool/memcheck"
 }
 
+# Thirty times as slow: not those that compare thousands of payloads or count a
+# hundred thousand times, nor those that are about time.
+slow_in_server='accounts|general|requirements|callbacks|exact-view|0(02|0[4-9]|1|2)'
+
+tool_use_valgrind_server() {
+  not_these=${CHECK_NOT:-$slow_in_server}
+  tool_suites='sql isolation installcheck cluster'
+  export MEMCHECK_REPORTS="$reports" MEMCHECK_SUPPRESSIONS="$tree/test/tool/postgres.supp"
+  MEMCHECK_POSTGRES=$(dirname "$(dirname "$(dirname "$(pg_config_path)")")")
+  export MEMCHECK_POSTGRES TEST_TIMEOUT_FACTOR=${TEST_TIMEOUT_FACTOR:-20}
+  export PG_TEST_TIMEOUT_DEFAULT=1800 PGISOLATIONTIMEOUT=1800 PGCTLTIMEOUT=600
+  # a function's payload in time, too
+  server_settings=(sync_progress.payload_timeout=60s)
+  export TEST_SERVER_SETTINGS='sync_progress.payload_timeout = 60s
+'
+}
+
 tool_prepare() {
   reports=$WORK/logs/reports
   mkdir -p "$reports"
-  "tool_use_$CHECK_TOOL"
+  "tool_use_${CHECK_TOOL//-/_}"
+}
+
+# Puts the tool in the place of the server's program, where it is to watch that.
+tool_server() {
+  [ "$CHECK_TOOL" = valgrind-server ] || return 0
+  rm -f "$1/postmaster"
+  mv "$1/postgres" "$1/postgres.real"
+  cp test/tool/memcheck-postgres "$1/postgres"
 }
 
 # Prints what was found; true if that is something.  A process that was killed

@@ -43,6 +43,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
+# How much longer everything may take.
+my $slowness = $ENV{TEST_TIMEOUT_FACTOR} || 1;
+
 # A copy of the server's programs, with links to all else they need, in which
 # files can be put beside the extension's.  Returns what new_cluster() wants as
 # install_path, and the directory of the scripts.
@@ -81,6 +84,8 @@ sub new_cluster
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8', @{ $option{initdb} // [] } ]);
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'sync_progress'") if $option{preload} // 1;
 	$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_connections = 60\nlog_statement = none\n");
+	# under a tool that makes it slow
+	$node->append_conf('postgresql.conf', $ENV{TEST_SERVER_SETTINGS}) if $ENV{TEST_SERVER_SETTINGS};
 	$node->append_conf('postgresql.conf', $option{conf}) if $option{conf};
 	return $node unless $option{start} // 1;
 	$node->start;
@@ -140,7 +145,7 @@ sub wait_for_worker
 sub wait_until
 {
 	my ($condition, $what, $seconds) = @_;
-	my $end = time + ($seconds // 30);
+	my $end = time + ($seconds // 30) * $slowness;
 
 	until ($condition->())
 	{
@@ -233,7 +238,7 @@ sub pgbench_start
 	my $bench = { out => '', err => '' };
 	$bench->{run} = IPC::Run::start(
 		[ $node->installed_command('pgbench'), '-n', '-h', $node->host, '-p', $node->port, @arguments, 'postgres' ],
-		'<', \undef, '>', \$bench->{out}, '2>', \$bench->{err}, IPC::Run::timeout(120));
+		'<', \undef, '>', \$bench->{out}, '2>', \$bench->{err}, IPC::Run::timeout(120 * $slowness));
 	return $bench;
 }
 

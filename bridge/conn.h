@@ -83,6 +83,8 @@ struct conn
 	bool		closes;			/* the connection ends with it */
 	bool		is_body_owed;	/* the request's body was not read to its end */
 	bool		is_body_read;	/* libwebsockets knows that there is one */
+	bool		is_input_lost;	/* what came behind it, too, was read as a
+								 * part of it */
 
 	bool		is_admin;		/* it came in by admin_listen */
 	bool		is_pipelined;	/* the next request may have been read already */

@@ -310,20 +310,6 @@ begin(struct conn *conn)
 	return request->body_kind == BODY_COMES ? 0 : identify(request);
 }
 
-static int
-take_body(struct conn *conn, const char *bytes, size_t len)
-{
-	struct request *request = request_of(conn);
-
-	/* Of what has been answered already the rest is thrown away. */
-	if (request == NULL || conn->stage != CONN_BODY || len == 0)
-		return 0;
-	if (request->body.len + len > request->body_length)
-		return -1;
-	buf_add(&request->body, bytes, len);
-	return 0;
-}
-
 /*
  * The body is there.  libwebsockets says so again when more comes while the
  * answer is awaited, which nothing sound sends.
@@ -344,6 +330,29 @@ end_body(struct conn *conn)
 		return 0;
 	}
 	return conn->stage == CONN_WAIT || conn->stage == CONN_LINGER ? -1 : 0;
+}
+
+/*
+ * libwebsockets 4.3.5 forgets how long a body is if more came along with its
+ * end: it hands out that, too, which it does not take back, and never says that
+ * the body is there.  So its end is looked for here, and the connection ends with
+ * the answer, for what came behind it is lost.
+ */
+static int
+take_body(struct conn *conn, const char *bytes, size_t len)
+{
+	struct request *request = request_of(conn);
+	size_t		left;
+
+	/* Of what has been answered already the rest is thrown away. */
+	if (request == NULL || conn->stage != CONN_BODY || len == 0)
+		return 0;
+	left = request->body_length - request->body.len;
+	buf_add(&request->body, bytes, len < left ? len : left);
+	if (len <= left)
+		return 0;
+	conn->is_input_lost = true;
+	return end_body(conn);
 }
 
 static int

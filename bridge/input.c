@@ -31,6 +31,8 @@
 #include "parts.h"
 
 #define INPUT_PIECE_BYTES	16384
+#define INPUT_NO_WAIT		(-1)	/* shorter than until any timer: it only
+									 * says whether there is input */
 
 static struct ev_loop *
 loop_of(const struct conn *conn)
@@ -219,10 +221,10 @@ conn_held_input(struct conn *conn)
 	struct lws_context *context = lws_get_context(conn->wsi);
 	bool		others;
 
-	if (lws_service_adjust_timeout(context, 1, 0) != 0)
+	if (lws_service_adjust_timeout(context, INPUT_NO_WAIT, 0) != 0)
 		return CONN_HOLDS_NOTHING;
 	lws_rx_flow_control(conn->wsi, 0);
-	others = lws_service_adjust_timeout(context, 1, 0) == 0;
+	others = lws_service_adjust_timeout(context, INPUT_NO_WAIT, 0) == 0;
 	lws_rx_flow_control(conn->wsi, 1);
 	return others ? CONN_MAY_HOLD_INPUT : CONN_HOLDS_INPUT;
 }

@@ -236,7 +236,7 @@ reply_send(struct request *request, const struct reply *reply)
 	struct buf	head = {0};
 
 	/* What libwebsockets takes for a body has no end that it would know. */
-	conn->is_body_owed = conn->stage == CONN_BODY;
+	conn->is_body_owed = conn->stage == CONN_BODY || conn->is_input_lost;
 	conn->is_body_read = request->body_length > 0 || request->method == METHOD_POST ||
 		request->method == METHOD_PUT || request->method == METHOD_PATCH;
 	if (whole.type == NULL)

@@ -195,6 +195,16 @@ test('pipelined requests are answered in order, each its own', async () => {
   assert.deepEqual(lengths.slice(0, 4), [3, 15, 600_000, 9])
 })
 
+/**
+ * Behind a body this is refused.  libwebsockets 4.3 takes it for more of the body:
+ * then the answer to that says that it is the last.
+ */
+async function isLast(first, second) {
+  const { text, statuses } = await exchange(first + second)
+  if (statuses.length === 1) assert.match(text, /^connection: close\r$/im)
+  else assert.deepEqual(statuses.slice(1), [503], `${statuses}`)
+}
+
 // libwebsockets 4.1.6 took the headers of such a request for its body, and turned for ever in that
 for (const [what, second] of Object.entries({
   'a report': request('POST /callbacks/progress', ['Content-Type: application/json', 'Content-Length: 2'], '{}'),
@@ -207,11 +217,12 @@ for (const [what, second] of Object.entries({
   'a body in chunks': request('POST /callbacks/progress', ['Transfer-Encoding: chunked'], '2\r\n{}\r\n0\r\n\r\n')
 })) {
   test(`pipelined behind another request: ${what}`, async () => {
-    for (const first of [request('/healthz'), request('/large.css'), request('POST /callbacks/progress', ['Content-Length: 2'], '{}')]) {
+    for (const first of [request('/healthz'), request('/large.css')]) {
       const { statuses } = await exchange(first + second)
       assert.equal(statuses.length, 2, `${statuses}`)
       assert.equal(statuses[1], 503)
     }
+    await isLast(request('POST /callbacks/progress', ['Content-Length: 2'], '{}'), second)
   })
 }
 

@@ -103,7 +103,7 @@ as_postgres() {
 run_suites() {
   local only=${1//upgrade/}
   [ -n "${only// /}" ] || return 0
-  as_postgres WORK=/work CHECK_ONLY="$only" CHECK_THESE='(auth|cable|events|http|rest|snapshots|sse|tls)\.test' scripts/suites.sh
+  as_postgres WORK=/work CHECK_ONLY="$only" CHECK_THESE='(auth|bodies|cable|events|hostile_http|http|rest|slow|snapshots|sse|tls)\.test' scripts/suites.sh
 }
 
 # Another build of the extension, in a copy of that PostgreSQL; prints where.

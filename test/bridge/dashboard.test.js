@@ -9,6 +9,7 @@ import { Database } from './lib/database.js'
 import { EventStream } from './lib/event_stream.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { signalProcess } from './lib/programs.js'
+import { SlowReader } from './lib/slow_reader.js'
 import { until } from './lib/recorder.js'
 import { within } from '../browser/lib/wait.js'
 
@@ -292,6 +293,21 @@ test('sixteen may look at a worker, the next is told to come later; one who goes
   await until(() => bridge.metric('dashboard_clients'), count => count === 15, 'one has gone')
   watchers.push(await Events.open())
   await watchers.at(-1).now()
+})
+
+test('who takes nothing is passed over, and what was missed is not kept', async t => {
+  const small = await Bridge.start(database.conninfo(), ['--send-buffer-bytes', '2048'])
+  t.after(() => small.stop())
+  const slow = await SlowReader.open(small.port, '/dashboard/events', 2_048, 'event: history')
+  t.after(() => slow.close())
+  await until(() => small.metric('queue_depth{queue="writes"}'), count => count === 1, 'something pends')
+  const times = () => [...slow.text.matchAll(/^data: \{"time":(\d+)/gm)].map(([, time]) => Number(time))
+  const paused = Date.now()
+  const other = await watch(t, small.origin)
+  await other.now(({ time }) => time > paused + 3_500)
+  slow.goOn()
+  await until(times, seen => seen.at(-1) > paused + 3_500, 'it is told again')
+  assert.deepEqual(times().filter(time => time > paused + 500 && time < paused + 3_000), [])
 })
 
 test('bytes that come with the request, or after it, end the stream', async t => {

@@ -7,13 +7,13 @@ import { Recorder } from './recorder.js'
 
 const SCRIPT = String.raw`
   use strict; use Socket; $| = 1;
-  my ($port, $path, $bytes) = @ARGV;
+  my ($port, $path, $bytes, $first) = @ARGV;
   socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
   setsockopt($s, SOL_SOCKET, SO_RCVBUF, pack("i", $bytes)) or die $!;
   connect($s, sockaddr_in($port, inet_aton('127.0.0.1'))) or die $!;
   syswrite($s, "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
   my $all = '';
-  until ($all =~ /"type" ?: ?"connected"/) { sysread($s, $all, 1024, length $all) or die 'closed' }
+  until ($all =~ /$first/) { sysread($s, $all, 1024, length $all) or die 'closed' }
   print STDERR "stopped\n";
   <STDIN>;
   print $all;
@@ -24,9 +24,9 @@ export class SlowReader {
   #program
 
   /** Asks for a stream and reads its beginning; reads no more until goOn(). */
-  static async open(port, path, bytes = 4_096) {
+  static async open(port, path, bytes = 4_096, first = '"type" ?: ?"connected"') {
     const reader = new SlowReader()
-    reader.#program = new Program('perl', ['-e', SCRIPT, String(port), path, String(bytes)])
+    reader.#program = new Program('perl', ['-e', SCRIPT, String(port), path, String(bytes), first])
     await reader.#program.lines.find(line => line === 'stopped', 'the stream begins')
     return reader
   }

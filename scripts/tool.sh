@@ -45,7 +45,7 @@ tool_use_valgrind() {
 
 # Thirty times as slow: not those that compare thousands of payloads or count a
 # hundred thousand times, nor those that are about time.
-slow_in_server='accounts|general|requirements|callbacks|exact-view|0(02|0[4-9]|1|2)'
+slow_in_server='accounts|general|requirements|track\.|callbacks|exact-view|0(02|0[4-9]|1|2)'
 
 tool_use_valgrind_server() {
   not_these=${CHECK_NOT:-$slow_in_server}

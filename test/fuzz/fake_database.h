@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 
 #include "fuzz.h"
+#include "beat.h"
 #include "listen.h"
 #include "pool.h"
 #include "query.h"
@@ -125,6 +126,15 @@ listen_restart(struct listen *listen, const char *why)
 	(void) why;
 }
 
+const struct beat *
+listen_beat(const struct listen *listen)
+{
+	static const struct beat beat = {.pid = 1, .interval_ms = 10000};
+
+	(void) listen;
+	return &beat;
+}
+
 const char *
 listen_problem(const struct listen *listen)
 {
@@ -196,6 +206,13 @@ query_restart(struct query *query, const char *why)
 {
 	(void) query;
 	(void) why;
+}
+
+int
+query_waiting(const struct query *query)
+{
+	(void) query;
+	return asked_count;
 }
 
 const char *

@@ -50,7 +50,7 @@ const KINDS = {
     writeFileSync(join(dir, 'sync-progress.conf'), file)
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${dir}/${name};`).join(' ')
     writeFileSync(join(dir, 'nginx.conf'), `daemon off; pid ${dir}/pid; error_log stderr notice; events { worker_connections 512; }
-      http { ${temporary} include ${dir}/sync-progress.conf; }`)
+      http { access_log off; ${temporary} include ${dir}/sync-progress.conf; }`)
     return { program: 'nginx', args: ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', 'stderr'], access: () => readFileSync(join(dir, 'access.log'), 'utf8') }
   },
 

@@ -31,7 +31,7 @@
 #define LEDGER_STAMP		3
 #define LEDGER_OP			4
 
-#define ROOM_BLOCKS			512		/* more than room.c makes ahead */
+#define ROOM_BLOCKS			512 /* more than room.c makes ahead */
 
 static int64
 get_int64(Relation rel, HeapTuple tuple, AttrNumber column)

@@ -9,8 +9,8 @@ RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_c
 		('application', '{sync_session_start,sync_session_pause,sync_session_resume,sync_session_cancel,sync_session_complete,sync_session_fail,sync_session_retry,sync_session_rename,sync_session_pin,sync_session_delete,sync_progress_increment,sync_progress_increment_many,sync_progress_set,sync_progress_session,sync_progress(bigint),sync_progress_token,sync_progress_callback_token}'::text[]),
 		('bridge', '{sync_progress_attach,sync_progress_keys,sync_progress_subscribe,sync_progress_snapshots,sync_progress_sessions,sync_progress_perform,sync_progress_callback,sync_progress_canary,sync_progress_doctor}'),
 		('tables', '{sync_progress_track,sync_progress_tracked,sync_progress_untrack,sync_progress_session}'),
-		('monitor', '{sync_progress_doctor,sync_progress_stat_1_1,sync_progress_open,sync_progress_bar}'),
-		('operator', '{sync_progress_doctor,sync_progress_stat_1_1,sync_progress_open,sync_progress_bar,sync_progress_flush,sync_progress_prune,sync_progress_disconnect,pg_stat_sync_progress_reset}'),
+		('monitor', '{sync_progress_doctor,sync_progress_stat_1_1,sync_progress_open,sync_progress_bar,sync_progress_clock}'),
+		('operator', '{sync_progress_doctor,sync_progress_stat_1_1,sync_progress_open,sync_progress_bar,sync_progress_clock,sync_progress_flush,sync_progress_prune,sync_progress_disconnect,pg_stat_sync_progress_reset}'),
 		('keys', '{sync_progress_rotate_key,sync_progress_add_key,sync_progress_remove_key}')) AS f (purpose, functions)
 	UNION ALL VALUES ('application', 'SELECT', 'sync_session_accounts'),
 		('monitor', 'SELECT', 'pg_stat_sync_progress'), ('monitor', 'SELECT', 'sync_progress_watch'),

@@ -9,8 +9,8 @@
  * pg_dump would leave them out from now on.
  */
 UPDATE pg_catalog.pg_init_privs AS i
-SET initprivs = (SELECT array_agg(item) FROM unnest(i.initprivs) AS item
-	WHERE (SELECT bool_and(a.grantee < 16384 OR a.grantee = a.grantor) FROM aclexplode(ARRAY[item]) AS a))
+SET initprivs = coalesce((SELECT array_agg(item) FROM unnest(i.initprivs) AS item
+	WHERE (SELECT bool_and(a.grantee < 16384 OR a.grantee = a.grantor) FROM aclexplode(ARRAY[item]) AS a)), '{}')
 FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
 WHERE e.extname = 'sync_progress' AND d.classid = i.classoid AND d.objid = i.objoid AND d.deptype = 'e'
 	AND EXISTS (SELECT FROM aclexplode(i.initprivs) AS a WHERE a.grantee >= 16384 AND a.grantee <> a.grantor);

@@ -154,7 +154,11 @@ visit(void)
 	return -1;
 }
 
-/* Whether there is such a database (still). */
+/*
+ * Whether there is such a database (still).  Not by the index: a process
+ * without a database has none until another has written the relation cache's
+ * file.
+ */
 static bool
 database_exists(Oid oid)
 {
@@ -166,7 +170,7 @@ database_exists(Oid oid)
 	ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
 	StartTransactionCommand();
 	rel = table_open(DatabaseRelationId, AccessShareLock);
-	scan = systable_beginscan(rel, DatabaseOidIndexId, true, NULL, 1, &key);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
 	found = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

@@ -304,10 +304,12 @@ test('who takes nothing is passed over, and what was missed is not kept', async 
   const times = () => [...slow.text.matchAll(/^data: \{"time":(\d+)/gm)].map(([, time]) => Number(time))
   const paused = Date.now()
   const other = await watch(t, small.origin)
-  await other.now(({ time }) => time > paused + 3_500)
+  await other.now(({ time }) => time > paused + 5_500)
   slow.goOn()
-  await until(times, seen => seen.at(-1) > paused + 3_500, 'it is told again')
-  assert.deepEqual(times().filter(time => time > paused + 500 && time < paused + 3_000), [])
+  await until(times, seen => seen.at(-1) > paused + 5_500, 'it is told again')
+  // of four one may have been on its way, where the kernel found room for it
+  const kept = times().filter(time => time > paused + 500 && time < paused + 5_000)
+  assert.ok(kept.length <= 1, `${kept.length} were kept`)
 })
 
 test('bytes that come with the request, or after it, end the stream', async t => {

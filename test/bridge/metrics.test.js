@@ -41,7 +41,8 @@ test('[000-36] each stage from the emission to the socket is timed, and the whol
   await alice.watch(identifier)
   const told = async () => Number(/delivery_seconds_count (\d+)/.exec(await read())[1])
   const first = await told()
-  for (let i = 1; i <= 3; i++) {
+  // not every one: a state that was read from the table has no emission
+  for (let i = 1; i <= 30 && await told() < first + 3; i++) {
     await database.increment(session)
     await alice.message(identifier, ({ processed_count: count }) => count === i)
   }

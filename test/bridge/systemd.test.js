@@ -165,6 +165,7 @@ test('make install-bridge: the program, its page, the sample, the units; a confi
   const file = name => join(to, name)
   assert.ok(statSync(file('opt/bridge/bin/sync-progress-bridge')).mode & 0o111)
   for (const name of ['opt/bridge/share/man/man8/sync-progress-bridge.8', 'opt/bridge/share/doc/sync-progress-bridge/sync-progress-bridge.conf',
+    'opt/bridge/share/doc/sync-progress-bridge/monitoring/alerts.yml', 'opt/bridge/share/doc/sync-progress-bridge/proxies/nginx.conf',
     'opt/bridge/lib/systemd/system/sync-progress-bridge.socket', 'etc/sync-progress/sync-progress-bridge.conf']) {
     assert.equal(statSync(file(name)).mode & 0o777, 0o644, name)
   }

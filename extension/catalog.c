@@ -159,11 +159,23 @@ of_schema(Oid schema)
 	return &cache;
 }
 
+/*
+ * Whether what was found is still there.  A transaction that is long in one
+ * statement after the other learns of others' changes when it takes a lock only,
+ * and REINDEX CONCURRENTLY replaces an index that it did not use.
+ */
+static bool
+is_current(void)
+{
+	AcceptInvalidationMessages();
+	return cache_valid;
+}
+
 /* The tables beside one of the extension's functions. */
 const SpCatalog *
 sp_catalog_of_function(Oid function)
 {
-	if (cache_valid)
+	if (is_current())
 		return &cache;
 	return of_schema(get_func_namespace(function));
 }
@@ -172,7 +184,7 @@ sp_catalog_of_function(Oid function)
 const SpCatalog *
 sp_catalog_of_table(Oid relation)
 {
-	if (cache_valid)
+	if (is_current())
 		return &cache;
 	return of_schema(get_rel_namespace(relation));
 }
@@ -184,7 +196,7 @@ sp_catalog_of_extension(void)
 	char		version[SP_SQL_VERSION_LENGTH];
 	Oid			schema;
 
-	if (cache_valid)
+	if (is_current())
 		return &cache;
 	return find_extension(&schema, version) && fill(schema) ? &cache : NULL;
 }
@@ -204,6 +216,21 @@ sp_catalog_owner(Oid relation)
 }
 
 /*
+ * Whether the tables are those that were locked; their indexes may be others by
+ * now, REINDEX CONCURRENTLY's, and those stay as long as the locks.
+ */
+static bool
+is_unchanged(const SpCatalog *catalog)
+{
+	SpCatalog	before = *catalog;
+
+	if (is_current())
+		return true;
+	return fill(before.schema) && cache.sessions == before.sessions && cache.accounts == before.accounts &&
+		cache.kinds == before.kinds && memcmp(cache.ledger, before.ledger, sizeof(cache.ledger)) == 0;
+}
+
+/*
  * Locks the tables against being dropped, in one fixed order and without
  * waiting: DROP EXTENSION, which wants them all, must not deadlock with us.
  */
@@ -219,7 +246,7 @@ sp_catalog_lock(const SpCatalog *catalog)
 		if (!ConditionalLockRelationOid(catalog->ledger[i], RowExclusiveLock))
 			return false;
 	}
-	return true;
+	return is_unchanged(catalog);
 }
 
 /*

@@ -1,15 +1,17 @@
 /*
  * held.c
- *		The rows of sessions and accounts that a fold has locked.
+ *		The rows of sessions that a fold has locked.
  *
  * Read and locked at once, without waiting for whoever has them, and written
  * by place (by id, if something moved them since).  The queries are prepared
- * once and named by schema.  Within SPI, in the fold's transaction.
+ * once and named by schema.  Within SPI, in the fold's transaction.  Those of
+ * accounts are in held_accounts.c.
  */
 #include "postgres.h"
 
 #include "call.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "counters.h"
 #include "executor/spi.h"
 #include "flush.h"
@@ -25,27 +27,8 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-typedef struct Statement
-{
-	const char *text;			/* %s: the schema */
-	int			nargs;
-	Oid			args[SP_SESSION_VALUES];
-	SPIPlanPtr	plan;
-} Statement;
-
-static Statement find_sessions = {
+static SpStatement find_sessions = {
 	"SELECT id, xmax::text::bigint FROM %s.sync_sessions WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
-};
-static Statement lock_accounts = {
-	"SELECT " SP_ACCOUNT_COUNTS ", sync_session_id, status, pace"
-	" FROM %s.sync_session_accounts WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED", 1, {INT8ARRAYOID}
-};
-static Statement find_accounts = {
-	"SELECT id, sync_session_id FROM %s.sync_session_accounts WHERE id = ANY ($1)", 1, {INT8ARRAYOID}
-};
-
-static Statement last_account = {
-	"SELECT last_value - (NOT is_called)::integer FROM %s.sync_session_accounts_id_seq", 0, {0}
 };
 
 /*
@@ -67,15 +50,15 @@ static Statement last_account = {
 #define SESSION_TYPES \
 	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT8OID, BYTEAOID, TIDOID}
 
-static Statement update_session_by_id = {
+static SpStatement update_session_by_id = {
 	SESSION_SET_ONE " WHERE s.id = $1 RETURNING s.id, s.ctid", SP_SESSION_VALUES, SESSION_TYPES
 };
 
 /* what is compared with the id is no column, or its index would be asked */
-static Statement update_session = {
+static SpStatement update_session = {
 	SESSION_SET_ONE " WHERE s.ctid = $16 AND s.id + 0 = $1 RETURNING s.id, s.ctid", SP_SESSION_VALUES, SESSION_TYPES
 };
-static Statement update_sessions = {
+static SpStatement update_sessions = {
 	SESSION_SET("u.processed", "u.detected", "u.error", "u.total", "u.processed_set_at", "u.total_set_at", "u.message_set_at",
 				"u.message", "u.status", "u.counters", "u.pace", "u.at", "u.version", "u.live")
 	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS u (id, processed, detected, error, total,"
@@ -84,14 +67,10 @@ static Statement update_sessions = {
 	{INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
 	TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BYTEAARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID, BYTEAARRAYOID, TIDARRAYOID}
 };
-static Statement update_account = {
-	"UPDATE %s.sync_session_accounts SET processed_count = $2, detected_count = $3, error_count = $4, total_count = $5,"
-	" processed_set_at = $6, total_set_at = $7, status = $8, version = greatest(version + 1, $9), pace = $10 WHERE id = $1", 10,
-	{INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, INT8OID, BYTEAOID}
-};
 
-static void
-run(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, int expected)
+/* Runs a statement, which is prepared at its first time. */
+void
+sp_held_run(const SpCatalog *catalog, SpStatement *query, Datum *args, const char *nulls, int expected)
 {
 	int			result;
 
@@ -108,10 +87,17 @@ run(const SpCatalog *catalog, Statement *query, Datum *args, const char *nulls, 
 		elog(ERROR, "unexpected result %d of \"%s\"", result, query->text);
 }
 
-static SpStatus
-get_status(HeapTuple tuple, int column)
+/*
+ * Raises the error that a row which is there, and locked, was not updated.  Its
+ * ledger rows must stay then, or what they count would be lost.  Why is in the
+ * message, for a hint is not shown by pg_stat_sync_progress.
+ */
+void
+sp_held_not_written(const char *what, int64 id)
 {
-	return sp_status_parse(sp_rows_text(tuple, column));
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("the row of %s " INT64_FORMAT " was not written: a trigger, a rule or FORCE ROW LEVEL SECURITY keeps it as it is", what, id)));
 }
 
 static SpDue *
@@ -141,7 +127,7 @@ explain_missing(const SpCatalog *catalog, SpDue *due, int ndue)
 	if (missing == 0)
 		return;
 	args[0] = sp_rows_ids(ids, missing);
-	run(catalog, &find_sessions, args, NULL, SPI_OK_SELECT);
+	sp_held_run(catalog, &find_sessions, args, NULL, SPI_OK_SELECT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		SpDue	   *blocked = find_due(due, ndue, sp_rows_int64(SPI_tuptable->vals[i], 1, NULL));
@@ -228,113 +214,6 @@ sp_held_sessions(const SpCatalog *catalog, SpDatabase *database, SpDue *due, int
 	return sessions;
 }
 
-static int
-compare_counts(const void *a, const void *b)
-{
-	int64		x = ((const SpCounts *) a)->id;
-	int64		y = ((const SpCounts *) b)->id;
-
-	return x < y ? -1 : x > y;
-}
-
-/*
- * An account that does not exist was deleted, or a restore has yet to come to
- * it: the ledger's rows and the sessions are before it in a dump, and its id is
- * one that this database has not given out then.  Such a session waits as one
- * that is not there itself, and as long (due->discard: long enough).
- */
-static void
-await_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions, const SpCounts *counts, int ncounts)
-{
-	int64		last;
-
-	run(catalog, &last_account, NULL, NULL, SPI_OK_SELECT);
-	last = sp_rows_int64(SPI_tuptable->vals[0], 1, NULL);
-	for (int n = 0; n < nsessions; n++)
-	{
-		SpDue	   *due = sessions[n].due;
-
-		for (int i = 0; i < sessions[n].nrows && due->outcome == SP_OUTCOME_NOTHING && !due->discard; i++)
-		{
-			SpCounts	key = {.id = sessions[n].rows[i].account};
-
-			if (key.id > last && bsearch(&key, counts, ncounts, sizeof(SpCounts), compare_counts) == NULL)
-				due->outcome = SP_OUTCOME_UNKNOWN;
-		}
-	}
-}
-
-/*
- * Lock the accounts that the sessions' rows name.  A session of which one
- * exists but is not free becomes SP_OUTCOME_LOCKED, one of which one is still
- * to be restored SP_OUTCOME_UNKNOWN.
- */
-SpCounts *
-sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions,
-				 SpHeldAccount **accounts, int *naccounts)
-{
-	int64	   *ids;
-	int			nids = 0;
-	int			most = 1;
-	SpCounts   *counts;
-	Datum		args[1];
-
-	for (int i = 0; i < nsessions; i++)
-		most += sessions[i].nrows;
-	ids = palloc(most * sizeof(int64));
-	for (int i = 0; i < nsessions; i++)
-	{
-		const SpRow *rows = sessions[i].rows;
-
-		for (int n = 0; n < sessions[i].nrows; n++)
-		{
-			if (rows[n].account != 0 && (nids == 0 || ids[nids - 1] != rows[n].account))
-				ids[nids++] = rows[n].account;
-		}
-	}
-	*naccounts = 0;
-	if (nids == 0)
-		return NULL;
-
-	args[0] = sp_rows_ids(ids, nids);
-	run(catalog, &lock_accounts, args, NULL, SPI_OK_SELECT);
-	counts = palloc0(Max(SPI_processed, 1) * sizeof(SpCounts));
-	*accounts = palloc0(Max(SPI_processed, 1) * sizeof(SpHeldAccount));
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	tuple = SPI_tuptable->vals[i];
-		bool		isnull;
-		Datum		pace;
-
-		sp_rows_counts(tuple, &counts[i]);
-		(*accounts)[i].session = sp_rows_int64(tuple, SP_COUNT_COLUMNS + 1, NULL);
-		(*accounts)[i].status = get_status(tuple, SP_COUNT_COLUMNS + 2);
-		(*accounts)[i].processed_before = counts[i].processed;
-		pace = SPI_getbinval(tuple, SPI_tuptable->tupdesc, SP_COUNT_COLUMNS + 3, &isnull);
-		sp_pace_read_part(isnull ? NULL : DatumGetByteaPP(pace), &(*accounts)[i].tempo);
-	}
-	*naccounts = (int) SPI_processed;
-	if (*naccounts == nids)
-		return counts;
-
-	run(catalog, &find_accounts, args, NULL, SPI_OK_SELECT);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		int64		id = sp_rows_int64(SPI_tuptable->vals[i], 1, NULL);
-		int64		session = sp_rows_int64(SPI_tuptable->vals[i], 2, NULL);
-		SpCounts	key = {.id = id};
-		bool		locked = bsearch(&key, counts, *naccounts, sizeof(SpCounts), compare_counts) != NULL;
-
-		for (int n = 0; n < nsessions && !locked; n++)
-		{
-			if (sessions[n].counts.id == session)
-				sessions[n].due->outcome = SP_OUTCOME_LOCKED;
-		}
-	}
-	await_accounts(catalog, sessions, nsessions, counts, *naccounts);
-	return counts;
-}
-
 /* A session's new counts, and what they make of its status and pace: for sp_held_write_sessions(). */
 void
 sp_held_note_session(const SpCatalog *catalog, SpHeldSession *session, int64 processed_before, TimestampTz now)
@@ -386,13 +265,13 @@ sp_held_note_session(const SpCatalog *catalog, SpHeldSession *session, int64 pro
 
 /* Writes one session. */
 static void
-write_session(const SpCatalog *catalog, Statement *query, const SpHeldSession *session)
+write_session(const SpCatalog *catalog, SpStatement *query, const SpHeldSession *session)
 {
 	char		nulls[SP_SESSION_VALUES];
 
 	for (int column = 0; column < SP_SESSION_VALUES; column++)
 		nulls[column] = session->nulls[column] ? 'n' : ' ';
-	run(catalog, query, session->values, nulls, SPI_OK_UPDATE_RETURNING);
+	sp_held_run(catalog, query, session->values, nulls, SPI_OK_UPDATE_RETURNING);
 }
 
 /* Writes many at once. */
@@ -412,7 +291,7 @@ write_many(const SpCatalog *catalog, const SpHeldSession **sessions, int nsessio
 		}
 		args[column] = sp_rows_array(update_sessions.args[column], values, nulls, nsessions);
 	}
-	run(catalog, &update_sessions, args, NULL, SPI_OK_UPDATE_RETURNING);
+	sp_held_run(catalog, &update_sessions, args, NULL, SPI_OK_UPDATE_RETURNING);
 }
 
 /* Notes where those that were written are now.  Keeps the others of the list; returns how many. */
@@ -458,43 +337,9 @@ sp_held_write_sessions(const SpCatalog *catalog, const SpHeldSession *sessions, 
 	for (int i = 0; i < nleft; i++)
 	{
 		write_session(catalog, &update_session_by_id, left[i]);
+		if (SPI_processed == 0)
+			sp_held_not_written("session", left[i]->counts.id);
 		sp_place_note_returned();
 	}
 	AtEOXact_GUC(false, guc_level);
-}
-
-/*
- * Write an account's new counts, and what they make of its status and pace.
- * Before its session's, whose last report is when an account's first was begun.
- */
-void
-sp_held_write_account(const SpCatalog *catalog, const SpCounts *counts, SpHeldAccount *account,
-					  const SpHeldSession *session, TimestampTz now)
-{
-	int64		since = session->pace.tempo.told_at != 0 ? session->pace.tempo.told_at : session->started_at;
-	Datum		args[10];
-	char		nulls[10];
-
-	memset(nulls, ' ', sizeof(nulls));
-	if (counts->status != NULL && sp_status_parse(counts->status) != SP_STATUS_UNKNOWN)
-		account->status = sp_status_parse(counts->status);	/* a tracked table knows
-															 * best */
-	else if (account->status == SP_STATUS_PENDING)
-		account->status = SP_STATUS_PROCESSING;
-	if (counts->status == NULL && account->status == SP_STATUS_PROCESSING && counts->has_total && counts->processed >= counts->total)
-		account->status = SP_STATUS_COMPLETED;
-	args[0] = Int64GetDatum(counts->id);
-	args[1] = Int64GetDatum(counts->processed);
-	args[2] = Int64GetDatum(counts->detected);
-	args[3] = Int64GetDatum(counts->error);
-	args[4] = Int64GetDatum(counts->total);
-	nulls[4] = counts->has_total ? ' ' : 'n';
-	args[5] = Int64GetDatum(counts->processed_set_at);
-	args[6] = Int64GetDatum(counts->total_set_at);
-	args[7] = CStringGetTextDatum(sp_status_name(account->status));
-	args[8] = Int64GetDatum(session->version);
-	if (counts->processed != account->processed_before)
-		sp_tempo_add(&account->tempo, since, now, counts->processed - account->processed_before);
-	args[9] = PointerGetDatum(sp_pace_write_part(&account->tempo));
-	run(catalog, &update_account, args, nulls, SPI_OK_UPDATE);
 }

@@ -6,6 +6,7 @@
 #define SP_HELD_H
 
 #include "eta.h"
+#include "executor/spi.h"
 #include "fold.h"
 
 #define SP_SESSION_VALUES	16	/* columns that a fold writes, the id, the
@@ -42,6 +43,17 @@ typedef struct SpHeldAccount
 	SpTempo		tempo;
 } SpHeldAccount;
 
+/* A query, prepared once. */
+typedef struct SpStatement
+{
+	const char *text;			/* %s: the schema */
+	int			nargs;
+	Oid			args[SP_SESSION_VALUES];
+	SPIPlanPtr	plan;
+} SpStatement;
+
+extern void sp_held_run(const SpCatalog *catalog, SpStatement *query, Datum *args, const char *nulls, int expected);
+extern void sp_held_not_written(const char *what, int64 id);
 extern SpHeldSession *sp_held_sessions(const SpCatalog *catalog, SpDatabase *database,
 									   SpDue *due, int ndue, int *nsessions);
 extern SpCounts *sp_held_accounts(const SpCatalog *catalog, SpHeldSession *sessions, int nsessions,

@@ -37,4 +37,39 @@ $long->quit;
 is(counted($node, $session), 3, 'and what was counted is');
 sql("SELECT sync.sync_session_resume($session)");
 
+# --- a row that cannot be written, or seen ----------------------------------------------
+
+# The fold deleted the ledger's rows, whether or not its UPDATE found the session;
+# and of an account that it does not see it believes that it was deleted.
+sub kept
+{
+	my ($what, $hide, $show, $error) = @_;
+	my $before = counted($node, $session);
+	my $part = sql("SELECT processed_count FROM sync.sync_session_accounts WHERE id = $accounts[0]");
+	sql($hide);
+	sql("SELECT sync.sync_progress_increment($session, 5, 'processed', $accounts[0]); SELECT sync.sync_progress_flush()");
+	like(last_error(), qr/^fold of session $session: $error/, "$what: an error");
+	sql($show);
+	my $counted = wait_until(sub { counted($node, $session) == $before + 5 }, 'the count');
+	ok($counted, 'nothing of what was counted meanwhile is lost');
+	is(sql("SELECT processed_count FROM sync.sync_session_accounts WHERE id = $accounts[0]"), $part + 5, 'nor of its account');
+	return;
+}
+sql(q{CREATE ROLE sync_owner NOLOGIN;
+	GRANT CREATE ON SCHEMA sync TO sync_owner;
+	SELECT sync.sync_progress_set_owner('sync_owner');
+	CREATE FUNCTION skips() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'});
+for my $table (qw(sync_sessions sync_session_accounts))
+{
+	my $row = $table eq 'sync_sessions' ? "session $session" : "account $accounts[0]";
+	kept("$table, with policies for its owner, too",
+		"ALTER TABLE sync.$table ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+		"ALTER TABLE sync.$table NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY",
+		$table eq 'sync_sessions' ? "the row of $row was not written: a trigger" : qq{query would be affected by row-level security policy for table "$table"});
+	kept("$table, with a trigger that keeps rows as they are",
+		"CREATE TRIGGER skips BEFORE UPDATE ON sync.$table FOR EACH ROW EXECUTE FUNCTION skips()",
+		"DROP TRIGGER skips ON sync.$table",
+		"the row of $row was not written: a trigger");
+}
+
 done_testing();

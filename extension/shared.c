@@ -25,6 +25,7 @@
 #include "cell.h"
 #include "compat.h"
 #include "leftover.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "shared.h"
 #include "slot.h"
@@ -249,13 +250,21 @@ sp_shared_wake_worker(SpDatabase *database)
 	}
 }
 
-/* Something failed, in less than SP_ERROR_LENGTH bytes.  Returns whether it is another error than last time. */
+/*
+ * Something failed, in less than SP_ERROR_LENGTH bytes.  Returns whether it is
+ * another error than last time.
+ *
+ * A text that was cut where there was no more room is cut to whole characters:
+ * with half of one not every client could read the view, or the log.
+ */
 bool
-sp_shared_note_error(SpDatabase *database, const char *error)
+sp_shared_note_error(SpDatabase *database, char *error)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	int			length = (int) strlen(error);
 	bool		news;
 
+	error[pg_mbcliplen(error, length, length)] = '\0';
 	SpinLockAcquire(&database->stats_lock);
 	news = strcmp(error, database->stats.last_error) != 0;
 	strlcpy(database->stats.last_error, error, SP_ERROR_LENGTH);

@@ -134,7 +134,7 @@ extern void sp_shared_disown_others(Oid relation);
 extern void sp_shared_wake_worker(SpDatabase *database);
 extern void sp_shared_wake_launcher(void);
 extern Size sp_shared_memory(void);
-extern bool sp_shared_note_error(SpDatabase *database, const char *error);
+extern bool sp_shared_note_error(SpDatabase *database, char *error);
 extern void sp_shared_note_latency(uint32 *buckets, int64 us);
 extern double sp_shared_latency_ms(const uint32 *buckets, double quantile);
 

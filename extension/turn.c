@@ -43,7 +43,7 @@ static TimestampTz untold_at = 0;	/* when to try again; 0: nothing to */
 
 /* Counts messages, and says aloud once what went wrong. */
 static void
-account_for_messages(Turn *turn, int nmessages, const char *error)
+account_for_messages(Turn *turn, int nmessages, char *error)
 {
 	SpStats    *stats = &turn->queue.database->stats;
 

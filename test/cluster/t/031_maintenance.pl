@@ -72,4 +72,23 @@ for my $table (qw(sync_sessions sync_session_accounts))
 		"the row of $row was not written: a trigger");
 }
 
+# --- errors longer than there is room for ----------------------------------------------
+
+# were cut in the midst of a character, and the view could not be converted
+sql(q{CREATE TABLE message (text text);
+	INSERT INTO message VALUES ('');
+	CREATE FUNCTION fails(session_ids bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE plpgsql STABLE AS
+	$$ BEGIN RAISE EXCEPTION '%', (SELECT m.text FROM public.message AS m); END $$});
+for my $message ('€' x 200, 'x' . '€' x 200, 'xx' . '€' x 200)
+{
+	sql("UPDATE message SET text = '$message';
+		UPDATE sync.sync_kinds SET payload_function = 'public.fails(bigint[])' WHERE kind = 'quick'");
+	increment($node, $session, 1);
+	my $start = substr $message, 0, 10;
+	ok(wait_until(sub { last_error() =~ /fails.*: \Q$start\E/ }, 'the error'), 'a payload fails with a long message');
+	is(sql(q{SELECT convert_from(convert_to(last_error, 'UTF8'), 'UTF8') = last_error AND octet_length(last_error) > 250 FROM sync.pg_stat_sync_progress}), 't',
+		'which is kept in whole characters');
+}
+sql("UPDATE sync.sync_kinds AS k SET payload_function = x.payload_function FROM sync.sync_kinds AS x WHERE k.kind = 'quick' AND x.kind = 'sync'");
+
 done_testing();

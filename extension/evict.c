@@ -106,8 +106,23 @@ may_create_databases(void)
 	return may;
 }
 
-/* The database that the statement needs to itself; InvalidOid: none, or no right to it. */
-static Oid
+/* Whether the user may make a database of this one. */
+static bool
+may_copy(Oid oid)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(oid));
+	bool		template = HeapTupleIsValid(tuple) && ((Form_pg_database) GETSTRUCT(tuple))->datistemplate;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return may_create_databases() && (template || SpOwnsDatabase(oid));
+}
+
+/*
+ * The database that the statement needs to itself; InvalidOid: none, or no right
+ * to it.  Within utility(), gcc would warn of what longjmp() does to its variables.
+ */
+static pg_noinline Oid
 wanted_alone(Node *statement)
 {
 	const char *name = NULL;
@@ -121,14 +136,14 @@ wanted_alone(Node *statement)
 	else if (IsA(statement, CreatedbStmt))
 	{
 		name = string_option(((CreatedbStmt *) statement)->options, "template");
+		if (name == NULL)
+			name = "template1";
 		copies = true;
 	}
 	if (name == NULL)
 		return InvalidOid;
 	oid = get_database_oid(name, true);
-	if (!OidIsValid(oid) || !SpOwnsDatabase(oid) || (copies && !may_create_databases()))
-		return InvalidOid;
-	return oid;
+	return OidIsValid(oid) && (copies ? may_copy(oid) : SpOwnsDatabase(oid)) ? oid : InvalidOid;
 }
 
 /* To the next one, and back. */

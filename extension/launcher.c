@@ -37,6 +37,14 @@
 
 #define RETRY_MS			10000	/* no free worker process: try again */
 
+/* What has become of a database. */
+typedef enum SpPresence
+{
+	SP_GONE,
+	SP_CLOSED,					/* ALLOW_CONNECTIONS false, say */
+	SP_OPEN
+} SpPresence;
+
 /* Databases to visit once, after the server's start. */
 static Oid *unvisited = NULL;
 static int	nunvisited = 0;
@@ -46,6 +54,16 @@ static BackgroundWorkerHandle *started[SP_MAX_DATABASES];
 static TimestampTz started_at[SP_MAX_DATABASES];
 static uint32 answers_before[SP_MAX_DATABASES];
 static BackgroundWorkerHandle *visitor = NULL;
+
+/*
+ * Whether anybody may connect.  Not to one of which DROP DATABASE was interrupted:
+ * that has a limit of -2 then, which older minor versions have no name for.
+ */
+static bool
+is_open(Form_pg_database database)
+{
+	return database->datallowconn && database->datconnlimit != -2;
+}
 
 static void
 list_databases(MemoryContext context)
@@ -63,7 +81,7 @@ list_databases(MemoryContext context)
 		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
 		MemoryContext old;
 
-		if (!database->datallowconn || database->datistemplate)
+		if (!is_open(database) || database->datistemplate)
 			continue;
 		old = MemoryContextSwitchTo(context);
 		unvisited = unvisited == NULL ? palloc(sizeof(Oid)) : repalloc(unvisited, (nunvisited + 1) * sizeof(Oid));
@@ -136,6 +154,8 @@ visit(void)
 
 	if (visitor != NULL && !is_stopped(visitor) && !has_worker(visiting))
 		return RETRY_MS;		/* its end or its settling wakes us */
+	if (visitor != NULL)
+		pfree(visitor);
 	visitor = NULL;
 	while (nunvisited > 0)
 	{
@@ -155,28 +175,30 @@ visit(void)
 }
 
 /*
- * Whether there is such a database (still).  Not by the index: a process
- * without a database has none until another has written the relation cache's
- * file.
+ * Looks at a database.  Not by the index: a process without a database has none
+ * until another has written the relation cache's file.
  */
-static bool
-database_exists(Oid oid)
+static SpPresence
+look_for(Oid oid)
 {
 	ScanKeyData key;
 	Relation	rel;
 	SysScanDesc scan;
-	bool		found;
+	HeapTuple	tuple;
+	SpPresence	presence = SP_GONE;
 
 	ScanKeyInit(&key, Anum_pg_database_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
 	StartTransactionCommand();
 	rel = table_open(DatabaseRelationId, AccessShareLock);
 	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		presence = is_open((Form_pg_database) GETSTRUCT(tuple)) ? SP_OPEN : SP_CLOSED;
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(TopMemoryContext);
-	return found;
+	return presence;
 }
 
 /*
@@ -238,14 +260,20 @@ keep(void)
 		ms = to_wait(i, now);
 		if (ms == 0)
 		{
-			if (!database_exists(oid))
+			SpPresence	presence = look_for(oid);
+
+			if (presence == SP_GONE)
 			{
 				disown(database);
 				continue;
 			}
-			answers_before[i] = pg_atomic_read_u32(&database->answers);
-			started[i] = start_worker(oid);
-			started_at[i] = now;
+			/* a worker would only fill the log with its refusal */
+			if (presence == SP_OPEN)
+			{
+				answers_before[i] = pg_atomic_read_u32(&database->answers);
+				started[i] = start_worker(oid);
+				started_at[i] = now;
+			}
 			ms = RETRY_MS;
 		}
 		if (started[i] == NULL)

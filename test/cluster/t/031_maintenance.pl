@@ -91,4 +91,40 @@ for my $message ('€' x 200, 'x' . '€' x 200, 'xx' . '€' x 200)
 }
 sql("UPDATE sync.sync_kinds AS k SET payload_function = x.payload_function FROM sync.sync_kinds AS x WHERE k.kind = 'quick' AND x.kind = 'sync'");
 
+# --- databases -----------------------------------------------------------------------
+
+# one that all new ones are made of
+$node->safe_psql('template1', 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync');
+increment($node, new_session($node, '', 'template1'), 1, 'template1');
+wait_for_worker($node, 'template1');
+sql('CREATE ROLE maker CREATEDB LOGIN');
+is($node->psql('postgres', 'SET ROLE maker; CREATE DATABASE made'), 0, 'a database is made while template1 has a worker, by who may make one');
+is($node->safe_psql('made', 'SELECT count(*) FROM sync.sync_sessions'), 1, 'with what there is in template1');
+
+# one that nobody may connect to, while its worker ends: the log had a refusal
+# every ten seconds
+sql("CREATE DATABASE $_ TEMPLATE template0") for qw(closed clock);
+for my $db (qw(closed clock))
+{
+	$node->safe_psql($db, 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync');
+	increment($node, new_session($node, '', $db), 1, $db);
+}
+my %pid = map { $_ => wait_for_worker($node, $_) } qw(closed clock);
+my $log = -s $node->logfile;
+sql('ALTER DATABASE closed ALLOW_CONNECTIONS false');
+sql("SELECT pg_terminate_backend($pid{closed}), pg_terminate_backend($pid{clock})");
+wait_for_worker($node, 'clock', $pid{clock});
+is(worker_pid($node, 'closed'), '', 'no worker is started where nobody may connect');
+unlike(slurp_file($node->logfile, $log), qr/not currently accepting connections/, 'nor tried to be');
+sql('ALTER DATABASE closed ALLOW_CONNECTIONS true');
+$node->safe_psql('closed', "SELECT sync.sync_progress_increment(id) FROM sync.sync_sessions");
+ok(wait_for_worker($node, 'closed'), 'one is when somebody may');
+
+# what DROP DATABASE has left when it was interrupted
+sql("CREATE DATABASE half; UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'");
+$log = -s $node->logfile;
+$node->restart;
+wait_for_worker($node, $_) for qw(postgres closed clock made);
+unlike(slurp_file($node->logfile, $log), qr/cannot connect to invalid database/, 'half a database is not visited');
+
 done_testing();

@@ -41,7 +41,7 @@ for my $round (1 .. 10)
 {
 	increment($node, $_, 2) for @many;
 	my $pid = worker_pid($node);
-	sql("SELECT pg_terminate_backend($pid)") if $pid;
+	sql("SELECT pg_terminate_backend($pid)") if $pid =~ /^\d+$/;
 }
 sql("SELECT sync.sync_session_complete($_)") for @many;
 my @arrived = grep { $listener->wait_for("sync:$_", sub { $_->{final} && $_->{data}{processed_count} == 20 }) } @many;
@@ -53,7 +53,7 @@ my $open = new_session($node, 'total_count => 10');
 increment($node, $open, 4);
 flush($node);
 $listener->forget;
-$worker = worker_pid($node);
+$worker = wait_for_worker($node);
 sql("SELECT pg_terminate_backend($worker)");
 my $again = $listener->wait_for("sync:$open", sub { $_->{pid} != $worker });
 is($again && $again->{data}{processed_count}, 4, 'a new worker tells runs that have not ended again');

@@ -54,7 +54,7 @@ sub acknowledged { return $_[0]->{out} =~ /^number of transactions actually proc
 my $session = quiet_session();
 live($session, 9);
 is(sql("SELECT processed_count FROM sync.sync_sessions WHERE id = $session"), 1, 'counted live, and not written yet');
-my $worker = worker_pid($node);
+my $worker = wait_for_worker($node);
 sql("SELECT pg_terminate_backend($worker)");
 ok(wait_until(sub { sql("SELECT processed_count FROM sync.sync_sessions WHERE id = $session") == 10 }, 'the flush'), 'a worker that is terminated writes it');
 wait_for_worker($node, 'postgres', $worker);
@@ -138,7 +138,7 @@ cmp_ok($there, '<=', $churned + 16, 'nor counted twice');
 # a worker that has just gone is missed by the stop
 $gone = quiet_session();
 $holder = $node->background_psql('postgres');
-$worker = worker_pid($node);
+$worker = wait_for_worker($node);
 $holder->query_safe("SET sync_progress.mode = live; SELECT pg_terminate_backend($worker); SELECT count(sync.sync_progress_increment($gone)) FROM generate_series(1, 50);");
 $node->stop('fast');
 eval { $holder->quit };

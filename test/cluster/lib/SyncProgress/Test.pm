@@ -17,7 +17,7 @@ use File::Path qw(make_path);
 use File::Temp ();
 use POSIX ();
 
-our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid
+our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid worker_at_work
   wait_for_worker wait_until start_after_kill accepts_connections pgbench_start quick_kind script own_tree end_worker stop_without_worker);
 
 BEGIN
@@ -132,12 +132,23 @@ sub worker_pid
 		"SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'sync_progress%' AND datname = '$db' AND backend_type !~ 'launcher'");
 }
 
+# The same for one that has said what it does: it is in office.  One that has
+# only just been started may leave again, for another was quicker or the
+# extension is not there yet; and who sends workers away does not know of it.
+sub worker_at_work
+{
+	my ($node, $db) = @_;
+	$db //= 'postgres';
+	return $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'sync_progress worker' AND datname = '$db' AND query <> ''");
+}
+
 # Waits until a worker other than $before serves the database; its pid.
 sub wait_for_worker
 {
 	my ($node, $db, $before) = @_;
 	my $pid = '';
-	wait_until(sub { $pid = worker_pid($node, $db); $pid =~ /^\d+$/ && $pid ne ($before // '') }, "a worker in " . ($db // 'postgres'));
+	wait_until(sub { $pid = worker_at_work($node, $db); $pid =~ /^\d+$/ && $pid ne ($before // '') }, "a worker in " . ($db // 'postgres'));
 	return $pid;
 }
 
@@ -171,7 +182,7 @@ sub accepts_connections
 sub end_worker
 {
 	my ($node) = @_;
-	my $worker = worker_pid($node);
+	my $worker = wait_for_worker($node);
 	my $launcher = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'sync_progress launcher'");
 	kill 'STOP', $launcher;
 	$node->safe_psql('postgres', "SELECT pg_terminate_backend($worker)");

@@ -9,7 +9,9 @@ use SyncProgress::Listener;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_cluster('unlucky', conf => "max_wal_senders = 2\nwal_level = replica\nsync_progress.heartbeat_interval = 100ms\nsync_progress.max_sessions = 100\n");
+# Who asks for it waits for a standby that there is not.  From the start: after a
+# reload a process of the server's has to hear of it, and nobody knows when it has.
+my $node = new_cluster('unlucky', conf => "max_wal_senders = 2\nwal_level = replica\nsynchronous_commit = local\nsynchronous_standby_names = 'nobody'\nsync_progress.heartbeat_interval = 100ms\nsync_progress.max_sessions = 100\n");
 quick_kind($node, '50 milliseconds', '100 milliseconds');
 my $session = new_session($node, "kind => 'quick'");
 wait_for_worker($node);
@@ -22,12 +24,12 @@ sub sql { return $node->safe_psql('postgres', $_[0]); }
 # lets nobody wait for it.  A heartbeat that failed ended the worker.
 $listener->ask('SELECT sync.sync_progress_attach()');
 ok(wait_until(sub { grep { $_->{type} eq 'heartbeat' } $listener->all }, 'a heartbeat'), 'there are heartbeats');
-my $pid = worker_pid($node);
-sql($_) for 'ALTER SYSTEM SET synchronous_commit = local', "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "ALTER SYSTEM SET lock_timeout = '20ms'";
+my $pid = wait_for_worker($node);
+sql("ALTER SYSTEM SET lock_timeout = '20ms'");
 $node->reload;
 my $offset = -s $node->logfile;
 my $slow = $node->background_psql('postgres');
-$slow->query_until(qr/go/, "SET synchronous_commit = on;\n\\echo go\nBEGIN; CREATE TABLE slow (); NOTIFY slow; COMMIT;\n");
+$slow->query_until(qr/go/, "SET synchronous_commit = on; SET lock_timeout = 0;\n\\echo go\nBEGIN; CREATE TABLE slow (); NOTIFY slow; COMMIT;\n");
 ok(wait_until(sub { slurp_file($node->logfile, $offset) =~ /Bridges get no heartbeat/ }, 'it to be said'), 'that they cannot be sent is said');
 is(scalar(() = slurp_file($node->logfile, $offset) =~ /Bridges get no heartbeat/g), 1, 'once');
 increment($node, $session, 7);
@@ -38,7 +40,7 @@ sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'Syn
 ok($listener->wait_for("quick:$session", sub { $_->{data}{processed_count} == 7 }, 20), 'when NOTIFY works again, what was not told is');
 ok(wait_until(sub { grep { $_->{type} eq 'heartbeat' } $listener->all }, 'a heartbeat'), 'and there are heartbeats');
 is(worker_pid($node), $pid, 'of the same worker');
-sql($_) for 'ALTER SYSTEM RESET synchronous_commit', 'ALTER SYSTEM RESET synchronous_standby_names', 'ALTER SYSTEM RESET lock_timeout';
+sql('ALTER SYSTEM RESET lock_timeout');
 $node->reload;
 $slow->quit;
 
@@ -55,7 +57,7 @@ my $stubborn = new_session($node, "kind => 'stubborn'");
 ok(wait_until(sub { my $next = worker_pid($node); $next && $next != $pid }, 'another worker'), 'a worker that a function holds for ever is ended');
 increment($node, $session, 1);
 ok($listener->wait_for("quick:$session", sub { $_->{data}{processed_count} == 8 }, 20), 'others are told');
-like(slurp_file($node->logfile, $offset), qr/stubborn\(bigint\[\]\) took longer than sync_progress.payload_timeout, and would not be cancelled/, 'which says whose fault it was');
+ok(wait_until(sub { slurp_file($node->logfile, $offset) =~ /stubborn\(bigint\[\]\) took longer than sync_progress.payload_timeout, and would not be cancelled/ }, 'its word'), 'which says whose fault it was');
 is(sql("SET lock_timeout = '20s'; SELECT sync.sync_session_cancel($stubborn)"), 'cancelled', 'its own session can be changed');
 sql($_) for "DELETE FROM sync.sync_sessions WHERE id = $stubborn", "DELETE FROM sync.sync_kinds WHERE kind = 'stubborn'", 'ALTER SYSTEM RESET sync_progress.payload_timeout';
 $node->reload;

@@ -23,6 +23,8 @@ for my $kind ([ 'ten', 10, '10 ms', '1 hour' ], [ 'hundred', 100, '10 ms', '1 ho
 }
 my $fence = new_session($node, "kind => 'quick'");
 wait_for_worker($node);
+# what was told by now is told to neither
+flush($node);
 my ($listener, $second) = map { SyncProgress::Listener->new($node) } 1 .. 2;
 my $fenced = 0;
 

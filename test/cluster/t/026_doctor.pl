@@ -173,7 +173,7 @@ sql('SELECT 1; ' . sprintf($kind, q{RAISE EXCEPTION 'no payload today';}, 'RETUR
 ok(becomes(qr/^f\|.*no payload today\|/, 'errors'), 'an error');
 is(sql(q{SELECT format('%s %s', backed_off_untold > 0, last_error_at > now() - interval '1 minute') FROM sync.pg_stat_sync_progress}), 't t', 'in the statistics, with its time');
 my $own = sql(q{SELECT id FROM sync.sync_sessions WHERE kind = 'own'});
-like(check('stage', "sync_progress_doctor($own)"), qr/^f\|failing: .*no payload today\|It is tried again at/, 'the stage of its run');
+ok(becomes(qr/^f\|failing: .*no payload today\|It is tried again at/, 'stage', "sync_progress_doctor($own)"), 'the stage of its run');
 sql("CREATE OR REPLACE FUNCTION f(bigint[]) RETURNS TABLE (session_id bigint, payload json) LANGUAGE plpgsql STABLE AS \$\$ BEGIN $fine END \$\$");
 ok(becomes(qr/^t?\|told/, 'stage', "sync_progress_doctor($own)"), 'told once it is repaired');
 like(check('errors', "sync_doctor_work(error_for => '0 s')"), qr/^t\|.*no payload today/, 'and the error is history');
@@ -187,7 +187,7 @@ $other->query_safe('SELECT * FROM sync.sync_progress_attach()');
 like(check('bridges'), qr/^t\|1 attached/, 'a bridge');
 like(stage(), qr/^t\|told: all/, 'a run: told');
 increment($node, $run, 5);
-like(stage(), qr/^t\|(throttled: it is told in \d+ ms|told)/, 'a run: throttled');
+ok(becomes(qr/^t\|(throttled: it is told in \d+ ms|told)/, 'stage', "sync_progress_doctor($run)"), 'a run: throttled');
 flush($node);
 $app->query_safe("BEGIN; SAVEPOINT x; SELECT sync.sync_progress_increment($run, 100);");
 like(stage(), qr/^t\|uncommitted: process $pid .*\(1 rows\)/, 'a run: counted, not committed');
@@ -258,11 +258,14 @@ like(sql(q{DO $$ DECLARE r record; BEGIN
 	END $$; SHOW doctor.seen}), qr/^f\|it does not run\|/, 'no launcher');
 ok(becomes(qr/^t\|/, 'launcher'), 'it is back');
 my $worker = wait_for_worker($node);
+# one that waits: who is stopped with a lock of the server's holds everybody
+flush($node);
+wait_until(sub { sql("SELECT state || ' ' || query FROM pg_stat_activity WHERE pid = $worker") eq 'idle waiting for increments' }, 'the worker to wait');
 kill 'STOP', $worker;
 increment($node, $run, 1);
 ok(becomes(qr/^f\|.*\|It hangs: .*pg_terminate_backend\($worker\)/, 'worker', q{sync_doctor_worker('10 ms')}), 'a worker that hangs');
 ok(becomes(qr/^f\|.*\|The worker does not keep up/, 'backlog', q{sync_doctor_work('10 ms')}), 'what is due and waits');
-like(stage(), qr/^t?\|waiting: it is due/, 'a run: due');
+ok(becomes(qr/^t?\|waiting: it is due/, 'stage', "sync_progress_doctor($run)"), 'a run: due');
 kill 'CONT', $worker;
 flush($node);
 like(check('backlog'), qr/^t\|/, 'nothing waits');

@@ -30,10 +30,9 @@ after(async () => {
 
 /** Stops the worker; the answer lets it go on. */
 async function stopFolding(t) {
-  const worker = Number(await until(() => database.sql('SELECT worker_pid FROM sync.pg_stat_sync_progress'), pid => pid !== '', 'there is a worker'))
+  const worker = await database.freezeWorker()
   const fold = () => signalProcess(worker, 'SIGCONT')
   t.after(fold)
-  signalProcess(worker, 'SIGSTOP')
   return fold
 }
 
@@ -54,6 +53,21 @@ async function open(t) {
 }
 
 const snapshot = (session, options = {}) => call(bridge, 'GET', `/snapshots/SyncStatusChannel/${session}`, { token, ...options })
+
+/**
+ * What is asked of a run that has ended, which is folded then. A snapshot waits
+ * for that for two seconds: where this machine took longer, it is asked of
+ * another run.
+ */
+async function whileItWaits(t, ask, tries = 4) {
+  const { session, fold } = await endedRun(t)
+  const asked = performance.now()
+  const answered = await ask(session)
+  fold()
+  const value = await answered()
+  if (performance.now() - asked > 1_500 && tries > 1) return whileItWaits(t, ask, tries - 1)
+  return { session, value }
+}
 
 function assertLast(state) {
   assert.deepEqual([state.status, state.processed_count, state.progress_percentage], ['completed', 100, 100])
@@ -102,20 +116,21 @@ test('[003-04] server-sent events: the greeting, then the last state', async t =
   // a question that is asked after this one's is answered after it
   const client = await open(t)
   await client.barrier()
-  assert.equal(stream.messages.all.length, 1)
+  assert.deepEqual(stream.states, [])
+  assert.equal(stream.messages.all.filter(({ type }) => type === 'connected').length, 1)
   fold()
   assertLast(await stream.messages.find(({ status }) => status !== undefined, 'a state'))
 })
 
 test('[001-03] a snapshot is answered when the state is there', async t => {
-  const { session, fold } = await endedRun(t)
-  const answers = [snapshot(session), snapshot(session), call(bridge, 'HEAD', `/snapshots/SyncStatusChannel/${session}`, { token })]
-  // a watcher that was confirmed came after them
-  const client = await open(t)
-  client.subscribe(identifierOf(session))
-  await client.confirmed(identifierOf(session))
-  fold()
-  const [first, second, head] = await Promise.all(answers)
+  const { session, value: [first, second, head] } = await whileItWaits(t, async session => {
+    const answers = [snapshot(session), snapshot(session), call(bridge, 'HEAD', `/snapshots/SyncStatusChannel/${session}`, { token })]
+    // a watcher that was confirmed came after them
+    const client = await open(t)
+    client.subscribe(identifierOf(session))
+    await client.confirmed(identifierOf(session))
+    return () => Promise.all(answers)
+  })
   for (const { status, json, headers } of [first, second]) {
     assert.equal(status, 200)
     assertLast(json)
@@ -137,17 +152,18 @@ test('a snapshot does not wait for ever: 503, and when to come again', async t =
 })
 
 test('a snapshot whose client goes while it waits harms nobody', async t => {
-  const { session, fold } = await endedRun(t)
-  const gone = new AbortController()
-  const answer = fetch(`${bridge.origin}/snapshots/SyncStatusChannel/${session}?token=${token}`, { signal: gone.signal }).catch(error => error.name)
-  const kept = snapshot(session)
   const client = await open(t)
-  client.subscribe(identifierOf(session))
-  await client.confirmed(identifierOf(session))
-  gone.abort()
-  assert.equal(await answer, 'AbortError')
-  fold()
-  assertLast((await kept).json)
+  const { session, value: { answer, kept } } = await whileItWaits(t, async session => {
+    const gone = new AbortController()
+    const answer = fetch(`${bridge.origin}/snapshots/SyncStatusChannel/${session}?token=${token}`, { signal: gone.signal }).catch(error => error.name)
+    const kept = snapshot(session)
+    client.subscribe(identifierOf(session))
+    await client.confirmed(identifierOf(session))
+    gone.abort()
+    return async () => ({ answer: await answer, kept: await kept })
+  })
+  assert.equal(answer, 'AbortError')
+  assertLast(kept.json)
   assertLast(await client.message(identifierOf(session)))
 })
 
@@ -176,7 +192,7 @@ test('the database is lost while a state is awaited: it comes afterwards, and no
   const before = await database.sql("SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity WHERE usename = 'bridge'")
   await database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'bridge'")
   await until(() => database.sql("SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity WHERE usename = 'bridge'"),
-    now => now.split(' ').length === before.split(' ').length && !before.split(' ').some(pid => now.includes(pid)), 'the bridge has come back')
+    now => now.split(' ').length === before.split(' ').length && !before.split(' ').some(pid => now.split(' ').includes(pid)), 'the bridge has come back')
   await bridge.ready()
   fold()
   assertLast(await client.message(identifier))

@@ -27,9 +27,12 @@ const SETUP = `
     sync.sync_progress_perform, sync.sync_progress_callback,
     sync.sync_progress_canary TO bridge;`
 
-/** Each change is told at once, so that no test waits for the throttle. */
+/**
+ * Each change is told at once, so that no test waits for the throttle, and none
+ * by itself: that a run has stalled would be, half a minute after its start.
+ */
 const UNTHROTTLED = `UPDATE sync.sync_kinds
-  SET every_count = 1, min_interval = '10 milliseconds', every_interval = '20 milliseconds'`
+  SET every_count = 1, min_interval = '10 milliseconds', every_interval = '20 milliseconds', stall_after = '1 hour'`
 
 export class Database {
   #dir
@@ -119,7 +122,8 @@ export class Database {
    * for, as it does amid a fold; its process id: SIGCONT lets it go on.
    */
   freezeWorker() {
-    const rests = `SELECT pid FROM sync.pg_stat_sync_progress JOIN pg_stat_activity ON pid = worker_pid WHERE xact_start IS NULL`
+    // between transactions it looks at what is shared, and waits for its latch when it is done with that
+    const rests = `SELECT pid FROM sync.pg_stat_sync_progress JOIN pg_stat_activity ON pid = worker_pid WHERE xact_start IS NULL AND wait_event_type = 'Extension'`
     return until(async () => {
       await this.sql('SELECT sync.sync_progress_flush()')
       const pid = Number(await this.sql(rests))

@@ -45,6 +45,22 @@ async function welcomed(t, bridge, token, options) {
   return client
 }
 
+/**
+ * Of what was refused one is given back every six seconds. What took longer than
+ * that, because this machine did, says nothing: it is played again, on another bridge.
+ */
+const soon = play => async t => {
+  for (let left = 3; ; left--) {
+    const began = performance.now()
+    try {
+      return await play(t)
+    } catch (error) {
+      if (left === 0 || performance.now() - began < 6_000) throw error
+      t.diagnostic(`played again: ${error.message}`)
+    }
+  }
+}
+
 /** What an upgrade is answered from this address, in words and with its Retry-After. */
 async function handshake(bridge, token, { from, headers } = {}) {
   const plain = await Plain.open(bridge, { from })
@@ -79,7 +95,7 @@ function isTooOften({ status, retryAfter }) {
 
 // -- refusals ----------------------------------------------------------------------
 
-test('[000-35] ten handshakes without a good token a minute, then 429; who has one comes in all the same', async t => {
+test('[000-35] ten handshakes without a good token a minute, then 429; who has one comes in all the same', soon(async t => {
   const bridge = await strict(t)
   await useUp(bridge)
   isTooOften(await handshake(bridge, 'bad'))
@@ -88,9 +104,9 @@ test('[000-35] ten handshakes without a good token a minute, then 429; who has o
   assert.equal(await bridge.metric('refused_total{reason="token"}'), PER_MINUTE + 2)
   for (let i = 0; i < 3 * PER_MINUTE; i++) await welcomed(t, bridge, await database.token())
   assert.equal((await handshake(bridge, 'bad', { from: '127.0.0.2' })).frame, UNAUTHORIZED)
-})
+}))
 
-test('[000-35] ten refused subscribes a minute, then nothing more is asked for that subject, wherever it is', async t => {
+test('[000-35] ten refused subscribes a minute, then nothing more is asked for that subject, wherever it is', soon(async t => {
   const bridge = await strict(t)
   const token = await database.token('alice')
   const [first, second] = [await welcomed(t, bridge, token), await welcomed(t, bridge, token)]
@@ -118,7 +134,7 @@ test('[000-35] ten refused subscribes a minute, then nothing more is asked for t
   first.subscribe(identifierOf(watched))
   const bob = await welcomed(t, bridge, await database.token('bob'))
   await bob.watch(identifierOf(await database.session('total_count => 1', 'bob')))
-})
+}))
 
 test('[000-35] what was refused is asked for again, by reconnects and resends: it costs nothing', async t => {
   const bridge = await strict(t)
@@ -134,7 +150,7 @@ test('[000-35] what was refused is asked for again, by reconnects and resends: i
   await client.watch(identifierOf(await database.session()))
 })
 
-test('[000-35] identifiers that are too long are refusals', async t => {
+test('[000-35] identifiers that are too long are refusals', soon(async t => {
   const bridge = await strict(t)
   const client = await welcomed(t, bridge, await database.token())
   for (let i = 0; i < PER_MINUTE; i++) {
@@ -144,7 +160,7 @@ test('[000-35] identifiers that are too long are refusals', async t => {
   client.subscribe(identifierOf(await database.session()))
   await client.type('reject_subscription', { from: client.frames.all.length })
   assert.equal(await bridge.metric('refused_total{reason="identifier_size"}'), PER_MINUTE)
-})
+}))
 
 test('an expired token: sent for a new one three times a minute, then sent away for good', async t => {
   const bridge = await strict(t)
@@ -156,7 +172,7 @@ test('an expired token: sent for a new one three times a minute, then sent away 
   await welcomed(t, bridge, await database.token('alice'))
 })
 
-test('[000-35] over HTTP: 401 ten times, then 429; a good token is still served', async t => {
+test('[000-35] over HTTP: 401 ten times, then 429; a good token is still served', soon(async t => {
   const bridge = await strict(t)
   const get = token => fetch(`${bridge.origin}/events/SyncStatusChannel/1?token=${token}`)
   for (let i = 0; i < PER_MINUTE; i++) assert.equal((await get('bad')).status, 401)
@@ -168,9 +184,9 @@ test('[000-35] over HTTP: 401 ten times, then 429; a good token is still served'
   assert.ok(![401, 429].includes(answer.status), `${answer.status}`)
   await answer.body?.cancel()
   isTooOften(await handshake(bridge, 'bad'))
-})
+}))
 
-test('[000-35] snapshots, streams and actions are refused ten times, then 429, however they are asked for', async t => {
+test('[000-35] snapshots, streams and actions are refused ten times, then 429, however they are asked for', soon(async t => {
   const bridge = await strict(t)
   const token = await database.token('alice', "scope => '{read,control}'")
   const session = await database.session()
@@ -191,9 +207,9 @@ test('[000-35] snapshots, streams and actions are refused ten times, then 429, h
   client.subscribe(identifierOf(session))
   await client.rejected(identifierOf(session))
   assert.equal((await database.row(session)).status, 'processing')
-})
+}))
 
-test('[000-35] callbacks with bad tokens: 401 ten times, then 429; a worker with a good one goes on', async t => {
+test('[000-35] callbacks with bad tokens: 401 ten times, then 429; a worker with a good one goes on', soon(async t => {
   const bridge = await strict(t)
   const job = await database.sql(`SELECT job_id FROM sync.sync_sessions WHERE id = ${await database.session()}`)
   const good = await database.sql(`SELECT sync.sync_progress_callback_token('${job}')`)
@@ -204,7 +220,7 @@ test('[000-35] callbacks with bad tokens: 401 ten times, then 429; a worker with
   for (let i = 0; i < 3 * PER_MINUTE; i++) assert.equal((await report(good)).status, 202)
   assert.equal((await report(good, { job_id: job, message: 'x'.repeat(100_000) })).status, 413)
   assert.equal(await bridge.metric('refused_total{reason="body_size"}'), 1)
-})
+}))
 
 // -- connections -------------------------------------------------------------------
 
@@ -235,9 +251,15 @@ test('connections of one address: one more than allowed is answered 429, of anot
 
 test('[000-22] connections in all: one more is answered 503, and counted', async t => {
   const bridge = await start(t, ['--max-connections', '3'])
-  await until(() => bridge.metric('connections'), count => count === 1, 'the connections of the start are gone')
   const held = []
-  for (let i = 0; i < 3; i++) held.push(await anyOf(bridge))
+  // that of who asked last may not be gone yet; who is answered is in
+  while (held.length < 3) {
+    const plain = await anyOf(bridge)
+    plain.send(request('/healthz'))
+    const [, status] = await plain.match(/^HTTP\/1\.1 (200|503) /)
+    if (status === '200') held.push(plain)
+    else await plain.end()
+  }
   const refused = await anyOf(bridge)
   await refused.end()
   assert.match(refused.text, /^HTTP\/1\.1 503 .*\r\nRetry-After: \d+\r\n/)
@@ -309,7 +331,7 @@ test('actions and handshakes that are refused are counted', async t => {
 
 const from = (...addresses) => ({ headers: addresses.map(address => `X-Forwarded-For: ${address}`) })
 
-test('behind a trusted proxy each client is counted by its own address', async t => {
+test('behind a trusted proxy each client is counted by its own address', soon(async t => {
   const bridge = await strict(t, '--trusted-proxy', '10.0.0.0/8', '--trusted-proxy', '127.0.0.1')
   await useUp(bridge, from('203.0.113.1'))
   isTooOften(await handshake(bridge, 'bad', from('203.0.113.1')))
@@ -322,17 +344,17 @@ test('behind a trusted proxy each client is counted by its own address', async t
   await useUp(bridge, from('2001:db8::1'))
   isTooOften(await handshake(bridge, 'bad', from('2001:db8::ffff:1')))
   assert.equal((await handshake(bridge, 'bad', from('2001:db8:0:1::1'))).status, 101)
-})
+}))
 
-test('from anybody else X-Forwarded-For is not looked at', async t => {
+test('from anybody else X-Forwarded-For is not looked at', soon(async t => {
   const bridge = await strict(t, '--trusted-proxy', '127.0.0.1')
   for (let i = 0; i < PER_MINUTE; i++) {
     assert.equal((await handshake(bridge, 'bad', { from: '127.0.0.2', ...from(`203.0.113.${i}`) })).status, 101)
   }
   isTooOften(await handshake(bridge, 'bad', { from: '127.0.0.2', ...from('203.0.113.99') }))
-})
+}))
 
-test('a proxy uses one connection for many clients: each request is its own client\'s', async t => {
+test('a proxy uses one connection for many clients: each request is its own client\'s', soon(async t => {
   const bridge = await strict(t, '--trusted-proxy', '127.0.0.1')
   await useUp(bridge, from('203.0.113.1'))
   const proxy = await Plain.open(bridge)
@@ -346,7 +368,7 @@ test('a proxy uses one connection for many clients: each request is its own clie
   await asks('203.0.113.1', 3)
   await asks(undefined, 4)
   assert.deepEqual(proxy.statuses, [429, 401, 429, 401])
-})
+}))
 
 test('behind a trusted proxy connections are counted by client, and the proxy\'s own are not limited', async t => {
   const bridge = await start(t, ['--trusted-proxy', '127.0.0.1', '--max-connections-per-address', '2'])

@@ -19,8 +19,9 @@ const CLOSE = 'Connection: close'
 
 let database
 let bridge
+let patient // for what has to be answered, however long this machine takes to send it
 let guard
-let pid
+let pids
 let token
 let bystander
 let bystanders
@@ -32,9 +33,11 @@ before(async () => {
   writeFileSync(join(www, 'large.css'), '/* large */\n'.repeat(50_000))
   database = await Database.start()
   bridge = await Bridge.start(database.conninfo(), ['--www', www, '--handshake-timeout-ms', String(HANDSHAKE_MS)])
+  patient = await Bridge.start(database.conninfo(), ['--www', www])
   await bridge.ready()
+  await patient.ready()
   token = await database.token()
-  pid = bridge.pid
+  pids = [bridge.pid, patient.pid]
   bystanders = await database.session('total_count => 1000000')
   bystander = await RawClient.welcomed(bridge.cable(token))
   await bystander.watch(identifierOf(bystanders))
@@ -42,6 +45,7 @@ before(async () => {
 after(async () => {
   bystander?.close()
   await bridge?.stop()
+  await patient?.stop()
   await database?.destroy()
   await guard?.release()
 })
@@ -49,12 +53,13 @@ after(async () => {
 // Whatever somebody sent, another one is still served, and hears of everything in the end.
 afterEach(async () => {
   await bystander.barrier()
-  assert.equal(bridge.pid, pid)
+  assert.equal((await fetch(`${patient.origin}/healthz`, { headers: { connection: 'close' } })).status, 200)
+  assert.deepEqual([bridge.pid, patient.pid], pids)
 })
 
 /** What this is answered until the bridge hangs up, which it must. */
-async function exchange(bytes) {
-  const plain = await Plain.open(bridge)
+async function exchange(bytes, to = bridge) {
+  const plain = await Plain.open(to)
   try {
     plain.send(bytes)
     await plain.end()
@@ -67,8 +72,8 @@ async function exchange(bytes) {
 const REFUSED = [400, 403, 404, 405, 411, 413, 414, 501]
 
 /** Nothing of this is served, in one answer at most. */
-async function isRefused(bytes, statuses = REFUSED) {
-  const { text, statuses: [first, ...others] } = await exchange(bytes)
+async function isRefused(bytes, statuses = REFUSED, by = bridge) {
+  const { text, statuses: [first, ...others] } = await exchange(bytes, by)
   assert.ok(text === '' || /^HTTP\/1\.[01] \d/.test(text), text)
   const status = first ?? (text === '' ? undefined : Number(text.split(' ')[1]))
   assert.ok(status === undefined || statuses.includes(status), text)
@@ -113,9 +118,9 @@ for (const [what, head] of Object.entries({
 }
 
 test('too large headers are counted', async () => {
-  const before = await bridge.metric('refused_total{reason="header_size"}')
-  await isRefused(request('/', [`Cookie: ${'y'.repeat(20_000)}`]))
-  assert.equal(await bridge.metric('refused_total{reason="header_size"}'), before + 1)
+  const before = await patient.metric('refused_total{reason="header_size"}')
+  await isRefused(request('/', [`Cookie: ${'y'.repeat(20_000)}`]), REFUSED, patient)
+  assert.equal(await patient.metric('refused_total{reason="header_size"}'), before + 1)
 })
 
 test('headers without an end: hung up on when they are too many, not when the client stops', async () => {
@@ -189,7 +194,7 @@ test('a body that is longer than it says is no second request\'s beginning', asy
 
 test('pipelined requests are answered in order, each its own', async () => {
   const paths = lines(40, i => ['/healthz', '/nothing', '/large.css', '/'][i % 4])
-  const { text, statuses } = await exchange(paths.map(path => request(path)).join('') + request('/healthz', [CLOSE]))
+  const { text, statuses } = await exchange(paths.map(path => request(path)).join('') + request('/healthz', [CLOSE]), patient)
   assert.deepEqual(statuses, [...paths.map(path => (path === '/nothing' ? 404 : 200)), 200])
   const lengths = [...text.matchAll(/content-length: (\d+)/gi)].map(match => Number(match[1]))
   assert.deepEqual(lengths.slice(0, 4), [3, 15, 600_000, 9])
@@ -200,7 +205,7 @@ test('pipelined requests are answered in order, each its own', async () => {
  * then the answer to that says that it is the last.
  */
 async function isLast(first, second) {
-  const { text, statuses } = await exchange(first + second)
+  const { text, statuses } = await exchange(first + second, patient)
   if (statuses.length === 1) assert.match(text, /^connection: close\r$/im)
   else assert.deepEqual(statuses.slice(1), [503], `${statuses}`)
 }
@@ -218,7 +223,7 @@ for (const [what, second] of Object.entries({
 })) {
   test(`pipelined behind another request: ${what}`, async () => {
     for (const first of [request('/healthz'), request('/large.css')]) {
-      const { statuses } = await exchange(first + second)
+      const { statuses } = await exchange(first + second, patient)
       assert.equal(statuses.length, 2, `${statuses}`)
       assert.equal(statuses[1], 503)
     }
@@ -227,7 +232,7 @@ for (const [what, second] of Object.entries({
 }
 
 test('requests with bodies one after the other on one connection', async () => {
-  const plain = await Plain.open(bridge)
+  const plain = await Plain.open(patient)
   const report = request('POST /callbacks/progress', ['Content-Type: application/json', 'Content-Length: 2'], '{}')
   for (let i = 1; i <= 10; i++) {
     plain.send(report)
@@ -238,27 +243,27 @@ test('requests with bodies one after the other on one connection', async () => {
 })
 
 test('ten thousand pipelined requests do not hold up others', async () => {
-  const flood = exchange(request('/healthz').repeat(10_000) + request('/healthz', [CLOSE]))
-  for (let i = 0; i < 20; i++) assert.equal((await fetch(`${bridge.origin}/healthz`)).status, 200)
+  const flood = exchange(request('/healthz').repeat(10_000) + request('/healthz', [CLOSE]), patient)
+  for (let i = 0; i < 20; i++) assert.equal((await fetch(`${patient.origin}/healthz`)).status, 200)
   assert.equal((await flood).statuses.length, 10_001)
 })
 
 test('requests of every kind on one connection', async () => {
   const { statuses } = await exchange(request('/healthz') + request('HEAD /healthz') + request('HEAD /large.css') + request('POST /healthz', ['Content-Length: 0']) +
-    request('/readyz') + request('OPTIONS /healthz') + request('/', [CLOSE]))
+    request('/readyz') + request('OPTIONS /healthz') + request('/', [CLOSE]), patient)
   assert.deepEqual(statuses.filter(status => status === 200).length >= 5, true, `${statuses}`)
   assert.equal(statuses.length, 7, `${statuses}`)
 })
 
 test('a client that has said all it will say is answered all the same', async () => {
-  const plain = await Plain.open(bridge, { allowHalfOpen: true })
+  const plain = await Plain.open(patient, { allowHalfOpen: true })
   plain.socket.end(request('/healthz'))
   await plain.match(/ok\n$/)
   plain.destroy()
 })
 
 test('a request behind the handshake is none', async () => {
-  const plain = await Plain.open(bridge)
+  const plain = await Plain.open(patient)
   plain.send(upgrade(token) + SECOND)
   await plain.end()
   assert.deepEqual(plain.statuses, [101])

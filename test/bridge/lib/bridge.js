@@ -36,7 +36,7 @@ export class Bridge {
   /** Runs one that is expected to end by itself; its status and what it wrote. */
   static async tries(args, options = {}) {
     const program = new Program(PROGRAM, args, options)
-    const status = await within(program.ended, `the bridge ends by itself with ${args.join(' ')}`)
+    const status = await within(program.ended, `the bridge ends by itself with ${args.join(' ')}`, 30_000)
     return { status, log: program.log, stdout: program.stdout }
   }
 
@@ -85,8 +85,9 @@ export class Bridge {
 
   /** Waits until it says that watchers can be served, or that they cannot. */
   ready(status = 200) {
-    // a connection that is kept could be reused just when the bridge gives it up
-    return until(async () => (await fetch(`${this.origin}/readyz`, { headers: { connection: 'close' } })).status, answer => answer === status, `/readyz answers ${status}`)
+    // a connection that is kept could be reused just when the bridge gives it up; one too many is hung up on
+    const ask = () => fetch(`${this.origin}/readyz`, { headers: { connection: 'close' } }).then(answer => answer.status, error => error.cause?.code ?? error.message)
+    return until(ask, answer => answer === status, `/readyz answers ${status}`)
   }
 
   /** Has it read its settings again; the line that says what came of it. */
@@ -98,6 +99,6 @@ export class Bridge {
 
   /** Ends it; its exit status, or the signal's name. */
   stop(signal = 'SIGTERM') {
-    return within(this.#program.end(signal), `the bridge ends after ${signal}`)
+    return within(this.#program.end(signal), `the bridge ends after ${signal}`, 20_000)
   }
 }

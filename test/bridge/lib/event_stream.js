@@ -84,7 +84,7 @@ export class EventStream {
   }
 
   statusCode() {
-    return within(this.answered, 'the request is answered')
+    return within(this.answered, 'the request is answered', 20_000)
   }
 
   type(type, options) {
@@ -100,7 +100,7 @@ export class EventStream {
     return this.messages.all.filter(({ type }) => type === undefined)
   }
 
-  end(ms) {
+  end(ms = 20_000) {
     return within(this.closed, 'the stream is closed', ms)
   }
 

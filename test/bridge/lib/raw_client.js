@@ -29,7 +29,7 @@ export class RawClient {
         request.destroy()
         reject(Object.assign(new Error(`the handshake was answered with ${response.statusCode}`), { status: response.statusCode }))
       })
-    }), 'the handshake is answered')
+    }), 'the handshake is answered', 20_000)
   }
 
   /** Opens one and waits to be let in. */
@@ -90,16 +90,22 @@ export class RawClient {
 
   /**
    * Everything that was sent to this connection so far has arrived: what is
-   * asked now is answered after it.
+   * asked now is answered after it. While something is on its way to it a
+   * refusal may be left out, and clients ask again.
    */
   async barrier() {
     const identifier = `barrier ${++barriers}`
-    this.subscribe(identifier)
-    await this.rejected(identifier)
+    const again = setInterval(() => this.subscribe(identifier), 3_000)
+    try {
+      this.subscribe(identifier)
+      await this.rejected(identifier)
+    } finally {
+      clearInterval(again)
+    }
   }
 
   end() {
-    return within(this.closed, 'the connection is closed')
+    return within(this.closed, 'the connection is closed', 20_000)
   }
 
   close() {

@@ -13,7 +13,7 @@ export class Recorder {
   }
 
   /** The first item, from index on, that passes; what has been recorded already counts. */
-  async find(passes, what, { from = 0, ms = 10_000 } = {}) {
+  async find(passes, what, { from = 0, ms = 20_000 } = {}) {
     let next = from
     let look
     const found = new Promise(resolve => {
@@ -37,7 +37,7 @@ export class Recorder {
 }
 
 /** Asks again and again until the answer passes; returns it. */
-export async function until(ask, passes, what, ms = 15_000) {
+export async function until(ask, passes, what, ms = 20_000) {
   const limit = patience(ms)
   const end = performance.now() + limit
   for (;;) {

@@ -189,6 +189,8 @@ test('one person who asks for much, of rows that are held, is nobody else\'s wai
 
 test('the database goes in the middle of an action: 503 that says so, and it comes back', async t => {
   const session = await database.session()
+  await database.actionsWait(8)
+  t.after(() => database.actionsWait(1))
   const holder = database.psql('postgres')
   t.after(() => holder.end())
   holder.stdin.write(`BEGIN; SELECT 1 FROM sync.sync_sessions WHERE id = ${session} FOR UPDATE;\n\\echo held\n`)

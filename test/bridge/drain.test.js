@@ -22,6 +22,8 @@ let token
 
 before(async () => {
   database = await Database.start()
+  // for what is done meanwhile, on a machine that may stand still
+  await database.actionsWait(8)
   token = await database.token('alice', "scope => '{read,control}'")
 })
 after(() => database?.destroy())
@@ -37,6 +39,44 @@ const eventsOf = (t, bridge, session) => {
   const stream = EventStream.open(bridge.port, `/events/SyncStatusChannel/${session}?token=${token}`)
   t.after(() => stream.close())
   return stream
+}
+
+/** 200 cables and 100 streams are sent away over two seconds: when each went, and for how long this process did nothing. */
+async function sendAway300(t) {
+  const bridge = await start(t, 2)
+  const session = await database.session()
+  const gone = []
+  const cables = await Promise.all(Array.from({ length: 200 }, () => RawClient.welcomed(bridge.cable(token))))
+  const streams = Array.from({ length: 100 }, () => eventsOf(t, bridge, session))
+  await Promise.all(streams.map(stream => stream.state()))
+  for (const [i, client] of [...cables, ...streams].entries()) client.closed.then(() => gone.push({ i, at: performance.now() }))
+  // one that has been used, waits for a further request, and is not spread
+  const kept = await Plain.open(bridge)
+  kept.send(request('/healthz'))
+  await kept.match(/ok\n$/)
+
+  const began = performance.now()
+  let stoodStill = 0
+  let last = began
+  const pulse = setInterval(() => {
+    stoodStill = Math.max(stoodStill, performance.now() - last)
+    last = performance.now()
+  }, 10)
+  t.after(() => clearInterval(pulse))
+  assert.equal(await bridge.stop(), 0)
+  await kept.end()
+  for (const client of cables) {
+    await client.end()
+    assert.deepEqual(JSON.parse(client.frames.all.at(-1).text), { type: 'disconnect', reason: 'server_restart', reconnect: true })
+  }
+  const returns = await Promise.all(streams.map(async stream => {
+    assert.equal(await stream.end(), 'end')
+    return Number(stream.blocks.all.at(-1).retry)
+  }))
+  clearInterval(pulse)
+  assert.ok(returns.every(ms => ms >= 1000 && ms <= 5000) && new Set(returns).size > 50, 'they come back at different times')
+  assert.match(bridge.log, /INFO bridge: stopping clients=300 seconds=2$/m)
+  return { gone, began, stoodStill }
 }
 
 /** A load balancer: connections go to a bridge that takes them. */
@@ -57,7 +97,6 @@ async function balance(t, ...bridges) {
   return { port: server.address().port, cable: () => `ws://127.0.0.1:${server.address().port}/cable` }
 }
 
-// by itself, for it holds a lock that is not waited for as long as others might take
 test('a request that is under way is answered, also one that waits to be let in', async t => {
   const bridge = await start(t, 20)
   const session = await database.session()
@@ -90,41 +129,21 @@ test('a request that is under way is answered, also one that waits to be let in'
 // most of this is waiting
 describe('SIGTERM', { concurrency: true }, () => {
   test('300 clients over 2 s: they go evenly, in any order, each told to come again', async t => {
-    const bridge = await start(t, 2)
-    const session = await database.session()
-    const gone = []
-    const cables = await Promise.all(Array.from({ length: 200 }, () => RawClient.welcomed(bridge.cable(token))))
-    const streams = Array.from({ length: 100 }, () => eventsOf(t, bridge, session))
-    await Promise.all(streams.map(stream => stream.state()))
-    for (const [i, client] of [...cables, ...streams].entries()) client.closed.then(() => gone.push({ i, at: performance.now() }))
-    // one that has been used, waits for a further request, and is not spread
-    const kept = await Plain.open(bridge)
-    kept.send(request('/healthz'))
-    await kept.match(/ok\n$/)
-
-    const began = performance.now()
-    assert.equal(await bridge.stop(), 0)
-    await kept.end()
-    for (const client of cables) {
-      await client.end()
-      assert.deepEqual(JSON.parse(client.frames.all.at(-1).text), { type: 'disconnect', reason: 'server_restart', reconnect: true })
+    // how evenly says nothing of the bridge where this machine stood still meanwhile
+    for (let tries = 5; ; tries--) {
+      const { gone, began, stoodStill } = await sendAway300(t)
+      const times = gone.map(({ at }) => at)
+      const slices = new Map()
+      for (const at of times) slices.set(Math.floor((at - began) / 100), (slices.get(Math.floor((at - began) / 100)) ?? 0) + 1)
+      t.diagnostic(`per 100 ms: ${[...slices.values()].join(' ')}; nothing was done here for ${stoodStill.toFixed(0)} ms at most`)
+      assert.equal(times.length, 300)
+      const early = gone.slice(0, 100).filter(({ i }) => i < 150).length
+      assert.ok(early > 20 && early < 80, `${early} of the first 100 were among the first 150 to come`)
+      if (stoodStill > 200 && tries > 1) continue
+      assert.ok(times.at(-1) - times[0] > 1_500, `over ${times.at(-1) - times[0]} ms`)
+      assert.ok(slices.size >= 10 && Math.max(...slices.values()) < 100, 'not in one lump')
+      break
     }
-    const returns = await Promise.all(streams.map(async stream => {
-      assert.equal(await stream.end(), 'end')
-      return Number(stream.blocks.all.at(-1).retry)
-    }))
-    assert.ok(returns.every(ms => ms >= 1000 && ms <= 5000) && new Set(returns).size > 50, 'they come back at different times')
-    assert.match(bridge.log, /INFO bridge: stopping clients=300 seconds=2$/m)
-
-    const times = gone.map(({ at }) => at)
-    const slices = new Map()
-    for (const at of times) slices.set(Math.floor((at - began) / 100), (slices.get(Math.floor((at - began) / 100)) ?? 0) + 1)
-    t.diagnostic(`per 100 ms: ${[...slices.values()].join(' ')}`)
-    assert.equal(times.length, 300)
-    assert.ok(times.at(-1) - times[0] > 1_500, `over ${times.at(-1) - times[0]} ms`)
-    assert.ok(slices.size >= 10 && Math.max(...slices.values()) < 100, 'not in one lump')
-    const early = gone.slice(0, 100).filter(({ i }) => i < 150).length
-    assert.ok(early > 20 && early < 80, `${early} of the first 100 were among the first 150 to come`)
   })
 
   test('who is still there is served, administrators can look, nobody new comes in; asked a second time it ends at once', async t => {

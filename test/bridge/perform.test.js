@@ -57,8 +57,10 @@ const metric = async name => {
   return Number(text.split('\n').find(line => line.startsWith(`sync_progress_bridge_${name} `)).split(' ')[1])
 }
 
-/** A transaction that holds the run's row until it is told to end. */
-async function hold(t, session) {
+/** A transaction that holds the run's row until it is told to end; so many seconds it is waited for. */
+async function hold(t, session, seconds = 8) {
+  await database.actionsWait(seconds)
+  t.after(() => database.actionsWait(1))
   const holder = database.psql('postgres')
   t.after(() => holder.end())
   holder.stdin.write(`BEGIN; SELECT FROM sync.sync_sessions WHERE id = ${session} FOR UPDATE;\n\\echo held\n`)
@@ -68,7 +70,7 @@ async function hold(t, session) {
 
 let asked = 0
 
-/** Asks on a connection that is there already: nobody waits for a row for more than a second. */
+/** Asks on a connection that is there already: soon. */
 async function waiting(count) {
   const first = asked + 1
   await until(() => {
@@ -200,7 +202,7 @@ test('performed in the same breath as subscribed: confirmed first', async t => {
 
 test('performed and given up, or never allowed: nothing more is said', async t => {
   const { session, client, identifier } = await watched(t)
-  const release = await hold(t, session)
+  const release = await hold(t, session, 3)
   perform(client, identifier, 'pause')
   await waiting(1)
   client.unsubscribe(identifier)
@@ -228,9 +230,9 @@ test('performed on what is not subscribed, and without an action: ignored, and c
   assert.equal(client.messages(identifier).filter(({ type }) => type === 'error').length, 0)
 })
 
-test('a row that somebody holds: told to try again after a second, and it holds up nobody else', async t => {
+test('a row that somebody holds: told to try again when it has waited, and it holds up nobody else', async t => {
   const { session, client, identifier } = await watched(t)
-  const release = await hold(t, session)
+  const release = await hold(t, session, 3)
   perform(client, identifier, 'pause')
   await waiting(1)
   const other = await watched(t)

@@ -177,6 +177,11 @@ export class Database {
     return this.sql(`SELECT sync.sync_progress_token('${owner}'${more && `, ${more}`})`, { user: 'app' })
   }
 
+  /** Nobody who acts for a client waits for a row for more than a second; here for so many. */
+  actionsWait(seconds) {
+    return this.sql(`ALTER FUNCTION sync.sync_progress_perform SET lock_timeout = '${seconds}s'`)
+  }
+
   /** The row, as the table has it. */
   row(session) {
     return this.json(`SELECT to_json(s) FROM sync.sync_sessions AS s WHERE id = ${session}`)

@@ -105,7 +105,7 @@ describe('tokens', { concurrency: true }, () => {
   })
 
   test('a token that expires: warned of before, then token_expired', async t => {
-    const client = await letIn(t, await database.token('alice', `ttl => '6 seconds'`))
+    const client = await letIn(t, await database.token('alice', `ttl => '${SHORT_SECONDS} seconds'`))
     await client.watch(identifierOf(await database.session()))
     await client.type('token_expiring')
     const disconnect = await client.type('disconnect')

@@ -313,7 +313,7 @@ test('a worker\'s token reports, and watches nothing', async t => {
 
 test('a token used again: by many at a time as long as it lasts, not after, and not by a refresh', async t => {
   const session = await database.session()
-  const short = await database.token('alice', `ttl => '6 seconds'`)
+  const short = await database.token('alice', `ttl => '8 seconds'`)
   const clients = [await open(t, short), await open(t, short)]
   for (const client of clients) await client.watch(identifierOf(session))
   const other = await open(t)

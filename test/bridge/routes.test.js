@@ -49,7 +49,7 @@ async function stream(path) {
   let text = ''
   for await (const bytes of body.pipeThrough(new TextDecoderStream())) {
     text += bytes
-    if (text.includes('\n\n') && text.includes('data:')) break
+    if (/"type" ?: ?"connected"[^]*\n\n/.test(text)) break
   }
   abort.abort()
   return { status, type: headers.get('content-type'), text }

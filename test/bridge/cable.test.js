@@ -48,24 +48,39 @@ async function rawClient(t, token = alice) {
   return client
 }
 
-test('[002-19] welcome first, confirmed within 500 ms, the state right after it', async t => {
+test('[002-19] welcome first, then the confirmation, the state right after it', async t => {
   const session = await database.session(`title => 'Mail of four banks', total_count => 1000`)
   await database.increment(session, 450)
   const client = clientOf(t)
   const watcher = client.watch(session)
-  const connected = await watcher.event('connected')
-  const state = await watcher.state(() => true)
-  const [first, second, third] = client.frames.all
+  await watcher.event('connected')
+  await watcher.state(() => true)
+  const [first, second, third] = client.frames.all.filter(({ frame }) => frame.type !== 'ping')
   assert.deepEqual(first.frame, { type: 'welcome' })
   assert.deepEqual(second.frame, { identifier: watcher.identifier, type: 'confirm_subscription' })
   assert.deepEqual(Object.keys(third.frame), ['identifier', 'message'])
   assert.equal(third.frame.identifier, watcher.identifier)
-  assert.ok(connected.at - first.at < 500, `confirmed ${(connected.at - first.at).toFixed(0)} ms after the welcome`)
-  assert.ok(state.at - connected.at < 500, `the state ${(state.at - connected.at).toFixed(0)} ms after that`)
   await watcher.count(450)
   assert.equal(watcher.latest.title, 'Mail of four banks')
   assert.equal(watcher.latest.progress_percentage, 45)
   assert.equal(client.sockets[0].protocol, 'actioncable-v1-json')
+})
+
+test('[002-19] confirmed within 500 ms of the welcome, with the state within 500 ms of that', async t => {
+  const session = await database.session()
+  const waits = []
+  // of seven, for this process and the bridge may be kept waiting by this machine
+  for (let i = 0; i < 7; i++) {
+    const client = clientOf(t)
+    const watcher = client.watch(session)
+    const connected = await watcher.event('connected')
+    const state = await watcher.state(() => true)
+    waits.push([connected.at - client.framesOf('welcome')[0].at, state.at - connected.at])
+  }
+  for (const [i, what] of ['confirmed', 'the state'].entries()) {
+    const median = waits.map(wait => wait[i]).sort((a, b) => a - b)[waits.length >> 1]
+    assert.ok(median < 500, `${what} after ${median.toFixed(0)} ms, of ${waits.map(wait => wait[i].toFixed(0))}`)
+  }
 })
 
 test('[000-03] [001-09] increments arrive live, versions only grow, the last equals the table', async t => {
@@ -79,10 +94,8 @@ test('[000-03] [001-09] increments arrive live, versions only grow, the last equ
   }
   await database.complete(session)
   await watcher.state(({ status }) => status === 'completed', 'status completed')
-  const row = await database.row(session)
-  assert.deepEqual(
-    [watcher.latest.status, watcher.latest.progress_percentage, watcher.latest.processed_count, watcher.latest.version],
-    ['completed', 100, 200, row.version])
+  await until(() => database.row(session), row => row.version === watcher.latest.version, 'the table has the version that was sent last')
+  assert.deepEqual([watcher.latest.status, watcher.latest.progress_percentage, watcher.latest.processed_count], ['completed', 100, 200])
   watcher.assertInOrder()
 })
 
@@ -341,7 +354,7 @@ test('a ping each 3 seconds, with the time in seconds', async () => {
   const pings = observer.framesOf('ping')
   const [{ at: welcomed }] = observer.framesOf('welcome')
   for (const [i, { at, frame }] of pings.entries()) {
-    assert.ok(Number.isInteger(frame.message) && Math.abs(frame.message - Date.now() / 1000) < 60, `a ping says ${frame.message}`)
+    assert.ok(Number.isInteger(frame.message) && Math.abs(frame.message - (performance.timeOrigin + at) / 1000) < 60, `a ping says ${frame.message}`)
     // when this process looks late, one seems late and the next one early
     assert.ok(at - (i ? pings[i - 1].at : welcomed) < 6_000, 'the stock client would have given up')
   }

@@ -9,6 +9,7 @@ import { Bridge } from './lib/bridge.js'
 import { Certificate } from './lib/certificate.js'
 import { Database } from './lib/database.js'
 import { signalProcess } from './lib/programs.js'
+import { until } from './lib/recorder.js'
 
 let database
 let bridge
@@ -26,8 +27,15 @@ after(async () => {
   await database?.destroy()
 })
 
+const MS = /until notified (\d+\.\d) ms, until out of the bridge (\d+\.\d) ms/
+
+/** What it says; on a machine that does other work the canary may be slow, which is said, too: then it looks again. */
+function doctor(...args) {
+  return until(() => look(...args), ({ checks }) => !(checks.canary?.how === 'warn' && MS.test(checks.canary.seen)), 'the canary is not slow', 60_000)
+}
+
 /** Its exit status and its lines: how a check ended, what was seen, what to do. */
-async function doctor(conninfo = database.conninfo(), args = ['--listen', `127.0.0.1:${bridge.port}`]) {
+async function look(conninfo = database.conninfo(), args = ['--listen', `127.0.0.1:${bridge.port}`]) {
   const { status, stdout, log } = await Bridge.tries(['--doctor', '--db', conninfo, ...args])
   const checks = {}
   let last
@@ -38,8 +46,6 @@ async function doctor(conninfo = database.conninfo(), args = ['--listen', `127.0
   }
   return { status, stdout, log, checks }
 }
-
-const MS = /until notified (\d+\.\d) ms, until out of the bridge (\d+\.\d) ms/
 
 test('all is well: the canary is timed, and nothing is left of it', async () => {
   const { status, stdout, checks } = await doctor()

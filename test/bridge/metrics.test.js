@@ -67,7 +67,8 @@ test('a bucket has all that are below it, and the last has all', async () => {
 })
 
 test('what runs is known: build, start, process, connections, the queue of notifications', async () => {
-  const text = await until(read, text => /notify_queue_ratio/.test(text), 'the database has said how full its queue is')
+  const text = await until(read, text => /notify_queue_ratio/.test(text) && /database_connections\{connection="actions"\} [1-9]/.test(text),
+    'the database has said how full its queue is, and all connections to it are there')
   assert.match(text, /^sync_progress_bridge_build_info\{version="\d+\.\d+\.\d+",libwebsockets="[\d.]+",libpq="[\d.]+"\} 1$/m)
   const value = name => Number(new RegExp(`^sync_progress_bridge_${name} (\\S+)$`, 'm').exec(text)?.[1] ?? assert.fail(name))
   assert.ok(Math.abs(value('worker_start_time_seconds\\{worker="\\d"\\}') - Date.now() / 1000) < 600)

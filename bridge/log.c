@@ -6,15 +6,23 @@
  * out in a line may have come from a stranger, so control characters are
  * written as \xNN and a line stays one line.  Tokens are never passed here.
  *
+ * Nobody waits for whoever reads stderr: when a pipe or the journal's socket is
+ * full, the line is lost, and how many were is said when there is room again.
+ * Two processes may still meet at the last room in a pipe; the supervisor finds
+ * the one that waits then.
+ *
  * Where stderr is the journal, each line begins with its priority, which the
  * journal takes off again: "journalctl -p warning" finds what it should.
  */
 #include "log.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +35,7 @@
 static enum log_level log_threshold = LOG_LEVEL_INFO;
 static int	log_worker;			/* 0: there is only this process */
 static struct log_rate *log_suppressed;
+static unsigned log_lost;		/* lines for which there was no room */
 
 static const char *const log_names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
 
@@ -72,7 +81,28 @@ is_journal(void)
 	return known;
 }
 
-static void
+/*
+ * One write, so that lines of several processes do not mix.  False: there is no
+ * room.  What cannot be written at all, since stderr is closed, must not end the
+ * service: it is lost, and nobody is there to be told.
+ */
+static bool
+write_now(const char *line, size_t len)
+{
+	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	if (send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	if (errno != ENOTSOCK)
+		return errno != EAGAIN;
+
+	/* A pipe that has room has it for a line: that is less than a page. */
+	if (poll(&out, 1, 0) == 0)
+		return false;
+	return write(out.fd, line, len) >= 0 || errno != EAGAIN;
+}
+
+static bool
 log_write(enum log_level level, const char *module, const char *fmt,
 		  va_list args)
 {
@@ -95,13 +125,36 @@ log_write(enum log_level level, const char *module, const char *fmt,
 	if (log_worker)
 		at += snprintf(line + at, sizeof(line) - (size_t) at, " worker=%d", log_worker);
 	line[at++] = '\n';
+	return write_now(line, (size_t) at);
+}
 
-	/*
-	 * One write, so that lines of several processes do not mix.  A full or
-	 * closed stderr must not end the service: the line is lost.
-	 */
-	if (write(STDERR_FILENO, line, (size_t) at) < 0)
-		return;
+static bool
+log_args(enum log_level level, const char *module, const char *fmt,...)
+{
+	va_list		args;
+	bool		is_written;
+
+	va_start(args, fmt);
+	is_written = log_write(level, module, fmt, args);
+	va_end(args);
+	return is_written;
+}
+
+/* Say how many were lost, once there is room for that. */
+static void
+log_say_lost(void)
+{
+	if (log_lost > 0 && log_args(LOG_LEVEL_WARN, "log", "lines were lost, for nobody read "
+								 "them in time count=%u", log_lost))
+		log_lost = 0;
+}
+
+static void
+log_put(enum log_level level, const char *module, const char *fmt, va_list args)
+{
+	log_say_lost();
+	if (log_lost > 0 || !log_write(level, module, fmt, args))
+		log_lost++;
 }
 
 void
@@ -112,7 +165,7 @@ log_line(enum log_level level, const char *module, const char *fmt,...)
 	if (!log_is_on(level))
 		return;
 	va_start(args, fmt);
-	log_write(level, module, fmt, args);
+	log_put(level, module, fmt, args);
 	va_end(args);
 }
 
@@ -137,6 +190,7 @@ log_tick(int64_t now_ms)
 {
 	struct log_rate **at = &log_suppressed;
 
+	log_say_lost();
 	while (*at)
 	{
 		struct log_rate *rate = *at;
@@ -194,7 +248,7 @@ die(int status, const char *module, const char *fmt,...)
 	va_list		args;
 
 	va_start(args, fmt);
-	log_write(LOG_LEVEL_ERROR, module, fmt, args);
+	log_put(LOG_LEVEL_ERROR, module, fmt, args);
 	va_end(args);
 	exit(status);
 }

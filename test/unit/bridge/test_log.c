@@ -2,9 +2,11 @@
  * test_log.c
  *		A line stays one line, and nobody fills the log.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -132,6 +134,90 @@ a_line_stays_one_line(void **state)
 	assert_string_equal(logged(state), "");
 }
 
+/* ---- who reads it ---- */
+
+#define TOO_LONG_S	10
+
+/* Log until it must be full, take some of it out, log on; what came out in all. */
+static const char *
+stalled(int to, int from)
+{
+	static char text[1 << 20];
+	size_t		len = 0;
+	ssize_t		got;
+
+	alarm(TOO_LONG_S);
+	real_stderr = dup(STDERR_FILENO);
+	dup2(to, STDERR_FILENO);
+	close(to);
+	for (int i = 0; i < 20000; i++)
+		log_info("test", "line=%d", i);
+	got = read(from, text, sizeof(text) / 2);
+	len += got > 0 ? (size_t) got : 0;
+	log_tick(START_MS);
+	log_info("test", "after");
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	while ((got = read(from, text +len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t) got;
+	close(from);
+	alarm(0);
+	text[		len] = '\0';
+	return text;
+}
+
+/* All lines are whole and in order; how many are missing is said, then it goes on. */
+static void
+assert_is_honest(const char *text)
+{
+	int			next = 0;
+	int			line;
+	unsigned	lost = 0;
+
+	for (; sscanf(text, "INFO test: line=%d\n", &line) == 1; text = strchr(text, '\n') + 1)
+		assert_int_equal(line, next++);
+	assert_int_equal(sscanf(text, "WARN log: lines were lost, for nobody read them in time count=%u\n", &lost), 1);
+	assert_int_equal(next + (int) lost, 20000);
+	assert_string_equal(strchr(text, '\n'), "\nINFO test: after\n");
+}
+
+static void
+a_pipe_that_nobody_reads_holds_nobody_up(void **state)
+{
+	int			ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_is_honest(stalled(ends[1], ends[0]));
+}
+
+/* As the journal's. */
+static void
+nor_does_a_socket(void **state)
+{
+	int			ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_is_honest(stalled(ends[1], ends[0]));
+}
+
+static void
+one_that_is_closed_is_left_alone(void **state)
+{
+	int			ends[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(pipe(ends), 0);
+	close(ends[0]);
+	real_stderr = dup(STDERR_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	log_info("test", "to nobody");
+	close(STDERR_FILENO);
+	log_info("test", "nowhere");
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+}
+
 int
 main(void)
 {
@@ -140,6 +226,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(an_attack_does_not_fill_the_log, begin, end),
 		cmocka_unit_test_setup_teardown(causes_do_not_share, begin, end),
 		cmocka_unit_test_setup_teardown(a_line_stays_one_line, begin, end),
+		cmocka_unit_test(a_pipe_that_nobody_reads_holds_nobody_up),
+		cmocka_unit_test(nor_does_a_socket),
+		cmocka_unit_test(one_that_is_closed_is_left_alone),
 	};
 
 	return run_units(tests);

@@ -198,11 +198,11 @@ admission_leave(struct admission *admission, struct istr *place)
 	intern_drop(place);
 }
 
-/* A worker has ended, and nobody else is in its place yet. */
-void
+/* A worker has ended, and nobody else is in its place yet.  False: try again. */
+bool
 admission_worker_gone(struct admission *admission, int worker)
 {
-	places_worker_gone(admission->places, worker);
+	return places_worker_gone(admission->places, worker);
 }
 
 /* ---- refusals ---- */

@@ -43,7 +43,7 @@ enum admission_answer admission_enter(struct admission *admission,
 bool		admission_move(struct admission *admission, const struct address *address,
 						   struct istr **place) must_check;
 void		admission_leave(struct admission *admission, struct istr *place);
-void		admission_worker_gone(struct admission *admission, int worker);
+bool		admission_worker_gone(struct admission *admission, int worker) must_check;
 
 int64_t		admission_wait_ms(const struct admission *admission,
 							  const struct admission_who *who, int64_t now_ms);

@@ -26,6 +26,7 @@
 #include "doctor.h"
 #include "config.h"
 #include "digest.h"
+#include "lock.h"
 #include "log.h"
 #include "metrics.h"
 #include "pace.h"
@@ -39,6 +40,8 @@
 #include "vitals.h"
 
 #define MAIN_STUCK_S	30		/* as a service manager waits for its watchdog */
+#define MAIN_HOLDING_S	3		/* with a lock, which nobody has for a
+								 * millisecond */
 #define MAIN_STOP_MS	5000	/* for workers to end, after all clients have */
 
 extern char **environ;
@@ -128,6 +131,7 @@ share(struct boot *boot)
 {
 	shared_open(count_workers(&boot->config));
 	digest_open();
+	locks_open();
 	metrics_open();
 	processes_open();
 	vitals_open();
@@ -154,6 +158,7 @@ work(void *arg)
 
 	if (shared_workers() > 1)
 		unsetenv("NOTIFY_SOCKET");	/* the supervisor speaks for all */
+	locks_attach();
 	metrics_attach();
 	process_attach();
 	vitals_attach();
@@ -171,12 +176,25 @@ work(void *arg)
 static void
 worker_gone(void *arg, int worker, int64_t cpu_us)
 {
-	struct boot *boot = arg;
-
+	(void) arg;
 	metrics_worker_gone(worker);
 	process_gone(worker, cpu_us);
 	vitals_worker_gone(worker);
-	admission_worker_gone(boot->admission, worker);
+}
+
+static bool
+take_back(void *arg, int worker)
+{
+	struct boot *boot = arg;
+
+	return admission_worker_gone(boot->admission, worker);
+}
+
+static bool
+holds(void *arg, int worker)
+{
+	(void) arg;
+	return lock_is_held_by(worker);
 }
 
 /* The workers stop accepting; who came after that would wait for nobody. */
@@ -213,8 +231,8 @@ turns(void *arg, int worker)
 }
 
 static const struct supervisor_ops supervisor_ops = {
-	.turns = turns, .stuck_s = MAIN_STUCK_S,
-	.work = work, .gone = worker_gone, .serving = serving, .tick = tick, .reload = read_again, .stop = stop
+	.turns = turns, .stuck_s = MAIN_STUCK_S, .holds = holds, .holding_s = MAIN_HOLDING_S,
+	.work = work, .gone = worker_gone, .take_back = take_back, .serving = serving, .tick = tick, .reload = read_again, .stop = stop
 };
 
 int
@@ -227,7 +245,6 @@ main(int argc, char **argv)
 	read_settings(&boot);
 	signal(SIGPIPE, SIG_IGN);
 	openfiles_raise(&boot.config);
-	warn_of_open_door(&boot.config);
 	sockets_open(&boot.sockets, &boot.config);
 	share(&boot);
 	status = shared_workers() == 1 ? work(&boot) : supervise(&supervisor_ops, &boot);

@@ -29,6 +29,8 @@
 #include "lock.h"
 #include "shared.h"
 
+#define PLACES_WAIT_MS	20		/* of the supervisor's time */
+
 /* The entry 0 is nobody's: a link to it is the end. */
 struct places_entry
 {
@@ -312,11 +314,19 @@ places_here(struct places *places, const void *name, size_t len)
 
 /* ---- for the supervisor ---- */
 
-/* A worker has ended, and nobody else is in its place yet. */
-void
+/*
+ * A worker has ended, and nobody else is in its place yet.  False: somebody keeps
+ * the table to himself, and nothing has changed; to be tried again.
+ */
+bool
 places_worker_gone(struct places *places, int worker)
 {
-	take(places);
+	enum lock_state state = lock_take_within(&places->table->lock, PLACES_WAIT_MS);
+
+	if (state == LOCK_BUSY)
+		return false;
+	if (state == LOCK_TAKEN_BROKEN)
+		repair(places);
 	set(&places->table->total[worker], 0);
 	for (uint32_t at = 1; at <= places->table->used; at++)
 	{
@@ -329,4 +339,5 @@ places_worker_gone(struct places *places, int worker)
 			discard(places, at);
 	}
 	drop(places);
+	return true;
 }

@@ -26,7 +26,7 @@ enum places_answer places_enter(struct places *places, const void *name, size_t 
 bool		places_move(struct places *places, const void *from, const void *to,
 						size_t len, int max_here) must_check;
 void		places_leave(struct places *places, const void *name, size_t len);
-void		places_worker_gone(struct places *places, int worker);
+bool		places_worker_gone(struct places *places, int worker) must_check;
 int			places_count(const struct places *places);
 int			places_here(struct places *places, const void *name, size_t len);
 

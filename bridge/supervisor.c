@@ -14,6 +14,9 @@
  *
  * One that lives and does nothing any more, or never comes to its end, is killed:
  * its clients hang on it, and a service manager's watchdog hears the supervisor.
+ * If it holds a lock meanwhile it is killed much sooner, and alone: all others
+ * hang on that, who do nothing either, and are well.  What the supervisor itself
+ * needs such a lock for it puts off, or nobody would be left to do that.
  * It is the supervisor's own turns that are counted, so that a machine that was
  * stopped finds nobody stuck when it goes on.
  *
@@ -49,6 +52,7 @@
 
 #define SUPERVISOR_SETTLED_MS	10000	/* a worker that ran so long was well */
 #define SUPERVISOR_TICK_MS		1000
+#define SUPERVISOR_AGAIN_MS		100 /* to take back what a worker held */
 #define SUPERVISOR_FIRST_S		0.1
 #define SUPERVISOR_MAX_S		10.0
 
@@ -59,6 +63,8 @@ struct worker
 	int64_t		due_ms;			/* when to start it */
 	uint64_t	turns;			/* as it was seen last */
 	int			still_s;		/* and has been for so long */
+	int			holding_s;		/* with what the others need */
+	bool		is_owing;		/* what it held has not been taken back */
 	bool		has_served;		/* it, or one before in its place */
 	struct backoff backoff;
 };
@@ -165,7 +171,7 @@ start(struct supervisor *supervisor, int number)
 		return;
 	}
 	worker->pid = pid;
-	worker->still_s = 0;
+	worker->still_s = worker->holding_s = 0;
 	log_info("supervisor", "started worker=%d pid=%d", number + 1, (int) pid);
 }
 
@@ -173,9 +179,17 @@ static void
 start_due(struct supervisor *supervisor)
 {
 	for (int i = 0; i < supervisor->count && !supervisor->is_stopping; i++)
-		if (supervisor->workers[i].pid == 0 &&
-			loop_clock_ms() >= supervisor->workers[i].due_ms)
+	{
+		struct worker *worker = &supervisor->workers[i];
+
+		if (worker->pid != 0 || loop_clock_ms() < worker->due_ms)
+			continue;
+		worker->is_owing = worker->is_owing && !supervisor->ops->take_back(supervisor->arg, i);
+		if (worker->is_owing)
+			worker->due_ms = loop_clock_ms() + SUPERVISOR_AGAIN_MS;
+		else
 			start(supervisor, i);
+	}
 }
 
 /* ---- ending ---- */
@@ -219,6 +233,7 @@ ended(struct supervisor *supervisor, int number, int status, int64_t cpu_us)
 	say_ended(number, worker->pid, status);
 	worker->pid = 0;
 	supervisor->ops->gone(supervisor->arg, number, cpu_us);
+	worker->is_owing = !supervisor->ops->take_back(supervisor->arg, number);
 	start_later(worker);
 	if (supervisor->is_stopping)
 	{
@@ -248,10 +263,24 @@ reap(struct supervisor *supervisor)
 					  used.ru_utime.tv_usec + used.ru_stime.tv_usec);
 }
 
+/* Has this one turned since the last look?  And if not, does it hold others up? */
+static void
+look_at(struct supervisor *supervisor, int number)
+{
+	struct worker *worker = &supervisor->workers[number];
+	uint64_t	turns = supervisor->ops->turns(supervisor->arg, number);
+
+	worker->still_s = turns == worker->turns ? worker->still_s + 1 : 0;
+	worker->turns = turns;
+	worker->holding_s = worker->still_s > 0 && supervisor->ops->holds(supervisor->arg, number) ?
+		worker->holding_s + 1 : 0;
+}
+
 /* Once a second: whoever is stuck has to go. */
 static void
 end_stuck(struct supervisor *supervisor)
 {
+	const struct supervisor_ops *ops = supervisor->ops;
 	int64_t		now_ms = loop_clock_ms();
 
 	if (now_ms < supervisor->look_ms)
@@ -260,15 +289,16 @@ end_stuck(struct supervisor *supervisor)
 	for (int i = 0; i < supervisor->count; i++)
 	{
 		struct worker *worker = &supervisor->workers[i];
-		uint64_t	turns = supervisor->ops->turns(supervisor->arg, i);
+		bool		holds_up;
 
-		worker->still_s = turns == worker->turns ? worker->still_s + 1 : 0;
-		worker->turns = turns;
-		if (worker->pid == 0 || worker->still_s <= supervisor->ops->stuck_s)
+		look_at(supervisor, i);
+		holds_up = worker->holding_s > ops->holding_s;
+		if (worker->pid == 0 || (worker->still_s <= ops->stuck_s && !holds_up))
 			continue;
-		log_error("supervisor", "stuck, and killed worker=%d pid=%d seconds=%d", i + 1,
-				  (int) worker->pid, supervisor->ops->stuck_s);
-		worker->still_s = 0;
+		log_error("supervisor", "stuck%s, and killed worker=%d pid=%d seconds=%d",
+				  holds_up ? " with what the others need" : "", i + 1, (int) worker->pid,
+				  worker->still_s - 1);
+		worker->still_s = worker->holding_s = 0;
 		kill(worker->pid, SIGKILL);
 	}
 }

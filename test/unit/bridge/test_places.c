@@ -131,7 +131,7 @@ it_is_one_limit_for_all_processes(void **state)
 	assert_int_equal(here(places, "a"), 50);
 	assert_int_equal(places_count(places), 50);
 	for (int i = 0; i < WORKERS; i++)
-		places_worker_gone(places, i);
+		assert_true(places_worker_gone(places, i));
 	assert_int_equal(here(places, "a"), 0);
 	assert_int_equal(places_count(places), 0);
 }
@@ -158,7 +158,7 @@ who_dies_with_the_lock_is_repaired(void **state)
 	}
 	wait(NULL);
 	assert_int_equal(here(places, "a"), 2);
-	places_worker_gone(places, 1);
+	assert_true(places_worker_gone(places, 1));
 	assert_int_equal(here(places, "a"), 1);
 	for (int i = 0; i < MAX - 1; i++)
 	{
@@ -168,6 +168,32 @@ who_dies_with_the_lock_is_repaired(void **state)
 		assert_int_equal(enter(places, name, MAX, 0), PLACES_ENTERED);
 	}
 	assert_int_equal(enter(places, "one more", MAX + 1, 0), PLACES_FULL);
+}
+
+/* The supervisor must not wait, with all others, for a worker that stands still. */
+static void
+who_keeps_the_lock_does_not_hold_up_the_supervisor(void **state)
+{
+	struct places *places = *state;
+	pid_t		pid;
+
+	assert_int_equal(enter(places, "a", MAX, 0), PLACES_ENTERED);
+	pid = fork();
+	if (pid == 0)
+	{
+		shared_become(1);
+		take(places);
+		raise(SIGSTOP);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	alarm(10);
+	assert_false(places_worker_gone(places, 0));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(places_worker_gone(places, 0));
+	alarm(0);
+	assert_int_equal(places_count(places), 0);
 }
 
 /* Come and go for ever, as worker "worker". */
@@ -215,7 +241,7 @@ who_is_killed_leaves_it_whole(void **state)
 			usleep(10);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
-		places_worker_gone(places, 1 + i % (WORKERS - 1));
+		assert_true(places_worker_gone(places, 1 + i % (WORKERS - 1)));
 		assert_int_equal(here(places, "1"), 15);
 		assert_int_equal(here(places, "odd"), 15);
 		assert_int_equal(here(places, "2"), 0);
@@ -244,6 +270,7 @@ main(void)
 		with_places(moving_changes_no_sum),
 		with_places(it_is_one_limit_for_all_processes),
 		with_places(who_dies_with_the_lock_is_repaired),
+		with_places(who_keeps_the_lock_does_not_hold_up_the_supervisor),
 		with_places(who_is_killed_leaves_it_whole),
 	};
 

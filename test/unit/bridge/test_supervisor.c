@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "log.h"
 #include "loop.h"
 #include "shared.h"
@@ -29,6 +30,7 @@ struct stage
 	int			hangups;		/* that workers heard */
 	pid_t		pids[WORKERS];
 	uint64_t	turns[WORKERS];
+	struct lock lock;			/* of what all need */
 	int			(*act) (struct stage *stage, int nth);
 };
 
@@ -67,6 +69,7 @@ work(void *arg)
 	int			me = shared_worker();
 
 	the_stage = stage;
+	locks_attach();
 	signal(SIGHUP, on_hangup);
 	signal(SIGTERM, on_stop);
 	__atomic_store_n(&stage->pids[me], getpid(), __ATOMIC_SEQ_CST);
@@ -80,6 +83,23 @@ gone(void *arg, int worker, int64_t cpu_us)
 
 	assert_true(cpu_us >= 0);
 	stage->gone[worker]++;
+}
+
+static bool
+take_back(void *arg, int worker)
+{
+	struct stage *stage = arg;
+
+	if (lock_take_within(&stage->lock, 20) == LOCK_BUSY)
+		return false;
+	lock_drop(&stage->lock);
+	return true;
+}
+
+static bool
+holds(void *arg, int worker)
+{
+	return lock_is_held_by(worker);
 }
 
 static void
@@ -111,9 +131,9 @@ turns(void *arg, int worker)
 	return __atomic_load_n(&((struct stage *) arg)->turns[worker], __ATOMIC_RELAXED);
 }
 
-static const struct supervisor_ops ops = {
-	.turns = turns, .stuck_s = 2,
-	.work = work, .gone = gone, .serving = serving, .tick = tick, .reload = reload, .stop = stop
+static struct supervisor_ops ops = {
+	.turns = turns, .stuck_s = 2, .holds = holds, .holding_s = 1,
+	.work = work, .gone = gone, .take_back = take_back, .serving = serving, .tick = tick, .reload = reload, .stop = stop
 };
 
 static struct stage *
@@ -123,7 +143,9 @@ make(int (*act) (struct stage *stage, int nth))
 
 	log_set_level(LOG_LEVEL_ERROR);
 	shared_open(WORKERS);
+	locks_open();
 	stage = shared_alloc(sizeof(*stage));
+	lock_init(&stage->lock);
 	stage->act = act;
 	return stage;
 }
@@ -215,6 +237,27 @@ act_first_is_stuck(struct stage *stage, int nth)
 	supervisor_tell_serving();
 	for (;;)
 		pause();
+}
+
+/* The first stands still with a lock that the others want again and again. */
+static int
+act_first_holds_on(struct stage *stage, int nth)
+{
+	if (shared_worker() == 0 && nth == 1)
+	{
+		supervisor_tell_serving();
+		while (lock_take(&stage->lock))
+			pause();
+	}
+	supervisor_tell_serving();
+	while (!is_told)
+	{
+		assert_int_not_equal(lock_take_within(&stage->lock, 60000), LOCK_BUSY);
+		lock_drop(&stage->lock);
+		stage->turns[shared_worker()]++;
+		usleep(1000);
+	}
+	return 0;
 }
 
 static int
@@ -336,6 +379,30 @@ one_that_is_stuck_at_the_end_does_not_hold_it(void **state)
 	assert_int_equal(stage->reloads, 0);
 }
 
+/*
+ * Only the one that holds it goes, long before the others who wait for it would
+ * seem stuck; and the supervisor does not wait with them, not even to take back
+ * what a further one held that has died meanwhile.
+ */
+static void
+one_that_holds_others_up_is_killed_alone(void **state)
+{
+	struct stage *stage = make(act_first_holds_on);
+	pid_t		pid;
+
+	ops.stuck_s = 3600;
+	pid = run(stage);
+	ops.stuck_s = 2;
+	wait_for(stage->serving == 1);
+	wait_for(lock_is_held_by(0));
+	kill(stage->pids[1], SIGKILL);
+	wait_for(stage->gone[1] == 1);
+	wait_for(stage->starts[0] == 2 && stage->starts[1] == 2);
+	assert_int_equal(stage->starts[2], 1);
+	kill(pid, SIGTERM);
+	assert_int_equal(status_of(pid), 0);
+}
+
 static void
 its_status_tells_of_a_bad_end(void **state)
 {
@@ -371,6 +438,7 @@ main(void)
 		cmocka_unit_test(one_that_crashes_on_and_on_does_not_spin),
 		cmocka_unit_test(one_that_is_stuck_is_killed_and_replaced),
 		cmocka_unit_test(one_that_is_stuck_at_the_end_does_not_hold_it),
+		cmocka_unit_test(one_that_holds_others_up_is_killed_alone),
 		cmocka_unit_test(its_status_tells_of_a_bad_end),
 		cmocka_unit_test(when_it_is_killed_the_workers_are_told_to_stop),
 	};

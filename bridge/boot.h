@@ -11,6 +11,8 @@
 
 struct admission;
 struct pace;
+struct tls;
+struct www;
 
 struct boot
 {
@@ -22,6 +24,15 @@ struct boot
 	struct config config;
 	struct conninfo conninfo;
 	struct sockets sockets;
+
+	/*
+	 * What was read from files for these settings, as a worker has it from
+	 * the supervisor: it is not read again for a worker that is started
+	 * later, or that would serve something else than the others, or not start
+	 * at all.
+	 */
+	struct tls *tls;			/* NULL: none */
+	struct www *www;			/* likewise */
 
 	/* What counts over all workers, in memory that they share. */
 	struct admission *admission;

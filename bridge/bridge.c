@@ -285,7 +285,6 @@ bridge_open(struct boot *boot)
 	const struct conninfo *conninfo = &boot->conninfo;
 	struct running *running = mem_zalloc(sizeof(*running));
 	struct bridge *bridge = &running->parts;
-	const char *error;
 	struct ev_loop *ev;
 	char		problem[512];
 
@@ -295,18 +294,13 @@ bridge_open(struct boot *boot)
 	bridge->auth = auth_create(bridge->intern, config->audience);
 	bridge->hub = hub_create(BRIDGE_KEPT_MAX);
 	bridge->admission = boot->admission;
-	if (config->www[0])
-	{
-		bridge->www = www_open(config->www, &error);
-		if (bridge->www == NULL)
-			die(2, "main", "cannot serve www \"%s\": %s", config->www, error);
-	}
+	bridge->www = boot->www;
+	boot->www = NULL;
+	bridge->tls = boot->tls;
+	boot->tls = NULL;
 	bridge->routes = http_routes_create(config, problem, sizeof(problem));
 	if (bridge->routes == NULL)
 		die(2, "main", "%s", problem);
-	error = tls_load(config, &bridge->tls);
-	if (error)
-		die(2, "main", "%s", error);
 	if (bridge->tls)
 		tls_announce(bridge->tls);
 	bridge->loop = loop_create(&loop_ops, bridge, protocols, config, bridge->tls);

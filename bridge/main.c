@@ -37,7 +37,9 @@
 #include "shared.h"
 #include "sockets.h"
 #include "supervisor.h"
+#include "tls.h"
 #include "vitals.h"
+#include "www.h"
 
 #define MAIN_STUCK_S	30		/* as a service manager waits for its watchdog */
 #define MAIN_HOLDING_S	3		/* with a lock, which nobody has for a
@@ -123,6 +125,22 @@ count_workers(const struct config *config)
 	if (count == 0)
 		count = sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
 	return count < CONFIG_WORKERS_MAX ? count : CONFIG_WORKERS_MAX;
+}
+
+/* What is read from files, once for all workers. */
+static void
+load(struct boot *boot)
+{
+	const struct config *config = &boot->config;
+	const char *error = tls_load(config, &boot->tls);
+
+	if (error)
+		die(2, "main", "%s", error);
+	if (config->www[0] == '\0')
+		return;
+	boot->www = www_open(config->www, &error);
+	if (boot->www == NULL)
+		die(2, "main", "cannot serve www \"%s\": %s", config->www, error);
 }
 
 /* What all workers share, before there is any of them. */
@@ -245,11 +263,15 @@ main(int argc, char **argv)
 	read_settings(&boot);
 	signal(SIGPIPE, SIG_IGN);
 	openfiles_raise(&boot.config);
+	load(&boot);
 	sockets_open(&boot.sockets, &boot.config);
 	share(&boot);
 	status = shared_workers() == 1 ? work(&boot) : supervise(&supervisor_ops, &boot);
 	log_info("main", "stopped");
 	admission_free(boot.admission);
+	tls_free(boot.tls);
+	if (boot.www)
+		www_close(boot.www);
 	conninfo_free(&boot.conninfo);
 	config_free(&boot.config);
 	return status;

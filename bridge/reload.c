@@ -65,13 +65,12 @@ fresh_free(struct fresh *fresh)
 
 /* Make ready what can fail.  False: "error" says what is wrong. */
 static bool
-prepare(struct fresh *fresh, const struct bridge *bridge, char *error, size_t error_size)
+prepare(struct fresh *fresh, const struct tls *served, char *error, size_t error_size)
 {
 	const struct config *config = &fresh->config;
 	const char *problem = tls_load(config, &fresh->tls);
 
-	if (problem == NULL && bridge && fresh->tls &&
-		!(bridge->tls && tls_is_same(fresh->tls, bridge->tls)))
+	if (problem == NULL && fresh->tls && !(served && tls_is_same(fresh->tls, served)))
 		problem = tls_date_problem(fresh->tls, time(NULL));
 	if (problem == NULL && config->www[0])
 	{
@@ -89,7 +88,7 @@ prepare(struct fresh *fresh, const struct bridge *bridge, char *error, size_t er
 }
 
 static bool
-read_again(struct fresh *fresh, const struct bridge *bridge, const struct boot *boot,
+read_again(struct fresh *fresh, const struct tls *served, const struct boot *boot,
 		   char *error, size_t error_size)
 {
 	if (config_load(&fresh->config, boot->argc, boot->argv, boot->envp, error,
@@ -97,7 +96,7 @@ read_again(struct fresh *fresh, const struct bridge *bridge, const struct boot *
 		return false;
 	return check_settings(&fresh->config, CHECK_AT_RELOAD, &fresh->conninfo, error,
 						  error_size) &&
-		prepare(fresh, bridge, error, error_size);
+		prepare(fresh, served, error, error_size);
 }
 
 /*
@@ -141,13 +140,26 @@ exchange(struct config *config, struct fresh *fresh, struct changes *changes)
 			config_swap(config, &fresh->config, i);
 }
 
+/* Exchange what was read from files.  True: the certificate is another one. */
+static bool
+apply_files(struct tls **tls, struct www **www, struct fresh *fresh)
+{
+	struct www *was = *www;
+	bool		is_other = *tls && fresh->tls && !tls_is_same(*tls, fresh->tls);
+
+	*www = fresh->www;
+	fresh->www = was;
+	if (*tls && fresh->tls)
+		tls_swap(*tls, fresh->tls);
+	return is_other;
+}
+
 /* Tell those who keep something that was made of the settings. */
 static void
 apply(struct bridge *bridge, struct fresh *fresh)
 {
 	const struct config *config = bridge->config;
 	struct routes *routes = bridge->routes;
-	struct www *www = bridge->www;
 
 	log_set_level((enum log_level) config->log_level);
 	auth_set_audience(bridge->auth, config->audience);
@@ -155,16 +167,8 @@ apply(struct bridge *bridge, struct fresh *fresh)
 	accepts_set(bridge->accepts, config);
 	bridge->routes = fresh->routes;
 	fresh->routes = routes;
-	bridge->www = fresh->www;
-	fresh->www = www;
-	if (bridge->tls && fresh->tls)
-	{
-		bool		is_same = tls_is_same(bridge->tls, fresh->tls);
-
-		tls_swap(bridge->tls, fresh->tls);
-		if (!is_same)
-			tls_announce(bridge->tls);
-	}
+	if (apply_files(&bridge->tls, &bridge->www, fresh))
+		tls_announce(bridge->tls);
 }
 
 static void
@@ -189,12 +193,13 @@ reload_settings(struct boot *boot)
 	char		error[1024];
 
 	service_reloading();
-	if (read_again(&fresh, NULL, boot, error, sizeof(error)))
+	if (read_again(&fresh, boot->tls, boot, error, sizeof(error)))
 	{
 		openfiles_bound(&fresh.config);
 		exchange(&boot->config, &fresh, &changes);
 		log_set_level((enum log_level) boot->config.log_level);
 		admission_set(boot->admission, &boot->config);
+		(void) apply_files(&boot->tls, &boot->www, &fresh);
 	}
 	fresh_free(&fresh);
 	buf_free(&changes.made);
@@ -213,7 +218,7 @@ reload(struct bridge *bridge, struct boot *boot)
 	char		error[1024];
 
 	service_reloading();
-	if (read_again(&fresh, bridge, boot, error, sizeof(error)))
+	if (read_again(&fresh, bridge->tls, boot, error, sizeof(error)))
 	{
 		openfiles_bound(&fresh.config);
 		exchange(&boot->config, &fresh, &changes);

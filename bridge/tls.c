@@ -3,10 +3,10 @@
  *		The certificate and key that TLS is served with.
  *
  * When both are named, every address that is listened on speaks TLS: TLS 1.2 at
- * least, OpenSSL's own choice of ciphers, HTTP/1.1.  libwebsockets loads the
- * files, but says of one that is unfit only that it has failed, and OpenSSL
- * would ask on the terminal for the passphrase of a locked key: so they are
- * tried here first, where a mistake can be named.
+ * least, OpenSSL's own choice of ciphers, HTTP/1.1.  libwebsockets would say of
+ * a file that is unfit only that it has failed, and OpenSSL would ask on the
+ * terminal for the passphrase of a locked key: so they are read here, where a
+ * mistake can be named, and libwebsockets never sees them.
  *
  * What was found good is kept, and given to each handshake by a callback of
  * OpenSSL's.  So a new certificate is that of new connections from one moment on,
@@ -170,10 +170,16 @@ tls_swap(struct tls *tls, struct tls *other)
 	*other = was;
 }
 
+/* Likewise with those above it, which end at times of their own. */
 bool
 tls_is_same(const struct tls *tls, const struct tls *other)
 {
-	return X509_cmp(tls->cert, other->cert) == 0;
+	int			count = sk_X509_num(tls->chain);
+	bool		is_same = X509_cmp(tls->cert, other->cert) == 0 && count == sk_X509_num(other->chain);
+
+	for (int i = 0; is_same && i < count; i++)
+		is_same = X509_cmp(sk_X509_value(tls->chain, i), sk_X509_value(other->chain, i)) == 0;
+	return is_same;
 }
 
 /* ---- until when ---- */
@@ -256,9 +262,8 @@ tls_set_up(const struct config *config, struct lws_context_creation_info *info)
 {
 	if (!tls_is_on(config))
 		return;
-	info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-	info->ssl_cert_filepath = config->tls_cert;
-	info->ssl_private_key_filepath = config->tls_key;
+	info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+		LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
 	info->ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
 }
 

@@ -2,7 +2,8 @@
  * SIGHUP: the settings and the certificate are read again while the bridge runs.
  */
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -241,6 +242,16 @@ test('a new certificate is that of new connections, and the old ones stay', asyn
   const ecdsa = connectTls({ host: '127.0.0.1', port: bridge.port, rejectUnauthorized: false, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })
   await assert.rejects(within(new Promise((resolve, reject) => ecdsa.on('secureConnect', resolve).on('error', reject)), 'a handshake'), /handshake failure/)
   assert.equal(await metric(), expiryOf(second))
+
+  // only the one above it is another: it is the first to end
+  await certificate.issue('above.pem', 'above-key.pem', undefined, { days: 5 })
+  appendFileSync(certificate.file('cert.pem'), readFileSync(certificate.file('above.pem')))
+  await bridge.reload()
+  assert.match(bridge.log, /WARN tls: certificate loaded file=\S+cert\.pem expires=\S+ days=[45]$/m)
+  assert.equal((await shown(bridge)).fingerprint256, second.fingerprint256)
+  assert.equal(await metric(), expiryOf(new X509Certificate(readFileSync(certificate.file('above.pem')))))
+  await use('rsa.pem', 'rsa-key.pem')
+  await bridge.reload()
 
   // a key that is not its own, no key at all, one that has expired: the one before stays
   for (const [cert, key, said] of [

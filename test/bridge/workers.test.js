@@ -3,12 +3,15 @@
  * a client has come to, and whichever of them is killed.
  */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { within } from '../browser/lib/wait.js'
 import { Bridge } from './lib/bridge.js'
+import { Certificate } from './lib/certificate.js'
 import { Database } from './lib/database.js'
 import { Plain, request } from './lib/plain.js'
 import { guardDirectory } from './lib/programs.js'
@@ -60,6 +63,16 @@ async function kill(bridge, number) {
   process.kill(pid, 'SIGKILL')
   await until(() => workersOf(bridge).get(number), now => now && now !== pid, `there is another worker ${number}`)
   await allReady(bridge)
+}
+
+/** The fingerprint of what is served to a new connection. */
+function certificateOf(bridge) {
+  return within(new Promise((resolve, reject) => {
+    const socket = connectTls({ host: '127.0.0.1', port: bridge.port, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerX509Certificate().fingerprint256)
+      socket.destroy()
+    }).on('error', reject)
+  }), 'a TLS handshake')
 }
 
 /** A client that comes again at once when it is cut off, and notes all that it is sent. */
@@ -278,6 +291,59 @@ test('SIGHUP: every worker has the new settings, also one that is started later;
   await until(() => workersOf(bridge).size, size => size === WORKERS, 'there are others')
   await allReady(bridge)
   await allHave(40)
+})
+
+test('a worker that is started later serves what the others do, whatever is in the files by then', async t => {
+  const certificate = await Certificate.make()
+  t.after(() => certificate.destroy())
+  await certificate.issue('next.pem', 'next-key.pem')
+  const www = mkdtempSync(join(tmpdir(), 'sync-progress-www.'))
+  const guard = guardDirectory(www)
+  t.after(() => guard.release())
+  const bridge = await Bridge.start('host=/nonexistent', [...certificate.flags, '--www', www, '--workers', '2'])
+  t.after(() => bridge.stop())
+  const [first, next] = ['cert.pem', 'next.pem'].map(name => new X509Certificate(readFileSync(certificate.file(name))).fingerprint256)
+  const loaded = (number, nth) => until(() => bridge.log.match(new RegExp(`certificate loaded .* worker=${number}$`, 'gm'))?.length ?? 0,
+    count => count === nth, `worker ${number} has a certificate (${nth})`)
+  // each of the two is asked alone, while the other is stopped
+  const shown = async () => {
+    const seen = []
+    for (const pid of workersOf(bridge).values()) {
+      process.kill(pid, 'SIGSTOP')
+      seen.push(await certificateOf(bridge).finally(() => process.kill(pid, 'SIGCONT')))
+    }
+    return seen
+  }
+  const replaced = async number => {
+    const pid = workersOf(bridge).get(number)
+    process.kill(pid, 'SIGKILL')
+    await until(() => workersOf(bridge).get(number), now => now && now !== pid, `there is another worker ${number}`)
+  }
+  await Promise.all([loaded(1, 1), loaded(2, 1)])
+
+  // a new pair that nobody has been told of
+  copyFileSync(certificate.file('next.pem'), certificate.file('cert.pem'))
+  copyFileSync(certificate.file('next-key.pem'), certificate.file('key.pem'))
+  await replaced(1)
+  await loaded(1, 2)
+  assert.deepEqual(await shown(), [first, first])
+
+  // half of one, and no directory
+  writeFileSync(certificate.file('key.pem'), '-----BEGIN PRIVATE KEY-----\n')
+  rmSync(www, { recursive: true })
+  await replaced(2)
+  await loaded(2, 2)
+  assert.deepEqual(await shown(), [first, first])
+
+  // now they are told
+  mkdirSync(www)
+  copyFileSync(certificate.file('next-key.pem'), certificate.file('key.pem'))
+  process.kill(bridge.pid, 'SIGHUP')
+  await Promise.all([loaded(1, 3), loaded(2, 3)])
+  await replaced(1)
+  await loaded(1, 4)
+  assert.deepEqual(await shown(), [next, next])
+  assert.doesNotMatch(bridge.log, /supervisor: failed/)
 })
 
 test('--workers 0 is one for each core', async t => {

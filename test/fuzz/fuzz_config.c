@@ -16,14 +16,52 @@
 #include "http.h"
 #include "origin.h"
 #include "route.h"
+#include "shared.h"
 #include "sockets.h"
 
 #define WORDS_MAX	64
+#define SHARED_MAX	32
 
 static int	file;
 static char program[] = "bridge";
 static char file_flag[] = "--config";
 static char file_name[64];
+
+/*
+ * What workers would share is never given back, by a bridge that reads its
+ * settings once.  Here that is once an input, and a process may have 65,530
+ * mappings.
+ */
+static struct
+{
+	void	   *memory;
+	size_t		size;
+}			shared[SHARED_MAX];
+static int	nshared;
+
+void	   *__real_shared_alloc(size_t size);
+void	   *__wrap_shared_alloc(size_t size);
+
+void *
+__wrap_shared_alloc(size_t size)
+{
+	void	   *memory = __real_shared_alloc(size);
+
+	must_hold(nshared < SHARED_MAX);
+	shared[nshared].memory = memory;
+	shared[nshared++].size = size;
+	return memory;
+}
+
+static void
+give_back_shared(void)
+{
+	while (nshared > 0)
+	{
+		nshared--;
+		must_hold(munmap(shared[nshared].memory, shared[nshared].size) == 0);
+	}
+}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -63,6 +101,7 @@ check(const struct config *config)
 		must_hold(!origin_is_allowed(&config->allowed_origin, "http://localhost", "example.com", false, false));
 	if (admission_check(config) == NULL)
 		admission_free(admission_create(config));
+	give_back_shared();
 	check_routes(config);
 	if (!conninfo_parse(&info, config->db, error, sizeof(error)))
 		must_hold(error[0]);

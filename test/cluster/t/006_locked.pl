@@ -25,7 +25,7 @@ $app->query_safe("BEGIN; UPDATE sync.sync_sessions SET title = 'held' WHERE id =
 my $pid = $app->query_safe('SELECT pg_backend_pid()');
 my $listener = SyncProgress::Listener->new($node);
 
-sql("SET statement_timeout = '5s'; SELECT sync.sync_progress_increment($locked, 10);\n" x 5);
+sql("SET statement_timeout = '${\ patience(5)}s'; SELECT sync.sync_progress_increment($locked, 10);\n" x 5);
 pass('[000-25] its own increments commit at once');
 is(sql("SELECT processed_count FROM sync.sync_progress($locked)"), 50, 'and are seen in the view');
 ok(wait_until(sub { sql('SELECT blocked_by FROM sync.pg_stat_sync_progress') eq $pid }, 'blocked_by'), 'pg_stat_sync_progress names the process that holds it');
@@ -60,7 +60,7 @@ cmp_ok($told ? $told->{emitted_at} - $freed : 99, '<', 2, 'a row that was only l
 
 # A lock on the table, not on a row: nobody waits for the worker, or it for them for good.
 $app->query_safe('BEGIN; LOCK TABLE sync.sync_sessions IN SHARE MODE;');
-sql("SET statement_timeout = '5s'; SELECT sync.sync_progress_increment($locked, 7);");
+sql("SET statement_timeout = '${\ patience(5)}s'; SELECT sync.sync_progress_increment($locked, 7);");
 pass('increments commit while an application holds the table in SHARE mode (CREATE INDEX)');
 is(sql("SELECT processed_count FROM sync.sync_progress($locked)"), 60, 'and are seen');
 sql('SELECT sync.sync_progress_flush()');

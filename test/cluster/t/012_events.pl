@@ -293,7 +293,7 @@ flush($node);
 my $holder = $node->background_psql('postgres');
 $holder->query_safe("BEGIN; SELECT id FROM sync.sync_sessions WHERE id = $pruned FOR KEY SHARE;");
 $listener->forget;
-is(sql(q{SET statement_timeout = '5s'; SELECT sync.sync_progress_prune('30 days')}), 2, 'pruning waits for nobody who has a run');
+is(sql("SET statement_timeout = '${\ patience(5)}s'; SELECT sync.sync_progress_prune('30 days')"), 2, 'pruning waits for nobody who has a run');
 $holder->query_safe('COMMIT');
 is(sql(q{SELECT sync.sync_progress_prune('30 days')}), 1, 'which goes the next time');
 $holder->quit;

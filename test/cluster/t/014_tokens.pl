@@ -94,7 +94,7 @@ while (my @some = splice @all, 0, 57)
 		qq{SELECT sync.sync_progress_callback('{"aud":"callback","job_id":"$job"}', '$report') ->> 'status';\n}
 	} @some;
 	my ($out, $error) = ('', '');
-	push @clients, { out => \$out, err => \$error, run => IPC::Run::start([ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', script($text) ], '<', \undef, '>', \$out, '2>', \$error, IPC::Run::timeout(120)) };
+	push @clients, { out => \$out, err => \$error, run => IPC::Run::start([ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', script($text) ], '<', \undef, '>', \$out, '2>', \$error, IPC::Run::timeout(patience(120))) };
 }
 ok(wait_until(sub { sql("SELECT processed_count > 0 FROM sync.sync_progress($session)") eq 't' }, 'a first report'), 'reports arrive');
 sql("SELECT pg_terminate_backend($before)");

@@ -10,6 +10,7 @@ use warnings;
 
 use IPC::Run ();
 use JSON::PP ();
+use SyncProgress::Test qw(patience);
 use Time::HiRes qw(time usleep);
 
 my $json = JSON::PP->new->utf8;
@@ -21,7 +22,7 @@ sub new
 
 	$self->{run} = IPC::Run::start(
 		[ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($db // 'postgres') ],
-		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, $self->{timeout} = IPC::Run::timeout(120));
+		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err}, $self->{timeout} = IPC::Run::timeout(patience(120)));
 	$channel = ($channel // 'sync_progress') =~ s/"/""/gr;
 	$self->ask(qq{LISTEN "$channel"});
 	return $self;
@@ -33,7 +34,7 @@ sub ask
 	my ($self, $statement) = @_;
 	my $mark = 'heard ' . ++$self->{asked} . '.';
 
-	$self->{timeout}->start(120);
+	$self->{timeout}->start(patience(120));
 	$self->{in} .= "$statement;\n\\echo '$mark'\n";
 	my $end;
 	while (($end = index("\n$self->{out}", "\n$mark\n")) < 0)
@@ -84,7 +85,7 @@ sub forget
 sub wait_for
 {
 	my ($self, $stream, $test, $seconds) = @_;
-	my $end = time + ($seconds // 20);
+	my $end = time + patience($seconds // 20);
 
 	while (1)
 	{
@@ -104,7 +105,7 @@ sub settle
 
 	$node->safe_psql('postgres', 'SELECT sync.sync_progress_flush()');
 	$node->safe_psql('postgres', "SELECT sync.sync_progress_increment($quick)");
-	my $end = time + 20;
+	my $end = time + patience(20);
 	usleep(10_000) while (grep { ($_->{stream} // '') eq "quick:$quick" } $self->all) <= $before && time < $end;
 	return;
 }

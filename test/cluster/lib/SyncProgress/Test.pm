@@ -18,7 +18,7 @@ use File::Temp ();
 use POSIX ();
 
 our @EXPORT = qw(new_cluster new_session increment flush counted worker_pid worker_at_work
-  wait_for_worker wait_until start_after_kill accepts_connections pgbench_start quick_kind script own_tree end_worker stop_without_worker);
+  wait_for_worker wait_until patience start_after_kill accepts_connections pgbench_start quick_kind script own_tree end_worker stop_without_worker);
 
 BEGIN
 {
@@ -43,8 +43,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
-# How much longer everything may take.
-my $slowness = $ENV{TEST_TIMEOUT_FACTOR} || 1;
+# So long may take what takes so many seconds at most, under a tool that makes
+# everything slow: TEST_TIMEOUT_FACTOR times as long.
+sub patience { return $_[0] * ($ENV{TEST_TIMEOUT_FACTOR} || 1); }
 
 # A copy of the server's programs, with links to all else they need, in which
 # files can be put beside the extension's.  Returns what new_cluster() wants as
@@ -156,7 +157,7 @@ sub wait_for_worker
 sub wait_until
 {
 	my ($condition, $what, $seconds) = @_;
-	my $end = time + ($seconds // 30) * $slowness;
+	my $end = time + patience($seconds // 30);
 
 	until ($condition->())
 	{
@@ -249,7 +250,7 @@ sub pgbench_start
 	my $bench = { out => '', err => '' };
 	$bench->{run} = IPC::Run::start(
 		[ $node->installed_command('pgbench'), '-n', '-h', $node->host, '-p', $node->port, @arguments, 'postgres' ],
-		'<', \undef, '>', \$bench->{out}, '2>', \$bench->{err}, IPC::Run::timeout(120 * $slowness));
+		'<', \undef, '>', \$bench->{out}, '2>', \$bench->{err}, IPC::Run::timeout(patience(120)));
 	return $bench;
 }
 

@@ -21,25 +21,13 @@
 #include "compat.h"
 #include "pace.h"
 #include "place.h"
+#include "shape.h"
 #include "state.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-
-/* Columns of sync_kinds, in the order of the extension's script. */
-enum
-{
-	KINDS_KIND,
-	KINDS_CHANNEL,
-	KINDS_PARAM,
-	KINDS_EVERY_COUNT,
-	KINDS_EVERY_INTERVAL,
-	KINDS_MIN_INTERVAL,
-	KINDS_STALL_AFTER,
-	KINDS_PAYLOAD_FUNCTION
-};
 
 /* A table, and an index of it that is asked; opened when it is first. */
 typedef struct Scan
@@ -69,6 +57,10 @@ static void
 open_scan(const SpState *state, Scan *scan, Oid relation, Oid index, int nkeys)
 {
 	scan->rel = table_open(relation, AccessShareLock);
+	if (relation == state->catalog->accounts)
+		sp_shape_require_accounts(scan->rel);
+	else
+		sp_shape_require_sessions(scan->rel);
 	scan->index = index_open(index, AccessShareLock);
 	scan->scan = SpIndexBeginScan(scan->rel, scan->index, state->snapshot, nkeys);
 	scan->row = table_slot_create(scan->rel, NULL);
@@ -261,10 +253,13 @@ read_kinds(SpState *state)
 {
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 	Relation	rel = table_open(state->catalog->kinds, AccessShareLock);
-	TableScanDesc scan = table_beginscan(rel, state->snapshot, 0, NULL);
-	TupleTableSlot *row = table_slot_create(rel, NULL);
+	TableScanDesc scan;
+	TupleTableSlot *row;
 	int			allocated = 8;
 
+	sp_shape_require_kinds(rel);
+	scan = table_beginscan(rel, state->snapshot, 0, NULL);
+	row = table_slot_create(rel, NULL);
 	state->kinds = palloc(allocated * sizeof(SpKind));
 	while (table_scan_getnextslot(scan, ForwardScanDirection, row))
 	{
@@ -274,12 +269,12 @@ read_kinds(SpState *state)
 			state->kinds = repalloc(state->kinds, (allocated *= 2) * sizeof(SpKind));
 		slot_getallattrs(row);
 		kind = &state->kinds[state->nkinds++];
-		kind->name = sp_state_text(row, KINDS_KIND);
-		kind->throttle.every_count = sp_state_int64(row, KINDS_EVERY_COUNT);
-		kind->throttle.every_interval_us = interval_us(row, KINDS_EVERY_INTERVAL);
-		kind->throttle.min_interval_us = interval_us(row, KINDS_MIN_INTERVAL);
-		kind->stall_after_us = interval_us(row, KINDS_STALL_AFTER);
-		kind->payload_function = sp_state_text(row, KINDS_PAYLOAD_FUNCTION);
+		kind->name = sp_state_text(row, SP_KINDS_KIND);
+		kind->throttle.every_count = sp_state_int64(row, SP_KINDS_EVERY_COUNT);
+		kind->throttle.every_interval_us = interval_us(row, SP_KINDS_EVERY_INTERVAL);
+		kind->throttle.min_interval_us = interval_us(row, SP_KINDS_MIN_INTERVAL);
+		kind->stall_after_us = interval_us(row, SP_KINDS_STALL_AFTER);
+		kind->payload_function = sp_state_text(row, SP_KINDS_PAYLOAD_FUNCTION);
 	}
 	ExecDropSingleTupleTableSlot(row);
 	table_endscan(scan);

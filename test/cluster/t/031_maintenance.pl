@@ -72,6 +72,27 @@ for my $table (qw(sync_sessions sync_session_accounts))
 		"the row of $row was not written: a trigger");
 }
 
+# --- tables that are altered ------------------------------------------------------------
+
+# The worker took a number for an address, and the server crashed, and again
+# when it had recovered.
+my $crashes = -s $node->logfile;
+for my $altered (
+	[ 'sync_kinds', 'payload_function', 'TYPE regprocedure USING payload_function::regprocedure', 'TYPE text' ],
+	[ 'sync_kinds', 'every_count', 'TYPE numeric', 'TYPE bigint' ],
+	[ 'sync_sessions', 'counters', 'DROP NOT NULL', q{SET NOT NULL}, "UPDATE sync.sync_sessions SET counters = NULL WHERE id = $session", "UPDATE sync.sync_sessions SET counters = '{}' WHERE id = $session" ])
+{
+	my ($table, $column, $there, $back, @values) = @$altered;
+	my $count = counted($node, $session);
+	sql("ALTER TABLE sync.$table ALTER $column $there; " . ($values[0] // ''));
+	increment($node, $session, 5);
+	flush($node);
+	like(last_error(), qr/column \d+ \($column\) of table "$table" was altered, and is to be \w+ NOT NULL/, "$table.$column $there: an error");
+	sql(($values[1] // '') . "; ALTER TABLE sync.$table ALTER $column $back");
+	ok(wait_until(sub { counted($node, $session) == $count + 5 }, 'the count'), 'until it is altered back');
+}
+unlike(slurp_file($node->logfile, $crashes), qr/terminated by signal/, 'the server lives');
+
 # --- errors longer than there is room for ----------------------------------------------
 
 # were cut in the midst of a character, and the view could not be converted

@@ -179,6 +179,31 @@ test('make install-bridge: the program, its page, the sample, the units; a confi
   assert.ok(existsSync(file('opt/bridge/bin/sync-progress-bridge')))
 })
 
+test('a wrong setting is not tried again, but an address that is taken is, however often', async t => {
+  const taken = await Bridge.start('host=/nonexistent')
+  t.after(() => taken.stop('SIGKILL'))
+  const unit = readFileSync(new URL('../../bridge/sync-progress-bridge.service', import.meta.url), 'utf8')
+  const given = key => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1]
+  assert.equal(given('RestartPreventExitStatus'), String((await Bridge.tries(['--listen', 'nonsense'])).status))
+  assert.notEqual(given('RestartPreventExitStatus'), String((await Bridge.tries(['--listen', `127.0.0.1:${taken.port}`])).status))
+  assert.equal(given('Restart'), 'on-failure')
+  assert.equal(given('StartLimitIntervalSec'), '0')
+})
+
+// systemd lets ExecReload, which checks the file, not see what it has loaded: each reload failed
+test('a certificate that only the service can read is no reason to refuse its reload', async () => {
+  const credential = name => `/run/credentials/sync-progress-test-${process.pid}.service/${name}`
+  const flags = ['--tls-cert', credential('tls_cert'), '--tls-key', credential('tls_key')]
+  const checked = await Bridge.tries(['--check-config', ...flags])
+  assert.equal(checked.status, 0, checked.log)
+  assert.match(checked.log, /^WARN config: the certificate is not checked, only the service can read it tls_cert=\/run\/credentials\//m)
+  for (const args of [flags, ['--check-config', ...flags.slice(0, 2)], ['--check-config', ...flags.map(flag => flag.replace('/run/', '/nonexistent/'))]]) {
+    const { status, log } = await Bridge.tries(args)
+    assert.equal(status, 2, log)
+    assert.match(log, /ERROR config: .*tls_/)
+  }
+})
+
 test('systemd understands the units, and finds the service well locked up', async t => {
   const to = join(dir, 'usr')
   await make(`PREFIX=${to}`, `SYSCONFDIR=${join(dir, 'etc')}`)

@@ -240,7 +240,7 @@ pg_complain(struct pg *pg, const char *why)
 	memcpy(pg->logged[1], pg->logged[0], sizeof(pg->logged[1]));
 	memcpy(pg->logged[0], pg->problem, sizeof(pg->logged[0]));
 	pg->logged_at = ev_now(pg->loop);
-	log_error(pg->name, "no database, trying on: %s", pg->problem);
+	log_error(pg->name, "no database, still trying: %s", pg->problem);
 }
 
 /*

@@ -22,7 +22,7 @@ pgerr_hint(const char *why)
 		{"hot standby", "this is a standby: name the primary, or all hosts, in --db"},
 		{"Connection refused", "is PostgreSQL running there? see --db"},
 		{"No such file", "is PostgreSQL running there? see --db"},
-		{"Peer authentication failed", "name the system's user like the role, map it in pg_ident.conf, or connect by host with a password"},
+		{"Peer authentication failed", "name the system's user like the role, map it in pg_ident.conf (a systemd unit's user needs libnss-systemd), or connect by host with a password"},
 		{"authentication failed", "check user and password in --db, PGPASSFILE or PGPASSWORD"},
 		{"no password supplied", "give one in PGPASSFILE, PGPASSWORD or --db"},
 		{"FATAL:  database \"", "name the database where the extension is, with dbname= in --db"},

@@ -278,7 +278,7 @@ test('started while the database is down: serves when it comes, those who waited
   await database.stop()
   const early = await Bridge.start(database.conninfo())
   t.after(() => early.stop())
-  await early.line(/no database, trying on: .*hint: is PostgreSQL running there/)
+  await early.line(/no database, still trying: .*hint: is PostgreSQL running there/)
   assert.equal((await fetch(`${early.origin}/healthz`)).status, 200)
   assert.equal((await fetch(`${early.origin}/readyz`)).status, 503)
   const client = await RawClient.open(early.cable(token))

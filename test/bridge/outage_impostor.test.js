@@ -77,7 +77,7 @@ describe('something else answers in the database\'s place', { concurrency: true 
       const middle = await between(t)
       middle.play = play
       const bridge = await start(t, middle.conninfo())
-      await bridge.line(new RegExp(`no database, trying on: .*${complaint.source}`), { ms: 20_000 })
+      await bridge.line(new RegExp(`no database, still trying: .*${complaint.source}`), { ms: 20_000 })
       await notReady(bridge, complaint)
       middle.play = null
       await bridge.ready()

@@ -79,7 +79,7 @@ describe('[000-33] between the bridge and its database', { concurrency: true }, 
     const frozen = performance.now()
     await database.increment(session, 1)
     const found = ['listen', 'query', 'action'].map(async name => {
-      await bridge.line(new RegExp(`${name}: no database, trying on: the database does not answer on an open connection`), { ms: 20_000 })
+      await bridge.line(new RegExp(`${name}: no database, still trying: the database does not answer on an open connection`), { ms: 20_000 })
       return performance.now() - frozen
     })
     for (const ms of await Promise.all(found)) assert.ok(ms <= 15_000, `found after ${ms} ms`)
@@ -106,7 +106,7 @@ describe('[000-33] between the bridge and its database', { concurrency: true }, 
     const bridge = await start(t, middle.conninfo())
     await bridge.line(/the other connection is to another server/)
     middle.play = null
-    await bridge.line(/no database, trying on/)
+    await bridge.line(/no database, still trying/)
     middle.cut()
     await bridge.ready()
     const client = await open(t, bridge)
@@ -165,7 +165,7 @@ describe('[000-33] between the bridge and its database', { concurrency: true }, 
       t.after(() => pooler.end())
       await pooler.lines.find(line => /process up/.test(line), 'pgbouncer is up')
       const bridge = await start(t, `host=127.0.0.1 port=${port} user=bridge dbname=app`)
-      for (const name of ['listen', 'query']) await bridge.line(new RegExp(`${name}: no database, trying on: there is a connection pooler in between.*let --db name the PostgreSQL server itself`))
+      for (const name of ['listen', 'query']) await bridge.line(new RegExp(`${name}: no database, still trying: there is a connection pooler in between.*let --db name the PostgreSQL server itself`))
       const answer = await fetch(`${bridge.origin}/readyz`)
       assert.equal(answer.status, 503)
       assert.match(await answer.text(), /connection pooler/)

@@ -26,6 +26,7 @@
 #include "loop.h"
 #include "pace.h"
 #include "parts.h"
+#include "www.h"
 
 #define ANSWER_MAX	65536
 #define TURNS		8
@@ -119,6 +120,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	};
 	static char *environment[] = {NULL};
 	char		error[1024] = "";
+	const char *problem;
 	int			count = (int) (sizeof(args) / sizeof(args[0])) - 1;
 
 	(void) argc;
@@ -130,6 +132,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	sockets_open(&boot.sockets, &boot.config);
 	boot.admission = admission_create(&boot.config);
 	boot.pace = pace_create();
+	boot.www = www_open(boot.config.www, &problem);
+	must_hold(boot.www != NULL);
 	bridge = bridge_open(&boot);
 	go_up();
 	return 0;

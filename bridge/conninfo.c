@@ -115,6 +115,25 @@ conninfo_preset(struct conninfo *info, const char *keyword, const char *value)
 }
 
 /*
+ * libpq quotes what it could not read: the name of an option, but also a piece of
+ * a password with a blank in it, or a whole URI.  That does not belong into a log.
+ */
+static void
+say_without_values(const char *why, char *error, size_t error_size)
+{
+	const char *quote = strchr(why, '"');
+
+	/* A sign that is missing, as in "=", is no value. */
+	while (quote && quote[1] != '\0' && quote[2] == '"')
+		quote = strchr(quote + 3, '"');
+	if (quote && strncmp(why, "invalid connection option", 25) != 0)
+		snprintf(error, error_size, "%.*s...", (int) (quote - why), why);
+	else
+		snprintf(error, error_size, "%s", why);
+	error[strcspn(error, "\n")] = '\0';
+}
+
+/*
  * Parse "text" and add what it leaves open.  At boot only: service files are
  * read here.
  *
@@ -134,8 +153,7 @@ conninfo_parse(struct conninfo *info, const char *text, char *error,
 	memset(info, 0, sizeof(*info));
 	if (given == NULL)
 	{
-		snprintf(error, error_size, "%s", why ? why : "out of memory");
-		error[strcspn(error, "\n")] = '\0';
+		say_without_values(why ? why : "out of memory", error, error_size);
 		PQfreemem(why);
 		return false;
 	}

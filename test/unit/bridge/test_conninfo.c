@@ -103,6 +103,29 @@ one_host_or_one_port_for_all_stays_as_it_is(void **state)
 	assert_info("hostaddr", NULL);
 }
 
+/* Of what is wrong with it, as much as anybody may know. */
+static void
+assert_wrong(const char *text, const char *said)
+{
+	char		error[256];
+
+	assert_false(conninfo_parse(&info, text, error, sizeof(error)));
+	assert_memory_equal(error, said, strlen(said));
+	assert_null(strstr(error, "secret"));
+}
+
+static void
+what_is_wrong_is_said_without_the_password(void **state)
+{
+	assert_wrong("host=a password=my secret", "missing \"=\" after ...");
+	assert_wrong("postgres://me:a%zzsecret@a/b", "invalid percent-encoded token: ...");
+	assert_wrong("postgres://me:secret@[::1]x/b", "unexpected character \"x\" ");
+	assert_wrong("postgres://me:secret@[::1/b", "");
+	assert_wrong("postgres://a/b?password=secret=x", "extra key/value separator \"=\" ");
+	assert_wrong("host=a password='secret", "unterminated quoted string in connection info string");
+	assert_wrong("host=a pasword=secret", "invalid connection option \"pasword\"");
+}
+
 #define info_test(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int
@@ -114,6 +137,7 @@ main(void)
 		info_test(no_ticket_is_waited_for_unless_it_must_be),
 		info_test(hosts_are_turned_with_their_addresses_and_ports),
 		info_test(one_host_or_one_port_for_all_stays_as_it_is),
+		info_test(what_is_wrong_is_said_without_the_password),
 	};
 
 	return run_units(tests);

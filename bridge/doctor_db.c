@@ -154,12 +154,14 @@ check_rights(struct doctor_db *db, const char *const *names, enum finding bad, c
 	struct buf	missing = {0};
 	struct buf	revoked = {0};
 	struct buf	grant = {0};
+	char	   *role = PQescapeIdentifier(db->conn, PQuser(db->conn), strlen(PQuser(db->conn)));
 
 	for (; *names; names++)
 		check_right(db, *names, &missing, &revoked);
 	buf_printf(&grant, "SET search_path = %s; GRANT USAGE ON SCHEMA %s TO %s; GRANT EXECUTE ON FUNCTION %s TO %s;",
-			   db->look.schema, db->look.schema, PQuser(db->conn), revoked.len > 0 ? revoked.data : "",
-			   PQuser(db->conn));
+			   db->look.schema, db->look.schema, role ? role : "", revoked.len > 0 ? revoked.data : "",
+			   role ? role : "");
+	PQfreemem(role);
 	if (missing.len > 0)
 		report_line(report, bad, check, "ALTER EXTENSION sync_progress UPDATE",
 					"the extension has no %s", missing.data);

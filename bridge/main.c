@@ -5,6 +5,7 @@
  * Exit status: 0 after a clean stop, 1 if it cannot run, 2 if it was asked for
  * something wrong.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
@@ -53,6 +54,22 @@ warn_of_open_door(const struct config *config)
 {
 	if (config->auth == CONFIG_AUTH_NONE)
 		log_warn("main", "auth = none: whoever reaches this address sees everything");
+}
+
+/*
+ * Descriptors that whoever started this has closed would be given to sockets, and
+ * what is logged would go to a client.
+ */
+static void
+hold_standard(void)
+{
+	int			fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* The signal waits until somebody is there for it. */
@@ -259,6 +276,7 @@ main(int argc, char **argv)
 	struct boot boot = {.argc = argc, .argv = argv, .envp = environ};
 	int			status;
 
+	hold_standard();
 	hold_up(SIGHUP);
 	read_settings(&boot);
 	signal(SIGPIPE, SIG_IGN);

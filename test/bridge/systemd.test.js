@@ -3,7 +3,7 @@
  * files and the rest that "make install-bridge" puts in place.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -12,7 +12,7 @@ import { Bridge } from './lib/bridge.js'
 import { Database } from './lib/database.js'
 import { Launcher, NotifySocket } from './lib/manager.js'
 import { Plain, request } from './lib/plain.js'
-import { guardDirectory, run } from './lib/programs.js'
+import { Program, guardDirectory, run } from './lib/programs.js'
 import { RawClient, identifierOf } from './lib/raw_client.js'
 import { until } from './lib/recorder.js'
 
@@ -92,6 +92,15 @@ test('where stderr is the journal each line has its priority, and elsewhere none
   writeFileSync(journal, '')
   assert.match(await run('sh', ['-c', script, 'sh', journal, journal, PROGRAM]), /^<3>ERROR config: bad value for listen: /)
   assert.match(await run('sh', ['-c', script, 'sh', journal, other, PROGRAM]), /^ERROR config: bad value for listen: /)
+})
+
+test('started with nothing open it keeps those descriptors free of sockets', async t => {
+  // what was logged went to whatever had got stderr's number
+  const bridge = new Program('sh', ['-c', 'exec "$@" <&- >&- 2>&-', 'sh', PROGRAM, '--listen', '127.0.0.1:0', '--db', 'host=/nonexistent'])
+  t.after(() => bridge.end('SIGKILL'))
+  const opened = number => { try { return readlinkSync(`/proc/${bridge.pid}/fd/${number}`) } catch { return '' } }
+  await until(() => readdirSync(`/proc/${bridge.pid}/fd`).filter(fd => opened(fd) === 'anon_inode:[eventpoll]').length, count => count > 0, 'it has a loop')
+  assert.deepEqual([0, 1, 2].map(opened), ['/dev/null', '/dev/null', '/dev/null'])
 })
 
 // -- sockets -------------------------------------------------------------------

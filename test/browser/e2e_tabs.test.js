@@ -169,7 +169,6 @@ test('[000-05] the bridge is killed and started again: every tab shows the newes
   await world.bridge.stop('SIGKILL')
   for (const viewer of viewers) await viewer.is('backoff')
   await world.database.increment(session, 7)
-  const upgrades = world.front.upgradedAt.length
   await world.bridge.start()
   const started = Date.now()
   for (const viewer of viewers) {
@@ -177,7 +176,8 @@ test('[000-05] the bridge is killed and started again: every tab shows the newes
     assert.ok(at - started <= timeMax(3_000), `${at - started} ms`)
   }
   await world.socketsAre(1)
-  assert.ok(world.front.upgradedAt.length - upgrades <= 2)
+  // attempts before it was there have found nobody, however long its start took
+  assert.ok(world.front.upgradedAt.filter(at => at >= started).length <= 2)
   for (const viewer of viewers) await viewer.assertSound()
 })
 

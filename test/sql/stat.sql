@@ -3,10 +3,23 @@
 SELECT plan(27);
 
 SELECT sync.sync_session_start('stat', total_count => 100) AS s \gset
-SELECT sync.sync_progress_flush();
-SELECT sync.pg_stat_sync_progress_reset();
-SELECT is((SELECT format('%s %s %s %s %s %s', folds, notifications, increments_folded, backed_off_locked + backed_off_failed + backed_off_untold + backed_off_unknown, last_error_at, fold_p50_ms)
-	FROM sync.pg_stat_sync_progress), '0 0 0 0  ', 'a reset sets all counts to zero');
+-- The worker may come between a reset and the look, for a run of another file
+-- that stands still: it does so every ten seconds, and not five times in a row.
+CREATE FUNCTION pg_temp.after_reset() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	counts text;
+BEGIN
+	FOR attempt IN 1..5 LOOP
+		PERFORM sync.sync_progress_flush();
+		PERFORM sync.pg_stat_sync_progress_reset();
+		SELECT format('%s %s %s %s %s %s', folds, notifications, increments_folded, backed_off_locked + backed_off_failed + backed_off_untold + backed_off_unknown, last_error_at, fold_p50_ms)
+			INTO counts FROM sync.pg_stat_sync_progress;
+		EXIT WHEN counts = '0 0 0 0  ';
+	END LOOP;
+	RETURN counts;
+END
+$$;
+SELECT is(pg_temp.after_reset(), '0 0 0 0  ', 'a reset sets all counts to zero');
 SELECT ok((SELECT stats_reset > now() - interval '1 minute' FROM sync.pg_stat_sync_progress), 'and says when it was');
 
 SELECT sync.sync_progress_increment(:s, 5);
@@ -26,7 +39,10 @@ SELECT ok((SELECT server_sessions >= sessions_tracked AND server_sessions_needed
 SELECT is((SELECT format('%s %s', late_ms < 60000, ledger_rows_exact) FROM sync.pg_stat_sync_progress), 't t', 'nothing is late, the ledger was counted');
 SELECT is((SELECT ledger_rows FROM sync.pg_stat_sync_progress), 0::bigint, 'after a flush the ledger has nothing to fold');
 
--- what waits for the throttle, and what is not committed
+-- what waits for the throttle, and what is not committed: told just before, it
+-- waits for five seconds
+SELECT sync.sync_progress_increment(:s, 1);
+SELECT sync.sync_progress_flush();
 SELECT sync.sync_progress_increment(:s, 1), sync.sync_progress_increment(:s, 1), sync.sync_progress_increment(:s, 1);
 SELECT is((SELECT format('%s %s', ledger_rows, sessions_waiting > 0) FROM sync.pg_stat_sync_progress), '3 t', 'rows that wait for the throttle are counted');
 BEGIN;
@@ -45,7 +61,7 @@ CREATE TEMP TABLE grown AS SELECT * FROM sync.pg_stat_sync_progress;
 SELECT sync.sync_progress_flush();
 SELECT ok((SELECT ledger_rows = 0 OR ledger_rows BETWEEN 45000 AND 55000 FROM grown), '50,000 rows are counted, if not folded already');
 SELECT ok((SELECT ledger_bytes > 2000000 AND ledger_heaps > 0 FROM grown), 'in bytes, and heaps');
-SELECT is((SELECT processed_count FROM sync.sync_sessions WHERE id = :s), 50014::bigint, 'and none is lost');
+SELECT is((SELECT processed_count FROM sync.sync_sessions WHERE id = :s), 50015::bigint, 'and none is lost');
 
 -- the view's columns
 SELECT is((SELECT string_agg(attname, ', ') FROM pg_attribute WHERE attrelid = 'sync.pg_stat_sync_progress'::regclass AND attnum > 0 AND col_description(attrelid, attnum) IS NULL), NULL, 'every column says what it is');

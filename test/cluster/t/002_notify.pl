@@ -73,6 +73,7 @@ my ($delay, $delays) = median(5, 0.3, sub {
 	$told_at = $resumed ? $resumed->{emitted_at} : time;
 	return $heard ? $heard->{emitted_at} - $committed : 99;
 });
+note("a change of status: $delays");
 cmp_ok($delay, '<', 0.3, '[001-09] a change of status is told at once, right after progress was') or diag($delays);
 my $flapping = new_session($node);
 $listener->wait_for("sync:$flapping", sub { 1 });
@@ -123,6 +124,7 @@ my ($latency, $latencies) = median(9, 0.05, sub {
 	$heard = $listener->wait_for("quick:$quiet", sub { $_->{data}{processed_count} == $n }) or die "increment $n after quiet was not told";
 	return $heard->{emitted_at} - $committed;
 });
+note("after quiet: $latencies");
 cmp_ok($latency, '<', 0.05, '[000-32] every first increment after quiet is told at once, not at the next sweep') or diag($latencies);
 
 # back to the busy one.  Where the machine cannot keep up with a thousand a

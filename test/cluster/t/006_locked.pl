@@ -40,6 +40,7 @@ for my $round (1 .. 3)
 		}, '1,000 sessions');
 	ok($all, "round $round: 1,000 other sessions are told") or diag(scalar(keys %late));
 	my ($latest) = sort { $b <=> $a } values %late;
+	note("the last after $latest s");
 	cmp_ok($latest, '<', 2.5, 'on time') or diag("the last after $latest s");
 }
 is(scalar($listener->of("quick:$locked")), 0, 'the locked one is not told meanwhile');

@@ -33,6 +33,7 @@ while ($bench->{run}->pumpable)
 	sql("SELECT pg_terminate_backend(worker_pid) FROM sync.pg_stat_sync_progress WHERE worker_pid IS NOT NULL") if $rounds % 3 == 0;
 }
 ok($bench->{run}->finish, "increments go on while the ledger's heaps are rewritten") or diag($bench->{err});
+note("$rounds rounds");
 cmp_ok($rounds, '>', 2, 'many a VACUUM FULL beside them');
 wait_for_worker($node);
 flush($node);

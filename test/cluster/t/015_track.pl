@@ -120,6 +120,7 @@ $batches->query_safe('COMMIT');
 $batches->quit;
 $bench->{run}->finish;
 like($bench->{out}, qr/number of transactions actually processed: 2000\/2000/, 'eight clients change twenty rows 2,000 times') or diag($bench->{err});
+note("$round rounds");
 cmp_ok($killed, '>=', 2, "the worker is terminated meanwhile ($killed times)");
 is($waited, 0, 'no application ever waits for a worker');
 is(differences(), '', 'every session is exactly what its row says');

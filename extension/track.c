@@ -352,6 +352,7 @@ require_arguments(FunctionCallInfo fcinfo, int nargs)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument %d of %s() must not be null", i + 1, get_func_name(fcinfo->flinfo->fn_oid)),
+					 nargs == 1 ? errhint("Pass the table: sync_progress_untrack('meshes').") :
 					 errhint("For instance sync_progress_track('meshes', 'mesh', '{\"id\":\"id\",\"owner_id\":\"user_id\",\"status\":\"status\"}').")));
 	}
 }

@@ -1,6 +1,6 @@
 -- sync_session_start: what it makes of its arguments, and what it refuses.
 \ir include/helpers.psql
-SELECT plan(31);
+SELECT plan(33);
 
 SELECT sync.sync_session_start('alice') AS s \gset
 SELECT is(status, 'processing', 'a session starts as processing') FROM sync.sync_sessions WHERE id = :s;
@@ -66,5 +66,20 @@ SELECT pg_temp.refuses($$SELECT sync.sync_session_start('a', accounts => '[{"nam
 	'an account''s total that is no number is refused');
 SELECT pg_temp.refuses($$SELECT sync.sync_session_start('a', accounts => '[{"name":"x","total_count":-1}]')$$, '23514', 'total_count',
 	'a negative account''s total is refused');
+
+-- what a total may be was hidden behind what an account looks like
+CREATE FUNCTION pg_temp.hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RETURN hint;
+END
+$$;
+SELECT matches(pg_temp.hint_of($$SELECT sync.sync_session_start('a', total_count => -1)$$), '2\^53-1', 'whose total is refused is told what it may be');
+SELECT matches(pg_temp.hint_of($$SELECT sync.sync_session_start('a', accounts => '[{"name":"x","total_count":-1}]')$$), '^Each account', 'and what an account looks like');
 
 SELECT * FROM finish();

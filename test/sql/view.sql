@@ -1,7 +1,7 @@
 -- The view and function sync_progress are exact at any moment; tables and
 -- snapshots show folded values only; flush folds.
 \ir include/helpers.psql
-SELECT plan(54);
+SELECT plan(55);
 
 SELECT sync.sync_session_start('view', title => 'Mail', total_count => 200) AS s \gset
 SELECT sync.sync_progress_flush();
@@ -73,7 +73,7 @@ SELECT is((SELECT time_remaining FROM sync.sync_progress(:t)), NULL, 'none when 
 -- percentage
 SELECT is(sync.sync_progress_percentage(processed, total, status), expected, format('percentage of %s of %s, %s', processed, total, status))
 FROM (VALUES (0::bigint, 1000::bigint, 'processing', 0), (999, 1000, 'processing', 99), (1000, 1000, 'processing', 100), (5, 3, 'processing', 100),
-	(-5, 10, 'processing', 0), (1, 3, 'processing', 33), (2, 3, 'completed', 66), (5, NULL, 'completed', NULL), (0, 0, 'processing', 0), (7, 0, 'processing', 0),
+	(-5, 10, 'processing', 0), (1, 3, 'processing', 33), (2, 3, 'completed', 66), (5, NULL, 'completed', NULL), (NULL, 5, 'processing', NULL), (0, 0, 'processing', 0), (7, 0, 'processing', 0),
 	(0, 0, 'completed', 100), (9007199254740990, 9007199254740991, 'processing', 99)) AS v (processed, total, status, expected);
 SELECT sync.sync_session_start('view', total_count => 0) AS z \gset
 SELECT is((SELECT progress_percentage FROM sync.sync_progress(:z)), 0, 'a total of 0 is 0 %');

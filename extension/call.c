@@ -39,13 +39,6 @@
 #define ERRCODE_SP_TOO_SLOW	MAKE_SQLSTATE('S','P','4','0','8')
 #define CALL_MIN_MS			10
 
-/*
- * A run with a thousand accounts has some 200 kB.  A bridge keeps a state of
- * every watched stream and sends it to every watcher at each change; beyond
- * this it would be better served by a list of its own.
- */
-#define PAYLOAD_MAX_BYTES	(256 * 1024)
-
 PG_FUNCTION_INFO_V1(sync_progress_payloads);
 PG_FUNCTION_INFO_V1(sync_progress_authorized);
 
@@ -283,16 +276,15 @@ check_complete(const char *name, ArrayType *asked, int64 *given, int ngiven)
 	}
 }
 
-static void
-check_size(const char *name, int64 session, Datum payload)
+/* Raises an error if a payload by this function is larger than one may be. */
+void
+sp_call_check_size(const char *name, int64 session, Size bytes)
 {
-	Size		bytes = toast_raw_datum_size(payload) - VARHDRSZ;
-
-	if (bytes > PAYLOAD_MAX_BYTES)
+	if (bytes > SP_PAYLOAD_MAX_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%s() gave %zu bytes for session " INT64_FORMAT, name, bytes, session),
-				 errhint("A payload has at most %d bytes: leave out what does not change, and let pages ask for it.", PAYLOAD_MAX_BYTES)));
+				 errhint("A payload has at most %d bytes: leave out what does not change, and let pages ask for it.", SP_PAYLOAD_MAX_BYTES)));
 }
 
 /*
@@ -324,7 +316,7 @@ ask(text *signature, Datum ids, Datum deadline, bool limited, SpTakePayload take
 		if (nulls[0] || nulls[1])
 			continue;
 		given[ngiven++] = DatumGetInt64(values[0]);
-		check_size(name, given[ngiven - 1], values[1]);
+		sp_call_check_size(name, given[ngiven - 1], toast_raw_datum_size(values[1]) - VARHDRSZ);
 		take(state, given[ngiven - 1], values[1]);
 	}
 	check_complete(name, DatumGetArrayTypeP(ids), given, ngiven);

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/objectaddress.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -114,6 +116,23 @@ put_text(Writer *writer, const char *key, const char *value)
 	escape_json(writer->text, value);
 }
 
+/*
+ * How many bytes its first characters have.  SQL_ASCII knows none, and whoever
+ * reads it as UTF-8 would get an error for half of one: it is left out.
+ */
+static int
+clip(const char *value, int bytes, int longest)
+{
+	int			clipped = pg_mbcharcliplen(value, bytes, longest);
+
+	if (GetDatabaseEncoding() == PG_SQL_ASCII && clipped < bytes)
+	{
+		while (clipped > 0 && (value[clipped] & 0xC0) == 0x80)
+			clipped--;
+	}
+	return clipped;
+}
+
 /* A text as watchers are sent it: cut where it has more characters than that. */
 static void
 put_shown(Writer *writer, const char *key, TupleTableSlot *row, int column, int longest)
@@ -123,7 +142,7 @@ put_shown(Writer *writer, const char *key, TupleTableSlot *row, int column, int 
 
 	if (bytes > longest && pg_mbstrlen_with_len(value, bytes) > longest)
 	{
-		value[pg_mbcharcliplen(value, bytes, longest - 1)] = '\0';
+		value[clip(value, bytes, longest - 1)] = '\0';
 		value = psprintf("%s%s", value, ELLIPSIS);
 	}
 	put_text(writer, key, value);
@@ -349,7 +368,8 @@ put_pace(Writer *writer, SpState *state, TupleTableSlot *session, const Accounts
 		put_json(writer, "eta_high", NULL);
 	}
 	put_text(writer, "eta_state", sp_pace_state_name(shown.eta.state));
-	if (started)
+	/* JSON has no NaN, which a pace has only if somebody has edited it */
+	if (started && isfinite(shown.eta.rate))
 		put_rate(writer, "rate", shown.eta.rate);
 	else
 		put_json(writer, "rate", NULL);

@@ -98,7 +98,12 @@ compose_one(const Telling *telling, SpState *state, SpDue *due, const char *payl
 	if (sp_state_has_successor(state))
 		return;
 	if (payload == NULL)
+	{
 		payload = sp_general_payload(state, row, true, &version);
+		/* of a state that nobody can ask for it is not said that there is one */
+		if (strlen(payload) > SP_PAYLOAD_MAX_BYTES / 2)
+			sp_call_check_size(due->payload_function, due->session, strlen(sp_general_payload(state, row, false, &version)));
+	}
 	else
 		version = sp_state_version(state);
 	stream = psprintf("%s:%s", sp_state_text(row, SP_SESSIONS_KIND), sp_state_text(row, SP_SESSIONS_SOURCE_ID));

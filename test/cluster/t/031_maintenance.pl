@@ -112,6 +112,31 @@ for my $message ('€' x 200, 'x' . '€' x 200, 'xx' . '€' x 200)
 }
 sql("UPDATE sync.sync_kinds AS k SET payload_function = x.payload_function FROM sync.sync_kinds AS x WHERE k.kind = 'quick' AND x.kind = 'sync'");
 
+# --- a state that is too large ----------------------------------------------------------
+
+# The worker said that there was a state, which nobody who asked could get.
+my $large = new_session($node, q{accounts => (SELECT jsonb_agg(jsonb_build_object('name', 'Account ' || i, 'email', repeat('x', 100))) FROM generate_series(1, 1100) AS i)});
+flush($node);
+like(last_error(), qr/payload of session $large by .*sync_payload.* gave \d+ bytes for session $large/, 'a session with very many accounts is an error');
+
+# --- a database without an encoding -------------------------------------------------------
+
+# a text was cut in the midst of a character, and no bridge could read the state
+sql(q{CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0});
+$node->safe_psql('ascii', 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync');
+for my $cut (0 .. 2)
+{
+	my $text = 'x' x $cut . '€' x 4000;
+	for my $kind (qw(sync mesh))
+	{
+		my $id = new_session($node, "kind => '$kind', title => '$text'", 'ascii');
+		$node->safe_psql('ascii', "UPDATE sync.sync_sessions SET message = '$text' WHERE id = $id");
+		flush($node, 'ascii');
+		like($node->safe_psql('ascii', "SET client_encoding = 'UTF8'; SELECT payload ->> 'message' FROM sync.sync_progress_snapshots('{$kind:$id}')"),
+			qr/^x{$cut}(?:€)+…$/, "$kind: a long message, cut to whole characters");
+	}
+}
+
 # --- databases -----------------------------------------------------------------------
 
 # one that all new ones are made of

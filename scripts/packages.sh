@@ -160,6 +160,8 @@ LIST
     cat <<'LIST'
 has_package libxml2-dev|libxml2-dev|XML, for the PostgreSQL that is built to be watched
 command -v bzip2|bzip2|unpacks its source
+command -v bison|bison|its grammar, which as of 17 the source has no C code of
+command -v flex|flex|likewise
 LIST
   esac
   case $1 in lint)

@@ -58,7 +58,7 @@ start() {
   done >"$dir/settings.conf"
   : >>"$dir/server.log"
   ! is_root || chown "$(run_user)" "$dir/server.log"
-  as_user "$bindir/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -t 60 -s start || {
+  as_user "$bindir/pg_ctl" -D "$dir/data" -l "$dir/server.log" -w -s start || {
     tail -n 20 "$dir/server.log" >&2
     die "the server did not start: see $dir/server.log"
   }
@@ -90,11 +90,12 @@ stop() {
   pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null || true)
   if [ -n "$pid" ] && is_server "$pid"; then
     kill -INT "$pid" 2>/dev/null || true
+    limit=$((100 * ${TEST_TIMEOUT_FACTOR:-1}))
     tries=0
     while kill -0 "$pid" 2>/dev/null; do
       tries=$((tries + 1))
-      [ "$tries" -ne 100 ] || kill -QUIT "$pid" 2>/dev/null || true
-      [ "$tries" -lt 200 ] || die "the server (pid $pid) does not end"
+      [ "$tries" -ne "$limit" ] || kill -QUIT "$pid" 2>/dev/null || true
+      [ "$tries" -lt $((2 * limit)) ] || die "the server (pid $pid) does not end"
       sleep 0.1
     done
   fi

@@ -17,6 +17,8 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 [ $# -eq 1 ] || die "usage: scripts/pgdebug.sh DIR"
+# Its makefiles make its generated headers only where they are the first make.
+unset MAKELEVEL MAKEFLAGS MFLAGS
 installed=$(pg_config_path)
 [ -n "$installed" ] || die "pg_config not found: scripts/packages.sh check installs it"
 major=$("$installed" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
@@ -57,10 +59,10 @@ build() {
   (cd "$dir/source" &&
     ./configure --prefix="$dir/pg" --enable-cassert --enable-debug --enable-tap-tests --with-libxml \
       --without-readline --without-zlib --without-icu CPPFLAGS=-DUSE_VALGRIND CFLAGS='-Og -g' &&
-    make -s -j2 && make -s install && make -s -C contrib install &&
+    make -s -j2 && make -s install &&
     # what an extension's tests need of it
-    make -s -C src/test/isolation install && make -s -C src/test/perl install)
-  cp "$dir/source/src/tools/valgrind.supp" "$dir/valgrind.supp"
+    make -s -C src/test/isolation install && make -s -C src/test/perl install) &&
+    cp "$dir/source/src/tools/valgrind.supp" "$dir/valgrind.supp"
 }
 
 if [ ! -f "$dir/complete" ]; then

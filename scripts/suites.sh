@@ -8,11 +8,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
-# shellcheck source=scripts/tool.sh
-. scripts/tool.sh
-
 [ -d "${WORK:-}" ] || die "run by scripts/check.sh"
 suites='unit sql isolation cluster installcheck bridge jose browser demo'
+# shellcheck source=scripts/tool.sh
+. scripts/tool.sh
+for suite in ${CHECK_ONLY:=$suites}; do
+  case " $suites " in *" $suite "*) ;; *) die "CHECK_ONLY names suites, of these: $suites" ;; esac
+done
 tree=$PWD
 logs=$WORK/logs
 unit_programs=(bridge/build build/unit)
@@ -20,6 +22,7 @@ unit_exec=
 # Of the tests for Node.js: only files whose names begin like this, and not these.
 these=${CHECK_THESE:-}
 not_these=-
+left_out=()
 server_settings=()
 summary=
 total_passed=0
@@ -204,10 +207,16 @@ run_suite() {
 }
 
 prepare
-if [ -n "${CHECK_TOOL:-}" ]; then suites=$tool_suites; fi
-for suite in ${CHECK_ONLY:-$suites}; do
+# shellcheck disable=SC2086 # names
+if [ -n "${CHECK_TOOL:-}" ]; then tool_say_left_out $CHECK_ONLY; fi
+for suite in $CHECK_ONLY; do
   run_suite "$suite"
 done
+# what is found in the server's own processes when they end
+if [ -n "${CHECK_TOOL:-}" ] && [ "$total_failed" -eq 0 ]; then
+  scripts/pg.sh stop "$WORK/pg"
+  if tool_found >&2; then total_failed=1; fi
+fi
 say
 printf '%s' "$summary"
 say "$total_passed passed, $total_failed failed in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -23,8 +23,8 @@ const STAGES = {
 }
 
 const QUEUES = {
-  writes: 'clients that take nothing', subscriptions: 'subscriptions to be asked about', queries: 'questions under way',
-  actions: 'actions without a connection', notifications: 'notifications kept meanwhile'
+  writes: 'clients that take nothing', subscriptions: 'subscriptions to check', queries: 'queries under way',
+  actions: 'actions without a connection', notifications: 'notifications kept back'
 }
 
 const at = id => document.getElementById(id)
@@ -134,7 +134,8 @@ function list(node, pairs) {
   while (node.children.length < shown.length * 2) node.append(document.createElement('dt'), document.createElement('dd'))
   shown.forEach(([name, value], i) => {
     say(node.children[2 * i], name)
-    say(node.children[2 * i + 1], String(value))
+    // a number keeps its unit
+    say(node.children[2 * i + 1], String(value).replace(/(\d) (?=(?:ms|s|min|h|d|[kMGT]?B)\b)/g, '$1\u00a0'))
   })
 }
 
@@ -180,12 +181,12 @@ function showTiles(now, point) {
   say(at('in-note'), `${count(now.notifications)} in all`)
   figure('out', [rate(point[POINT.out]), '/s'])
   say(at('out-note'), `${count(now.states + now.events)} in all`)
-  say(at('conflated-note'), `${count(now.conflated)} conflated so far: a newer state came before they could be told`)
+  say(at('conflated-note'), `${count(now.conflated)} conflated so far: a newer state came before they could be sent`)
   figure('bytes', (([value, unit]) => [value, `${unit}/s`])(bytes(point[POINT.bytes])))
   say(at('bytes-note'), `${bytes(now.bytes).join(' ')} in all`)
   const whole = now.stages.find(({ name }) => name === 'delivery')
   figure('p95', milliseconds(whole.p95))
-  say(at('p95-note'), whole.count ? `half within ${ms(whole.p50)}` : 'nothing in the last minute')
+  say(at('p95-note'), whole.count ? `half within ${ms(whole.p50)}` : 'none in a minute')
   at('p95').closest('.tile').dataset.state = now.alarms.latency ? 'bad' : ''
 }
 
@@ -241,10 +242,10 @@ function showTop(id, streams, value) {
 function showDatabase(database) {
   const isUp = database.listen && database.query
   const isPart = database.actions < database.actions_wanted || database.missing
-  pill(at('database-state'), !isUp ? 'bad' : isPart ? 'warn' : 'good', !isUp ? 'not connected' : isPart ? 'in part' : 'connected')
+  pill(at('database-state'), !isUp ? 'bad' : isPart ? 'warn' : 'good', !isUp ? 'not connected' : isPart ? 'partly' : 'connected')
   list(at('database'), [
     ['LISTEN', database.listen ? 'live' : 'down'],
-    ['questions', database.query ? 'connected' : 'down'],
+    ['queries', database.query ? 'connected' : 'down'],
     ['actions', `${database.actions} of ${database.actions_wanted} connections`],
     ['server', database.server && `PostgreSQL ${database.server}`],
     ['reconnects', count(database.reconnects)],
@@ -256,10 +257,10 @@ function showDatabase(database) {
 function showExtension({ pid, heard, interval_ms: interval, missed, stat }, now) {
   const silent = heard ? now.time / 1_000 - heard : null
   pill(at('extension-state'), !now.database.listen ? 'unknown' : missed || !pid ? 'bad' : 'good',
-    !now.database.listen ? 'not known' : !pid ? 'does not run' : missed ? 'does not beat' : 'beats')
+    !now.database.listen ? 'unknown' : !pid ? 'not running' : missed ? 'silent' : 'alive')
   list(at('extension'), [
     ['process', pid || null],
-    ['last heard', silent == null ? 'not yet' : `${duration(silent)} ago (each ${duration(interval / 1_000)})`],
+    ['last heard', silent == null ? 'not yet' : `${duration(silent)} ago (every ${duration(interval / 1_000)})`],
     ...(stat ? [
       ['notified', count(stat.notifications)],
       ['suppressed', count(stat.suppressed)],
@@ -282,7 +283,7 @@ function showQueues(now) {
   const order = Object.keys(QUEUES)
   const sorted = queues.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   const most = Math.max(limits.depth || 100, ...queues.map(({ total }) => total))
-  pill(at('queues-state'), alarms.depth ? 'bad' : 'good', alarms.depth ? `above ${limits.depth}` : 'little')
+  pill(at('queues-state'), alarms.depth ? 'bad' : 'good', alarms.depth ? `above ${limits.depth}` : 'short')
   rows(at('queues'), sorted, 2, (cells, queue) => {
     bar(cells[0], QUEUES[queue.name] ?? queue.name, queue.total / most, alarms.depth && limits.depth && queue.total > limits.depth ? 'bad' : '')
     number(cells[1], count(queue.total))
@@ -316,7 +317,7 @@ function showRefused({ refused, timed_out: timedOut, requests_failed: failed }) 
     bar(cells[0], reason.name.replaceAll('_', ' '), reason.minute / most)
     number(cells[1], count(reason.minute))
     number(cells[2], count(reason.total))
-  }, 'nobody has been, so far')
+  }, 'none so far')
   say(at('refused-note'), failed ? `${count(failed)} requests failed on our side (5xx).` : '')
 }
 
@@ -325,7 +326,7 @@ function showNotices(now) {
   if (!now.ready) notices.push(['bad', `Not ready: ${now.why}`])
   else if (now.why) notices.push(['warn', now.why])
   if (now.alarms.latency) notices.push(['bad', `Messages are slow: 5 % take longer than ${ms(limits.latency_ms)}. “Where the time goes” has the stage.`])
-  if (now.alarms.depth) notices.push(['bad', `Much waits: more than ${limits.depth} in a queue for ten seconds.`])
+  if (now.alarms.depth) notices.push(['bad', `Too much is waiting: more than ${limits.depth} in a queue for ten seconds.`])
   if (now.skewed > 0) notices.push(['warn', 'The clocks of the database and of this machine differ: the first stage is counted from below zero, as nothing.'])
   const node = at('notices')
   while (node.children.length > notices.length) node.lastChild.remove()

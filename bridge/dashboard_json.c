@@ -8,6 +8,8 @@
 #include "dashboard_json.h"
 
 #include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -165,17 +167,23 @@ add_family(struct buf *out, const struct history *history, const char *name, enu
 	end(out, "]");
 }
 
+/* Can anybody look, where not everybody may see everything? */
+static bool
+is_for_all(const struct config *config)
+{
+	return config->admin_listen.count == 0 && config->auth != CONFIG_AUTH_NONE;
+}
+
 /*
- * What a stream is called says whose it is.  Where anybody can look, and not
- * everybody may see everything, it is said only of what kind it is.
+ * What a stream is called says whose it is: for all it is said only of what kind
+ * it is.
  */
 static void
 add_stream(struct buf *out, const struct config *config, const char *name)
 {
-	bool		is_for_all = config->admin_listen.count == 0 && config->auth != CONFIG_AUTH_NONE;
 	struct buf	shown = {0};
 
-	if (is_for_all)
+	if (is_for_all(config))
 		buf_printf(&shown, "%.*s:\xe2\x80\xa6", (int) strcspn(name, ":"), name);
 	else
 		buf_add_text(&shown, name);
@@ -250,18 +258,37 @@ add_database(struct buf *out, const struct bridge *bridge)
 	buf_add_text(out, "}");
 }
 
+/*
+ * What the extension's worker says of itself.  An error of a function that
+ * somebody has written may have anything in it, so it is not for all.
+ */
+static void
+add_stat(struct buf *out, const struct config *config, const char *stat)
+{
+	json_t	   *all = stat && is_for_all(config) ? json_loads(stat, 0, NULL) : NULL;
+	char	   *shown = NULL;
+
+	if (json_is_string(json_object_get(all, "last_error")))
+		json_object_set_new(all, "last_error", json_string("is shown where admin_listen is set"));
+	if (all)
+		shown = json_dumps(all, JSON_COMPACT);
+	buf_printf(out, ",\"stat\":%s", shown ? shown : stat && !is_for_all(config) ? stat : "null");
+	free(shown);
+	json_decref(all);
+}
+
 static void
 add_extension(struct buf *out, const struct bridge *bridge)
 {
 	const struct beat *beat = listen_beat(bridge->listen);
-	const char *stat = survey_worker(bridge->survey);
 
 	buf_printf(out, ",\"extension\":{\"pid\":%d", listen_is_live(bridge->listen) ? beat->pid : 0);
 	add_count(out, "heard", beat->heard_at_s);
 	add_count(out, "silent_ms", beat->silent_ms);
 	add_count(out, "interval_ms", beat->interval_ms);
 	add_bool(out, "missed", beat_is_missed(beat));
-	buf_printf(out, ",\"stat\":%s}", stat ? stat : "null");
+	add_stat(out, bridge->config, survey_worker(bridge->survey));
+	buf_add_text(out, "}");
 }
 
 /* Append all of it. */

@@ -28,7 +28,8 @@
 #include "shared.h"
 
 #define PREFIX	"sync_progress_bridge_"
-#define PROCESS_LISTED_MAX	1000	/* connections, with which its files still are */
+#define PROCESS_LISTED_MAX	1000	/* connections, with which its files still
+									 * are */
 
 struct process_slot
 {

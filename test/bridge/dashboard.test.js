@@ -281,6 +281,23 @@ test('[000-36] names of streams, whatever users call themselves, are for adminis
   }
 })
 
+test('what an error of the extension’s worker says is for administrators', async t => {
+  const inside = await Bridge.start(database.conninfo(), ['--admin-listen', '127.0.0.1:0'])
+  t.after(() => inside.stop())
+  await inside.line(/ready admin_listen=/)
+  await database.sql(`SELECT sync.sync_progress_grant('bridge', 'monitor')`)
+  const usual = await database.sql(`SELECT payload_function FROM sync.sync_kinds WHERE kind = 'batch'`)
+  await database.sql(`CREATE FUNCTION sync.says_too_much(bigint[]) RETURNS TABLE (session_id bigint, payload json) STABLE LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the secret of alice'; END $$`)
+  await database.sql(`UPDATE sync.sync_kinds SET payload_function = 'sync.says_too_much(bigint[])' WHERE kind = 'batch'`)
+  t.after(() => database.sql(`UPDATE sync.sync_kinds SET payload_function = '${usual}' WHERE kind = 'batch'`))
+  await database.sql(`SELECT sync.sync_session_start('alice', 'batch')`)
+  const admin = await watch(t, `http://${/ready admin_listen=(\S+)/.exec(inside.log)[1]}`)
+  await admin.now(({ extension: { stat } }) => /the secret of alice/.test(stat?.last_error))
+  const { extension: { stat } } = await (await watch(t)).now(({ extension: { stat } }) => stat?.last_error)
+  assert.equal(stat.last_error, 'is shown where admin_listen is set')
+  assert.doesNotMatch(JSON.stringify(stat), /secret/)
+})
+
 test('sixteen may look at a worker, the next is told to come later; one who goes makes room', async t => {
   const watchers = []
   t.after(() => Promise.all(watchers.map(events => events.close())))

@@ -77,10 +77,18 @@ describe('[000-33] between the bridge and its database', { concurrency: true }, 
     const pings = client.frames.all.filter(({ type }) => type === 'ping').length
     middle.freeze()
     const frozen = performance.now()
+    // what this machine stood still is not the bridge's
+    let stoodStill = 0
+    let last = frozen
+    const pulse = setInterval(() => {
+      stoodStill += Math.max(0, performance.now() - last - 100)
+      last = performance.now()
+    }, 20)
+    t.after(() => clearInterval(pulse))
     await database.increment(session, 1)
     const found = ['listen', 'query', 'action'].map(async name => {
       await bridge.line(new RegExp(`${name}: no database, still trying: the database does not answer on an open connection`), { ms: 20_000 })
-      return performance.now() - frozen
+      return performance.now() - frozen - stoodStill
     })
     for (const ms of await Promise.all(found)) assert.ok(ms <= 15_000, `found after ${ms} ms`)
     t.diagnostic(`found after ${(await Promise.all(found)).map(Math.round)} ms`)

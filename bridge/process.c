@@ -99,8 +99,9 @@ read_text(pid_t pid, const char *name, char *out, size_t size)
 }
 
 /*
- * One by one.  A hundred thousand of them would hold up everybody for 0.3 s: when
- * there are many they are the connections, and what there was beside them.
+ * One by one.  Twenty thousand of them were seen to take 15 to 60 ms, in which
+ * nobody is served: when there are many they are the connections, and what there
+ * was beside them.
  */
 static int64_t
 list_files(int worker, const char *path)

@@ -120,7 +120,7 @@ reload(void *arg)
 }
 
 static void
-stop(void *arg)
+stop_asked(void *arg)
 {
 	((struct stage *) arg)->stops++;
 }
@@ -133,7 +133,7 @@ turns(void *arg, int worker)
 
 static struct supervisor_ops ops = {
 	.turns = turns, .stuck_s = 2, .holds = holds, .holding_s = 1,
-	.work = work, .gone = gone, .take_back = take_back, .serving = serving, .tick = tick, .reload = reload, .stop = stop
+	.work = work, .gone = gone, .take_back = take_back, .serving = serving, .tick = tick, .reload = reload, .stop = stop_asked
 };
 
 static struct stage *

@@ -35,6 +35,7 @@
 #include "utils/syscache.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #define ERRCODE_SP_TOO_SLOW	MAKE_SQLSTATE('S','P','4','0','8')
 #define CALL_MIN_MS			10

@@ -14,6 +14,9 @@
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 190000
+#include "nodes/miscnodes.h"
+#endif
 
 /* A process is known by its number in the array of PGPROCs, which outlives it. */
 #if PG_VERSION_NUM >= 170000
@@ -43,11 +46,54 @@
 #define SpOwnsDatabase(oid)	pg_database_ownercheck((oid), GetUserId())
 #endif
 
-/* Includer: access/genam.h. */
-#if PG_VERSION_NUM >= 180000
+/* Includer: access/genam.h; for 19, access/tableam.h as well. */
+#if PG_VERSION_NUM >= 190000
+#define SpIndexBeginScan(rel, index, snapshot, nkeys)	index_beginscan((rel), (index), (snapshot), NULL, (nkeys), 0, SO_NONE)
+#elif PG_VERSION_NUM >= 180000
 #define SpIndexBeginScan(rel, index, snapshot, nkeys)	index_beginscan((rel), (index), (snapshot), NULL, (nkeys), 0)
 #else
 #define SpIndexBeginScan(rel, index, snapshot, nkeys)	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
+#endif
+
+/* All rows.  Includer: access/tableam.h. */
+#if PG_VERSION_NUM >= 190000
+#define SpTableBeginScan(rel, snapshot)	table_beginscan((rel), (snapshot), 0, NULL, SO_NONE)
+#else
+#define SpTableBeginScan(rel, snapshot)	table_beginscan((rel), (snapshot), 0, NULL)
+#endif
+
+/* Includer: access/heapam.h. */
+#if PG_VERSION_NUM >= 190000
+#define SpHeapDelete(rel, tid, cid, failure)	heap_delete((rel), (tid), (cid), 0, InvalidSnapshot, true, (failure))
+#else
+#define SpHeapDelete(rel, tid, cid, failure)	heap_delete((rel), (tid), (cid), InvalidSnapshot, true, (failure), false)
+#endif
+
+/*
+ * Pruning may pin the page of the visibility map that goes with it, which the
+ * caller releases if so.  The page is about to be written to: it is not worth
+ * being called all-visible.  Includer: access/heapam.h, storage/bufmgr.h.
+ */
+#if PG_VERSION_NUM >= 190000
+#define SpHeapPrune(rel, buffer, map)	heap_page_prune_opt((rel), (buffer), (map), false)
+#else
+#define SpHeapPrune(rel, buffer, map)	((void) (map), heap_page_prune_opt((rel), (buffer)))
+#endif
+
+/* A table of "size" entries and no more.  Includer: storage/shmem.h. */
+#if PG_VERSION_NUM >= 190000
+#define SpShmemInitHash(name, size, info, flags)	ShmemInitHash((name), (size), (info), (flags))
+#else
+#define SpShmemInitHash(name, size, info, flags)	ShmemInitHash((name), (size), (size), (info), (flags))
+#endif
+
+/* Beyond the range is infinite.  Includer: utils/date.h, utils/timestamp.h. */
+#if PG_VERSION_NUM >= 190000
+#define SpTimestampToTz(value)	timestamp2timestamptz_safe((value), (Node *) &(ErrorSaveContext) {T_ErrorSaveContext})
+#define SpDateToTz(value)		date2timestamptz_safe((value), (Node *) &(ErrorSaveContext) {T_ErrorSaveContext})
+#else
+#define SpTimestampToTz(value)	timestamp2timestamptz_opt_overflow((value), &(int) {0})
+#define SpDateToTz(value)		date2timestamptz_opt_overflow((value), &(int) {0})
 #endif
 
 /* Its own macro for this is another one in each major version. */

@@ -34,6 +34,7 @@
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/rls.h"
+#include "utils/tuplestore.h"
 
 #define ELLIPSIS			"\342\200\246"
 #define EXACT_TOTAL			INT64CONST(1000000000000)

@@ -441,7 +441,7 @@ sp_ledger_delete(const SpCatalog *catalog, SpDatabase *database, const SpRow *ro
 			pg_write_barrier();
 		}
 		ItemPointerSet(&tid, rows[i].block, rows[i].offset);
-		if (heap_delete(rel, &tid, GetCurrentCommandId(true), InvalidSnapshot, true, &failure, false) != TM_Ok)
+		if (SpHeapDelete(rel, &tid, GetCurrentCommandId(true), &failure) != TM_Ok)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("a row of \"%s\" was changed by somebody else", RelationGetRelationName(rel)),

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "mapping.h"
 #include "mb/pg_wchar.h"
 #include "net.h"
@@ -331,12 +332,11 @@ static char *
 read_time(const SpColumn *column, Datum value)
 {
 	TimestampTz time;
-	int			overflow;
 
 	if (column->base == TIMESTAMPOID)
-		time = timestamp2timestamptz_opt_overflow(DatumGetTimestamp(value), &overflow);
+		time = SpTimestampToTz(DatumGetTimestamp(value));
 	else if (column->base == DATEOID)
-		time = date2timestamptz_opt_overflow(DatumGetDateADT(value), &overflow);
+		time = SpDateToTz(DatumGetDateADT(value));
 	else
 		time = DatumGetTimestampTz(value);
 	return pstrdup(timestamptz_to_str(time));

@@ -29,6 +29,7 @@
 
 #include "access/heapam.h"
 #include "access/tableam.h"
+#include "compat.h"
 #include "place.h"
 #include "rows.h"
 #include "state.h"
@@ -104,7 +105,8 @@ bool
 sp_place_fetch(Relation sessions, BlockNumber blocks, Snapshot snapshot, int64 session, TupleTableSlot *row)
 {
 	Place	   *place;
-	Buffer		buffer;
+	Buffer		buffer,
+				map = InvalidBuffer;
 	bool		found;
 
 	ExecClearTuple(row);
@@ -116,7 +118,9 @@ sp_place_fetch(Relation sessions, BlockNumber blocks, Snapshot snapshot, int64 s
 		ItemPointerGetBlockNumber(&place->tid) >= blocks)
 		return false;
 	buffer = ReadBuffer(sessions, ItemPointerGetBlockNumber(&place->tid));
-	heap_page_prune_opt(sessions, buffer);
+	SpHeapPrune(sessions, buffer, &map);
+	if (BufferIsValid(map))
+		ReleaseBuffer(map);
 	found = table_tuple_fetch_row_version(sessions, &place->tid, snapshot, row);
 	ReleaseBuffer(buffer);
 	if (!found)

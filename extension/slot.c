@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "compat.h"
 #include "guc.h"
 #include "miscadmin.h"
 #include "slot.h"
@@ -129,7 +130,7 @@ sp_slot_attach(bool found)
 			table->slots[i].next_free = i + 1 < sp_max_sessions ? i + 1 : -1;
 		}
 	}
-	hash = ShmemInitHash("sync_progress hash", sp_max_sessions, sp_max_sessions, &info, HASH_ELEM | HASH_BLOBS);
+	hash = SpShmemInitHash("sync_progress hash", sp_max_sessions, &info, HASH_ELEM | HASH_BLOBS);
 }
 
 /*

@@ -258,7 +258,7 @@ read_kinds(SpState *state)
 	int			allocated = 8;
 
 	sp_shape_require_kinds(rel);
-	scan = table_beginscan(rel, state->snapshot, 0, NULL);
+	scan = SpTableBeginScan(rel, state->snapshot);
 	row = table_slot_create(rel, NULL);
 	state->kinds = palloc(allocated * sizeof(SpKind));
 	while (table_scan_getnextslot(scan, ForwardScanDirection, row))

@@ -105,14 +105,14 @@ SELECT ok((SELECT version FROM sync.sync_sessions WHERE id = :c) > 1000000, 'a v
 ALTER TABLE sync.sync_session_accounts DISABLE TRIGGER sync_stamp;
 UPDATE sync.sync_session_accounts SET version = 4102444800000000 WHERE sync_session_id = :c;
 ALTER TABLE sync.sync_session_accounts ENABLE TRIGGER sync_stamp;
--- seen before the worker can see it, and tell it with a version of its own
+-- seen before the worker can see them, and tell them with versions of its own
 BEGIN;
 SELECT sync.sync_session_retry(:c) AS c2 \gset
 SELECT is((SELECT version FROM sync.sync_sessions WHERE id = :c2), 4102444800000001, 'a retry''s version is greater than any of the run before, its accounts'' included');
-COMMIT;
 SELECT sync.sync_session_cancel(:c2);
 SELECT sync.sync_session_start('retry', source_id => 'retry-clock') AS c3 \gset
 SELECT ok((SELECT version FROM sync.sync_sessions WHERE id = :c3) > (SELECT version FROM sync.sync_sessions WHERE id = :c2), 'and so is that of a run that is started anew');
+COMMIT;
 
 -- after all that
 SELECT is((SELECT count(*) FROM sync.sync_sessions WHERE source_id = 'retry-box' AND status IN ('pending', 'processing', 'paused')), 1::bigint, 'a source has one open run');

@@ -80,7 +80,7 @@ tool_use_valgrind_server() {
     'accounts|general|0(09|1[0-25])' 'crowds and thousands of payloads, which take too long' \
     'exact-view|track\.' 'a flush takes longer than it may' \
     'requirements|0(02|06|08|13|17|18|23)' 'about time, which is another here' \
-    '0(04|05|07|14|19|2[1-9]|[3-9])' 'minutes each, and not known to pass'
+    '0(04|05|14|19|2[1-79]|[3-9])' 'minutes each, and not known to pass'
   export MEMCHECK_REPORTS="$reports" MEMCHECK_SUPPRESSIONS="$tree/test/tool/postgres.supp"
   MEMCHECK_POSTGRES=$(dirname "$(dirname "$(dirname "$(pg_config_path)")")")
   export MEMCHECK_POSTGRES TEST_TIMEOUT_FACTOR=${TEST_TIMEOUT_FACTOR:-20}

@@ -177,6 +177,7 @@ it_is_one_limit_for_all_processes(void **state)
 		for (int j = 0; j < 100; j++)
 			if (limit_take_ms(limit, &who, START_MS) == 0)
 				__atomic_fetch_add(allowed, 1, __ATOMIC_RELAXED);
+		limit_free(limit);
 		_exit(0);
 	}
 	while (wait(NULL) > 0)

@@ -13,5 +13,5 @@ RETURNS TABLE (session_id bigint, payload json) LANGUAGE c STABLE ROWS 100 AS 'M
 CREATE OR REPLACE FUNCTION sync_text_shown(value text, longest integer)
 RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN length(value) <= longest OR value IS NULL THEN value
-	WHEN getdatabaseencoding() = 'SQL_ASCII' THEN regexp_replace(left(value, longest - 1), '[\xC0-\xFF][\x80-\xBF]*$', '') || '…'
+	WHEN getdatabaseencoding() = 'SQL_ASCII' AND substr(value, longest, 1) ~ '[\x80-\xBF]' THEN regexp_replace(left(value, longest - 1), '.[\x80-\xBF]*$', '') || '…'
 	ELSE left(value, longest - 1) || '…' END;

@@ -124,6 +124,7 @@ like(last_error(), qr/payload of session $large by .*sync_payload.* gave \d+ byt
 # a text was cut in the midst of a character, and no bridge could read the state
 sql(q{CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0});
 $node->safe_psql('ascii', 'CREATE SCHEMA sync; CREATE EXTENSION sync_progress SCHEMA sync');
+my %longest = (sync => 2_000, mesh => 10_000);
 for my $cut (0 .. 2)
 {
 	my $text = 'x' x $cut . '€' x 4000;
@@ -132,8 +133,8 @@ for my $cut (0 .. 2)
 		my $id = new_session($node, "kind => '$kind', title => '$text'", 'ascii');
 		$node->safe_psql('ascii', "UPDATE sync.sync_sessions SET message = '$text' WHERE id = $id");
 		flush($node, 'ascii');
-		like($node->safe_psql('ascii', "SET client_encoding = 'UTF8'; SELECT payload ->> 'message' FROM sync.sync_progress_snapshots('{$kind:$id}')"),
-			qr/^x{$cut}(?:€)+…$/, "$kind: a long message, cut to whole characters");
+		is($node->safe_psql('ascii', "SET client_encoding = 'UTF8'; SELECT payload ->> 'message' FROM sync.sync_progress_snapshots('{$kind:$id}')"),
+			'x' x $cut . '€' x (($longest{$kind} - 1 - $cut) / 3) . '…', "$kind: a long message, cut to whole characters");
 	}
 }
 

@@ -40,17 +40,20 @@ CREATE FUNCTION sync_doctor_work(late interval DEFAULT '10 seconds', error_for i
 RETURNS TABLE (check_name text, ok boolean, detail text, what_to_do text)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, @extschema@, pg_temp AS $$
 	SELECT c.* FROM sync_progress_stat_1_1() AS s
-	LEFT JOIN LATERAL sync_progress_holder(s.blocked_session) AS h ON s.blocked_at > clock_timestamp() - interval '5 seconds'
+	-- the worker that folds has it for a moment only
+	LEFT JOIN LATERAL (SELECT x.xid, x.pid FROM sync_progress_holder(s.blocked_session) AS x WHERE x.pid IS NULL OR x.pid IS DISTINCT FROM s.worker_pid) AS h
+		ON s.blocked_at > clock_timestamp() - interval '5 seconds'
+	-- or who was found lately, if that is still in the same transaction, or nobody may know
+	CROSS JOIN LATERAL (SELECT h.xid IS NOT NULL OR s.blocked_at > clock_timestamp() - interval '5 seconds' AND EXISTS (SELECT FROM pg_stat_activity AS a
+		WHERE a.pid = s.blocked_by AND (a.state IS NULL OR a.xact_start <= s.blocked_at)) AS is_held) AS l
 	CROSS JOIN LATERAL (VALUES
 		('backlog', s.late_ms < extract(epoch FROM late) * 1000,
 			format('%s rows in the ledger are not folded%s, %s sessions wait for their turn; the one that is due for longest waits for %s ms',
 				s.ledger_rows, CASE WHEN s.ledger_rows_exact THEN '' ELSE ' (estimated)' END, s.sessions_waiting, round(s.late_ms)),
 			CASE WHEN s.late_ms >= extract(epoch FROM late) * 1000 THEN 'The worker does not keep up, or there is none: see the check "worker", fold_p95_ms in pg_stat_sync_progress, and the load of the machine.' END),
-		('locks', CASE WHEN h.xid IS NOT NULL OR s.blocked_at > clock_timestamp() - interval '5 seconds' AND s.blocked_by IS NOT NULL THEN false ELSE true END,
-			CASE WHEN h.xid IS NOT NULL OR s.blocked_at > clock_timestamp() - interval '5 seconds' AND s.blocked_by IS NOT NULL
-				THEN format('session %s is locked by %s', s.blocked_session, sync_doctor_who(coalesce(h.pid, s.blocked_by), h.xid)) ELSE 'nobody holds a session back' END,
-			CASE WHEN h.xid IS NOT NULL OR s.blocked_at > clock_timestamp() - interval '5 seconds' AND s.blocked_by IS NOT NULL
-				THEN sync_doctor_end(coalesce(h.pid, s.blocked_by), h.xid) END),
+		('locks', NOT l.is_held,
+			CASE WHEN l.is_held THEN format('session %s is locked by %s', s.blocked_session, sync_doctor_who(coalesce(h.pid, s.blocked_by), h.xid)) ELSE 'nobody holds a session back' END,
+			CASE WHEN l.is_held THEN sync_doctor_end(coalesce(h.pid, s.blocked_by), h.xid) END),
 		('errors', CASE WHEN s.last_error_at > clock_timestamp() - error_for THEN false ELSE true END,
 			CASE WHEN s.last_error_at IS NULL THEN 'none since ' || date_trunc('second', s.stats_reset) ELSE format('%s: %s', date_trunc('second', s.last_error_at), s.last_error) END,
 			CASE WHEN s.last_error_at > clock_timestamp() - error_for THEN 'Its session is counted, and tried again within a minute; the others go on. Repair the function that it names; the server''s log has more.' END))

@@ -146,7 +146,8 @@ is(sql(q{SELECT format('%s %s %s %s', blocked_by, blocked_session, backed_off_lo
 like(check('idle_in_transaction', "sync_doctor_settings('0 s')"), qr/^\|1: process $pid/, 'who is idle in a transaction');
 like(check('idle_in_transaction'), qr/^t\|/, 'not yet for long');
 $app->query_safe('COMMIT');
-ok(becomes(qr/^t\|/, 'locks'), 'it is let go');
+# for five seconds more it named who was no more in the way, and how to end that
+like(check('locks'), qr/^t\|/, 'it is let go');
 $app->query_safe("BEGIN; SELECT id FROM sync.sync_sessions WHERE id = $run FOR SHARE;");
 my ($other, $pid2) = locker();
 $other->query_safe("BEGIN; SELECT id FROM sync.sync_sessions WHERE id = $run FOR SHARE;");

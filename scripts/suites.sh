@@ -108,8 +108,7 @@ suite_isolation() {
     { cat "$WORK/isolation/regression.diffs"; return 1; }
 }
 
-# Two at a time: much of it is waiting, for servers that start and stop.  Three
-# took as long as two (418 s, 422 s) where other programs were at work as well.
+# Two at a time: much of it is waiting, for servers that start and stop.
 suite_cluster() {
   local at_once=2 files
   [ -z "${CHECK_TOOL:-}" ] || at_once=1

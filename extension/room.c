@@ -16,10 +16,10 @@
  * back.
  *
  * All of this is a matter of time only, but that a disk which fills up is full
- * 1.5 MB earlier, as it is with PostgreSQL's own making of pages ahead.  Without room, because the free space
- * map is not crash-safe or VACUUM has cut the heap, writers wait for each other
- * as they do for any table.  A page that a crash has lost the contents of is new
- * to PostgreSQL, which knows what to do with those.
+ * 1.5 MB earlier, as it is with PostgreSQL's own making of pages ahead.  Without
+ * room, because the free space map is not crash-safe or VACUUM has cut the heap,
+ * writers wait for each other as they do for any table.  A page that a crash has
+ * lost the contents of is new to PostgreSQL, which knows what to do with those.
  */
 #include "postgres.h"
 
